@@ -1,0 +1,109 @@
+"""`budget`, `evaluation`, `checkpoint`, `tracking`: what a run may use, and what it leaves behind."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from toolspec.specs.section import Finite, Many, NonNegative, Positive, Section, Share, Text
+
+
+class Budget(Section):
+    """Limits of a trajectory and of the run. Lengths are in tokens of the model."""
+
+    turns: Positive | None = Field(
+        default=None,
+        description=(
+            "Turns of the policy, the answer included. The last turn's call is never executed: 5 turns are at most 4 "
+            "tool rounds. Default: 5 with tools, else 1."
+        ),
+    )
+    rounds: NonNegative | None = Field(
+        default=None, description="Tool rounds, in place of `turns`: the answer comes on top (turns = rounds + 1)."
+    )
+    user_turns: Positive | None = Field(
+        default=None, description="Turns that are not the policy's (tool responses). Default: no limit of its own."
+    )
+    calls: Positive | None = Field(
+        default=None, description="Calls executed in a trajectory. Default: no limit beside turns and parallel_calls."
+    )
+    prompt_tokens: Positive = Field(
+        default=2048, description="The first prompt: messages, chat template and tool schemas."
+    )
+    trajectory_tokens: Positive = Field(
+        default=1024, description="All that follows the first prompt: every turn of the policy and every tool response."
+    )
+    turn_tokens: Positive | Literal["auto"] = Field(
+        default="auto", description="One turn of the policy. `auto`: what is left of the trajectory."
+    )
+    tool_response_tokens: Positive = Field(
+        default=256, description="One tool response, a hard bound; the middle of a longer one is cut out."
+    )
+    epochs: Positive = Field(default=1, description="Passes over the training rows.")
+    steps: Positive | None = Field(default=None, description="Stop after so many steps; the earlier of both ends the run.")
+    gpu_hours: Finite | None = Field(
+        default=None, gt=0, description="Upper bound of nodes × GPUs × time limit; more is refused."
+    )
+
+    @model_validator(mode="after")
+    def one_word_for_turns(self) -> Budget:
+        if self.turns is not None and self.rounds is not None:
+            raise ValueError("`turns` counts the answer, `rounds` does not (turns = rounds + 1); keep one")
+        return self
+
+
+class Evaluation(Section):
+    """Validation during training. A bare number is `every`."""
+
+    short_form: ClassVar[str] = "every"
+
+    every: Positive | Literal["never"] = Field(default=20, description="Steps between validations.")
+    before_train: bool = Field(default=True, description="Validate the untrained model too.")
+    samples: Positive | dict[Text, Positive] = Field(
+        default=1, description="Trajectories a row, or by named set: `{aime25: 32, math: 4}`."
+    )
+    temperature: Finite = Field(default=0.0, ge=0, description="0 takes the most likely token.")
+    top_p: Share = Field(default=1.0, description="Nucleus sampling in validation.")
+    top_k: int = Field(default=-1, ge=-1, description="Top-k sampling in validation; -1 is off.")
+
+
+class Checkpoint(Section):
+    """What is saved, and what a restart takes up. A bare number is `every`."""
+
+    short_form: ClassVar[str] = "every"
+
+    dir: Text | None = Field(default=None, description="Folder of the checkpoints. Default: checkpoints/ in the run folder.")
+    every: Positive | Literal["never"] = Field(default=50, description="Steps between checkpoints.")
+    keep: Positive | Literal["all"] = Field(default="all", description="Newest checkpoints that stay on disk.")
+    resume: Text = Field(
+        default="auto", description="`auto`: go on from the newest in `dir`; `never`; or the path of a global_step_N folder."
+    )
+    contents: Many[Literal["model", "optimizer", "extra", "hf_model"]] = Field(
+        default=("model", "optimizer", "extra"),
+        min_length=1,
+        description="`hf_model` adds a copy that transformers can load.",
+    )
+
+
+Backend = Literal["console", "wandb", "tensorboard", "mlflow", "file"]
+
+
+class Tracking(Section):
+    """Where metrics go. A bare word or list is `to`."""
+
+    short_form: ClassVar[str] = "to"
+
+    to: Many[Backend] = Field(default=("console",), min_length=1, description="Example: `[console, wandb]`.")
+    project: Text = Field(default="toolspec", description="Project name at the tracker.")
+    experiment: Text | None = Field(default=None, description="Run name at the tracker. Default: `name`.")
+    samples: NonNegative = Field(default=0, description="Validation trajectories logged at each validation.")
+    rollouts: bool = Field(default=False, description="Write every training and validation trajectory to the run folder.")
+    trace: Literal["none", "weave", "mlflow"] = Field(
+        default="none", description="Trace of every model and tool call (trainer v0 only)."
+    )
+
+    @field_validator("to", mode="before")
+    @classmethod
+    def one_is_a_list_of_one(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value

@@ -1,0 +1,50 @@
+"""`cluster`: where the run goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from toolspec.specs.section import Many, Positive, Section, Text
+from toolspec.specs.units import Duration
+
+
+class Container(Section):
+    """A container for the job's processes (Slurm with pyxis)."""
+
+    image: Text = Field(description="Image name or .sqsh file.")
+    mounts: Many[Text] = Field(default=(), description="`host:container` pairs.")
+    workdir: Text | None = Field(default=None, description="Working directory inside.")
+
+
+class Slurm(Section):
+    """What the job asks of Slurm."""
+
+    partition: Text | None = Field(default=None, description="Partition.")
+    account: Text | None = Field(default=None, description="Account that pays.")
+    qos: Text | None = Field(default=None, description="Quality of service.")
+    time: Duration | None = Field(default=None, description="Time limit: `12h`, `1d`, `1-12:00:00`.")
+    constraint: Text | None = Field(default=None, description="Node features.")
+    exclude: Text | None = Field(default=None, description="Nodes to keep off.")
+    mail: Text | None = Field(default=None, description="Address told of start, end and failure.")
+    extra: dict[Text, str | int | bool] = Field(
+        default_factory=dict, description="Further sbatch options, without dashes: `{gres-flags: enforce-binding}`."
+    )
+    modules: Many[Text] = Field(default=(), description="Environment modules loaded before the run.")
+    container: Container | None = Field(default=None, description="Container image of the job.")
+    setup: Many[Text] = Field(default=(), description="Shell lines run before the job: `source ~/venv/bin/activate`.")
+
+    @field_validator("modules", "setup", mode="before")
+    @classmethod
+    def one_is_a_list_of_one(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+
+class Cluster(Section):
+    """Nodes and GPUs."""
+
+    nodes: Positive = Field(default=1, description="Machines.")
+    gpus: Positive = Field(default=8, description="GPUs a machine.")
+    gpu: Text | None = Field(default=None, description="GPU type: `h100-80gb`, `a100-40gb`, … (memory checks need it).")
+    slurm: Slurm | None = Field(default=None, description="Needed for `submit --slurm` only.")

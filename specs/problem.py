@@ -1,0 +1,45 @@
+"""What is wrong with a file, and where: the one error value of every stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in a file. `line` and `column` are 1-based characters; `length` is the width to underline."""
+
+    file: str
+    line: int
+    column: int
+    length: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding.
+
+    code: stable, `TSnnn`; name: the rule's readable name. message: one sentence with the numbers.
+    path: the spec path (`algorithm.batch`) where one is known. why: why it matters, or "".
+    fix: the smallest change that repairs it, or "".
+    """
+
+    code: str
+    name: str
+    message: str
+    span: Span | None = None
+    path: str = ""
+    why: str = ""
+    fix: str = ""
+    severity: Severity = "error"
+
+
+class ProblemError(Exception):
+    """The input cannot be used. Carries every problem found, in file order."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("; ".join(p.message for p in problems))
+        self.problems = problems

@@ -1,0 +1,63 @@
+"""Amounts with their unit written: `12h`, `30s`, `80GB`, `5%`.
+
+A bare number is refused where a unit decides its size: `time: 12` would be 12 minutes to Slurm and 12 hours to
+the person who wrote it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(min|s|m|h|d)")
+_CLOCK = re.compile(r"(?:(\d+)-)?(\d{1,3}):([0-5]\d)(?::([0-5]\d))?")
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+
+
+def seconds(value: Any) -> int:
+    """Seconds of `90s`, `30m`, `12h`, `1d12h`, `HH:MM:SS` or Slurm's `D-HH:MM:SS`. Raises ValueError otherwise."""
+    if isinstance(value, str):
+        text = value.strip()
+        clock = _CLOCK.fullmatch(text)
+        if clock and (clock[4] is not None or clock[1] is not None):
+            days, hours, minutes, rest = (int(part or 0) for part in clock.groups())
+            return days * 86400 + hours * 3600 + minutes * 60 + rest
+        if text and _PART.sub("", text).strip() == "":
+            total = sum(float(number) * SECONDS[unit] for number, unit in _PART.findall(text))
+            if total >= 1:
+                return round(total)
+    raise ValueError(f"a time with its unit is needed, such as 30s, 90m, 12h or 1d12h, not {value!r}")
+
+
+def share_or_steps(value: Any) -> Any:
+    """Warm-up as a number of steps (int) or a share of all steps (`5%`, kept as text)."""
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise ValueError(f"a number of steps, or a share of all steps such as 5%, is needed, not {value!r}")
+    if isinstance(value, str):
+        match = _SHARE.fullmatch(value.strip())
+        if not match or float(match[1]) > 100:
+            raise ValueError(f"a number of steps, or a share of all steps such as 5%, is needed, not {value!r}")
+        return value.strip().replace(" ", "")
+    if value < 0:
+        raise ValueError(f"a number of steps of 0 or more is needed, not {value}")
+    return value
+
+
+def share(text: str) -> float:
+    """`5%` as 0.05."""
+    return float(text.rstrip("%")) / 100
+
+
+Duration = Annotated[
+    int,
+    BeforeValidator(seconds),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9].*", "examples": ["12h", "30m", "90s", "1d12h"]}),
+]
+ShareOrSteps = Annotated[
+    int | str,
+    BeforeValidator(share_or_steps),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9.]+\s*%$"}]}),
+]
