@@ -70,6 +70,8 @@ class Spec(Section):
         if isinstance(value, list):
             merged: dict[str, Any] = {}
             for item in value:
+                if not isinstance(item, (str, dict)):
+                    raise ValueError(f"a list of `env` holds names of variables to pass on, not {item!r}")
                 merged.update(item if isinstance(item, dict) else {item: None})
             return merged
         return value

@@ -1,0 +1,118 @@
+"""The bundle as a value: path → bytes of every file, the same for the same input."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from toolspec import __version__
+from toolspec.backends.verl.emit.config_yaml import config_yaml
+from toolspec.backends.verl.emit.modules import runtime_files
+from toolspec.backends.verl.emit.side_files import (
+    agent_loops_yaml,
+    json_text,
+    launch_sh,
+    loop_json,
+    reward_json,
+    tools_yaml,
+)
+from toolspec.backends.verl.lower.lower import VerlConfig
+from toolspec.compiler.facts.gather import Facts
+from toolspec.compiler.plan.decision import Plan
+from toolspec.compiler.plan.parts import USER_FOLDER
+from toolspec.specs.loading import LoadedSpec
+from toolspec.specs.problem import Problem, ProblemError
+
+MANIFEST = "manifest.json"
+EXECUTABLE = frozenset({"launch.sh"})
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """files: path in the bundle → content, `manifest.json` last. digest: sha256 over all other files."""
+
+    name: str
+    files: Mapping[str, bytes]
+    digest: str
+
+
+def build_bundle(
+    loaded: LoadedSpec, plan: Plan, config: VerlConfig, facts: Facts, data: Mapping[str, Any] | None = None
+) -> Bundle:
+    """Every file of the bundle. `data`: what the manifest says of converted rows (rows, logical hash).
+
+    Raises ProblemError where a file of the user's would leave the bundle or take the name of one of its own.
+    """
+    files: dict[str, bytes] = {"config.yaml": config_yaml(config, plan.name).encode()}
+    if plan["tools.names"]:
+        files["tools.yaml"] = tools_yaml(plan, facts).encode()
+    if plan["agent.loop"] != "single_turn_agent":
+        files["agent_loops.yaml"] = agent_loops_yaml(plan).encode()
+    files["ts_reward.json"] = reward_json(plan, facts).encode()
+    files["ts_loop.json"] = loop_json(plan).encode()
+    files |= runtime_files()
+    for relative, source in facts.shipped.items():
+        path = _inside(f"{USER_FOLDER}/{relative}")
+        files[path] = source.read_bytes()
+    files["plan.json"] = json_text(plan_document(plan, config)).encode()
+    for number, source in enumerate(loaded.raw.files):
+        files[f"spec/{number}-{source.name}" if number else f"spec/{source.name}"] = source.read_bytes()
+    files["launch.sh"] = launch_sh(plan, config, _digest(files)).encode()
+    digest = _digest(files)
+    files[MANIFEST] = json_text(_manifest(loaded, plan, files, digest, data)).encode()
+    return Bundle(plan.name, files, digest)
+
+
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
+        raise ProblemError((Problem("TS312", "path-escape", f"{path} would leave the bundle", None),))
+    return path
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    total = hashlib.sha256()
+    for path, content in sorted(files.items()):
+        total.update(f"{path}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def _manifest(
+    loaded: LoadedSpec, plan: Plan, files: Mapping[str, bytes], digest: str, data: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "name": plan.name,
+        "toolspec": __version__,
+        "verl": plan.target,
+        "bundle": digest,
+        "set": list(loaded.sets),
+        "data": dict(data or {}),
+        "files": {path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())},
+    }
+
+
+def plan_document(plan: Plan, config: VerlConfig) -> dict[str, Any]:
+    """The plan and the configuration with every reason, as `plan.json` and `toolspec plan --format json` have them."""
+    return {
+        "version": 1,
+        "name": plan.name,
+        "verl": plan.target,
+        "plan": {
+            path: {"value": d.value, "kind": d.kind, "reason": d.reason, **_place(d.span)}
+            for path, d in plan.decisions.items()
+        },
+        "config": {
+            key: {"value": s.value, "from": s.plan, "written": s.written, **_place(s.decision.span)}
+            for key, s in sorted(config.settings.items())
+        },
+    }
+
+
+def _place(span: Any) -> dict[str, Any]:
+    if span is None:
+        return {}
+    return {"file": Path(span.file).name, "line": span.line}

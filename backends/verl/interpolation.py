@@ -1,0 +1,209 @@
+"""`${...}` as OmegaConf 2.3 resolves it, over a tree that is looked up by dotted key.
+
+Covers what verl's configs use: absolute and relative keys, `oc.select` with a fallback, nesting, and text
+around an interpolation. Other resolvers (`oc.env`, `hydra:`, a user's own) depend on the machine or on code
+and are reported as unresolved. Input is untrusted: length, number of steps and nesting are bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+MISSING = "???"  # OmegaConf's mark of a mandatory value that nobody gave
+LONGEST = 20_000  # characters of a text with interpolations; real ones have under 300
+MOST_STEPS = 20_000  # keys visited for one answer; a whole release has about 900
+
+
+class UnresolvedError(ValueError):
+    """The value of a key cannot be known from the config alone. The message is one clause that says why."""
+
+
+class Absent:
+    """What a lookup returns for a key that does not exist."""
+
+
+ABSENT = Absent()
+Lookup = Callable[[str], Any]
+"""Dotted key to its raw value: a leaf, a mapping for a section (of which only the names count), or ABSENT."""
+
+
+def resolve(key: str, lookup: Lookup) -> Any:
+    """The value at `key` with every interpolation in it resolved.
+
+    Raises UnresolvedError: no such key, a cycle, an interpolated value that is mandatory (`???`), a resolver
+    that needs the machine, or more nesting than a real config has.
+    """
+    try:
+        return Resolution(lookup).key(key, ())
+    except RecursionError:
+        raise UnresolvedError(f"{key} is nested too deeply") from None
+
+
+class Resolution:
+    """One walk through the tree. `seen` is the chain of keys whose values are being worked out."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self.lookup = lookup
+        self.steps = 0
+
+    def key(self, key: str, seen: tuple[str, ...]) -> Any:
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise UnresolvedError(f"it takes more than {MOST_STEPS} steps")
+        if key in seen:
+            raise UnresolvedError(f"{' -> '.join((*seen[seen.index(key) :], key))} is a cycle")
+        value = self.node(key, seen)
+        if value is ABSENT:
+            raise UnresolvedError(f"there is no key {key}")
+        return self.value(value, key, (*seen, key))
+
+    def node(self, key: str, seen: tuple[str, ...]) -> Any:
+        """The raw value at `key`, which may go on past an interpolation, a list or a mapping."""
+        value = self.lookup(key)
+        if value is not ABSENT or "." not in key:
+            return value
+        parent, _, name = key.rpartition(".")
+        holder = self.node(parent, seen)
+        if isinstance(holder, str) and "${" in holder:
+            holder = self.key(parent, seen)
+        if isinstance(holder, Mapping):
+            return holder.get(name, ABSENT)
+        if isinstance(holder, list) and name.isdecimal() and int(name) < len(holder):
+            return holder[int(name)]
+        return ABSENT
+
+    def value(self, value: Any, key: str, seen: tuple[str, ...]) -> Any:
+        """`value`, which stands at `key`, resolved through lists and mappings."""
+        if isinstance(value, Mapping):
+            return {name: self.key(f"{key}.{name}", seen) for name in value}
+        if isinstance(value, list):
+            return [self.value(item, f"{key}.{i}", seen) for i, item in enumerate(value)]
+        if not (isinstance(value, str) and "${" in value):
+            return value
+        if len(value) > LONGEST:
+            raise UnresolvedError(f"a text of {len(value)} characters with interpolations")
+        parts = pieces(value)
+        if len(parts) == 1 and parts[0][0]:
+            return self.interpolation(parts[0][1], key, seen)
+        text = "".join(self.text(t, key, seen) if inside else t for inside, t in parts)
+        if len(text) > LONGEST:
+            raise UnresolvedError(f"it grows to more than {LONGEST} characters")
+        return text
+
+    def text(self, inside: str, key: str, seen: tuple[str, ...]) -> str:
+        """The value of `${inside}` as part of a longer text."""
+        found = self.interpolation(inside, key, seen)
+        if isinstance(found, list | Mapping):  # OmegaConf prints its own raw form, which nobody can mean
+            raise UnresolvedError(f"${{{inside}}} is a {type(found).__name__} inside a text")
+        return str(found)
+
+    def interpolation(self, inside: str, key: str, seen: tuple[str, ...]) -> Any:
+        """The value of `${inside}` standing at `key`."""
+        name, colon, rest = inside.partition(":")
+        if not colon:
+            target = self.target(inside, key, seen)
+            found = self.key(target, seen)
+            if found == MISSING:
+                raise UnresolvedError(f"{target} is mandatory and has no value")
+            return found
+        if name.strip() != "oc.select":
+            raise UnresolvedError(f"the resolver {name.strip()} gives its value only when the job runs")
+        first, *fallback = arguments(rest)
+        target = self.target(first, key, seen)
+        other = self.literal(fallback[0], key, seen) if fallback else None  # worked out first, used or not
+        if target in seen or self.node(target, seen) not in (ABSENT, MISSING):
+            return self.key(target, seen)
+        return other
+
+    def target(self, text: str, key: str, seen: tuple[str, ...]) -> str:
+        """The absolute key that is named: `.x` is a sibling of `key`, `..x` one of its parent."""
+        named = str(self.value(text.strip(), key, seen)).strip("'\"")
+        named = re.sub(r"\[([^\]]*)\]", r".\1", named)
+        dots = len(named) - len(named.lstrip("."))
+        return ".".join((*key.split(".")[:-dots], named[dots:])) if dots else named
+
+    def literal(self, text: str, key: str, seen: tuple[str, ...]) -> Any:
+        """A fallback as OmegaConf's grammar reads it: a list, a mapping, or what `scalar` reads."""
+        text = text.strip()
+        if text.startswith("[") and text.endswith("]"):
+            return [self.literal(item, key, seen) for item in arguments(text[1:-1]) if item.strip()]
+        if text.startswith("{") and text.endswith("}"):
+            pairs = [item.partition(":") for item in arguments(text[1:-1]) if item.strip()]
+            return {self.literal(k, key, seen): self.literal(v, key, seen) for k, _, v in pairs}
+        return self.value(text, key, seen) if "${" in text else scalar(text)
+
+
+def scalar(text: str) -> Any:
+    """A plain argument: `null`, `true`, `1`, `1e-3`, `'quoted'` or text."""
+    if text.lower() in CONSTANTS:
+        return CONSTANTS[text.lower()]
+    if INTEGER.fullmatch(text):
+        return int(text)
+    if FLOAT.fullmatch(text):
+        return float(text)
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        return text[1:-1]
+    if not UNQUOTED.fullmatch(text):
+        raise UnresolvedError(f"`{text[:40]}` has to be quoted inside an interpolation")
+    return text
+
+
+# OmegaConf 2.3 grammar (OmegaConfGrammarLexer.g4): NULL, BOOL, INT, FLOAT, and what a text has without quotes.
+UNQUOTED = re.compile(r"[\w/\-\\+.$%*@?|: ]*", re.ASCII)
+CONSTANTS: Mapping[str, Any] = {"null": None, "true": True, "false": False}
+INTEGER = re.compile(r"[+-]?(0|[1-9](_?\d)*)")
+FLOAT = re.compile(
+    r"[+-]?((\d(_?\d)*)?\.\d(_?\d)*|\d(_?\d)*\.|\d(_?\d)*(?=[eE]))([eE][+-]?\d(_?\d)*)?|[+-]?inf|nan", re.I
+)
+
+
+def pieces(text: str) -> list[tuple[bool, str]]:
+    r"""Cuts a text into (is an interpolation, its inside or the plain text). `\${` is plain text."""
+    found: list[tuple[bool, str]] = []
+    plain, at = "", 0
+    while (start := text.find("${", at)) >= 0:
+        if start and text[start - 1] == "\\":
+            plain, at = f"{plain}{text[at : start - 1]}${{", start + 2
+            continue
+        plain, end = plain + text[at:start], closing(text, start + 2)
+        found += [(False, plain)] if plain else []
+        found.append((True, text[start + 2 : end]))
+        plain, at = "", end + 1
+    plain += text[at:]
+    return found + ([(False, plain)] if plain else [])
+
+
+def closing(text: str, start: int) -> int:
+    """Where the brace opened before `start` closes, outside quotes."""
+    depth, quote = 1, ""
+    for at in range(start, len(text)):
+        char = text[at]
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in "{}":
+            depth += 1 if char == "{" else -1
+            if depth == 0:
+                return at
+    raise UnresolvedError("an interpolation has no closing brace")
+
+
+def arguments(text: str) -> list[str]:
+    """Splits at commas outside braces, brackets and quotes; at least one item, possibly empty."""
+    found, depth, quote, begin = [], 0, "", 0
+    for at, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in "{[":
+            depth += 1
+        elif char in "}]":
+            depth -= 1
+        elif char == "," and not depth:
+            found.append(text[begin:at])
+            begin = at + 1
+    return [*found, text[begin:]]

@@ -1,0 +1,187 @@
+"""Plan → verl configuration of one release: a flat mapping, key → value with its origin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from toolspec.backends.verl.lower.moves import ABSENT, CLASHES, moved
+from toolspec.backends.verl.lower.row import Row
+from toolspec.backends.verl.lower.table import ROLLOUT, TABLE
+from toolspec.backends.verl.releases import RELEASES, Release, release
+from toolspec.compiler.plan.decision import Decision, Plan
+from toolspec.compiler.plan.places import Interpolation
+from toolspec.specs.loading import LoadedSpec
+from toolspec.specs.problem import Problem, ProblemError
+from toolspec.specs.validation import in_file_order
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value of verl's configuration. plan: the plan path it comes from, or `overrides`. note: verl's side of it."""
+
+    value: Any
+    plan: str
+    decision: Decision
+    note: str = ""
+    written: bool = True
+
+
+@dataclass(frozen=True)
+class VerlConfig:
+    """Key → setting for every key that the plan decides; `written` are those that differ from the release's default."""
+
+    release: Release
+    settings: Mapping[str, Setting]
+
+    @cached_property
+    def written(self) -> Mapping[str, Setting]:
+        return {key: setting for key, setting in self.settings.items() if setting.written}
+
+    @cached_property
+    def values(self) -> Mapping[str, Any]:
+        return {key: setting.value for key, setting in self.written.items()}
+
+
+def lower(plan: Plan, loaded: LoadedSpec) -> VerlConfig:
+    """The configuration of `plan.target` that does what `plan` says, with the spec's overrides laid over it.
+
+    Raises ProblemError for plan values that the release cannot express (naming one that can), and for overrides of
+    unknown keys.
+    """
+    target = release(plan.target)
+    problems = list(_clashes(plan, loaded))
+    settings: dict[str, Setting] = {}
+    absent = {entry.key: entry for entry in ABSENT[plan.target]}
+    for row in TABLE:
+        if row.when is not None and not row.when(plan):
+            continue
+        entry = absent.get(row.key)
+        if entry is not None:
+            if not entry.harmless(plan):
+                problems.append(_absent(row, plan, loaded, entry.instead))
+            continue
+        key = moved(row.key, plan.target)
+        value = plan[row.plan] if row.value is None else row.value(plan[row.plan])
+        settings[key] = _setting(target, key, value, row.plan, plan.decisions[row.plan], row.note)
+    for key, value, path in _composed(plan):
+        settings[key] = _setting(target, key, value, path, plan.decisions[path], "")
+    problems += _override(settings, target, loaded)
+    if problems:
+        raise ProblemError(in_file_order(_one_a_place(problems)))
+    return VerlConfig(target, settings)
+
+
+def _setting(target: Release, key: str, value: Any, plan: str, decision: Decision, note: str) -> Setting:
+    return Setting(value, plan, decision, note, written=not _is_default(target, key, value))
+
+
+def _is_default(target: Release, key: str, value: Any) -> bool:
+    """Whether the release has exactly this value; an interpolated default is never taken for equal."""
+    if key not in target.defaults:
+        return False
+    default = target.defaults[key]
+    if isinstance(default, bool) != isinstance(value, bool):
+        return False
+    return bool(default == value)
+
+
+def _composed(plan: Plan) -> Iterator[tuple[str, Any, str]]:
+    engine = plan["rollout.engine"]
+    for name, value in plan["rollout.engine_options"].items():
+        yield f"{ROLLOUT}.engine_kwargs.{engine}.{name}", value, "rollout.engine_options"
+    if plan["reward.python_file"] != "none":
+        for name, value in plan["reward.kwargs"].items():
+            yield f"reward.custom_reward_function.reward_kwargs.{name}", value, "reward.kwargs"
+
+
+def _clashes(plan: Plan, loaded: LoadedSpec) -> Iterator[Problem]:
+    for clash in CLASHES:
+        if plan.target in clash.releases and clash.when(plan):
+            span = loaded.span(tuple(clash.path.split(".")))
+            yield Problem(
+                "TS801",
+                "release-cannot",
+                clash.message.format(release=plan.target),
+                span,
+                clash.path,
+                clash.why,
+                clash.fix.format(release=plan.target),
+            )
+
+
+def _absent(row: Row, plan: Plan, loaded: LoadedSpec, instead: str) -> Problem:
+    decision = plan.decisions[row.plan]
+    able = [version for version in RELEASES if release(version).knows(moved(row.key, version))]
+    path = decision.sources[0] if decision.sources else row.plan
+    return Problem(
+        "TS801",
+        "release-cannot",
+        f"verl {plan.target} has no {row.key}, which `{row.plan}: {decision.value}` ({decision.reason}) needs",
+        decision.span or loaded.span(tuple(path.split("."))),
+        path,
+        f"releases that have it: {', '.join(able)}",
+        instead,
+    )
+
+
+def _one_a_place(problems: list[Problem]) -> list[Problem]:
+    """Several keys of one feature are one problem to the reader."""
+    seen: dict[tuple[str, str], Problem] = {}
+    for problem in problems:
+        seen.setdefault((problem.code, problem.path if problem.code != "TS801" else problem.fix), problem)
+    return list(seen.values())
+
+
+def _override(settings: dict[str, Setting], target: Release, loaded: LoadedSpec) -> Iterator[Problem]:
+    """Lay `overrides` over the settings; unknown keys are problems with the nearest known one."""
+    for key, value in loaded.spec.overrides.items():
+        path = ("overrides", key)
+        span = loaded.raw.key_spans.get(path) or loaded.span(path)
+        if not target.knows(key):
+            close = target.nearest(key)
+            moved_to = _renamed(key, target)
+            yield Problem(
+                "TS802",
+                "unknown-verl-key",
+                f"verl {target.version} has no key `{key}`",
+                span,
+                f"overrides.{key}",
+                "from a config file verl takes an unknown key without a word",
+                f"it is `{moved_to}` there" if moved_to else f"did you mean `{close}`?" if close else "",
+            )
+            continue
+        for leaf, item in _leaves(key, _raw(value)):
+            before = settings.get(leaf)
+            reason = "overrides" if before is None else f"overrides, in place of {before.value!r} from {before.plan}"
+            decision = Decision(item if item is not None else "null", "given", reason, loaded.span(path), (f"overrides.{key}",))
+            settings[leaf] = Setting(item, "overrides", decision, "", written=True)
+
+
+def _renamed(key: str, target: Release) -> str:
+    """The key's name in the target if it is one that moved between releases."""
+    for version in RELEASES:
+        if version != target.version and release(version).knows(key):
+            for row in TABLE:
+                if moved(row.key, version) == key:
+                    return moved(row.key, target.version)
+    return ""
+
+
+def _raw(value: Any) -> Any:
+    """An override is verl's own text: `${…}` in it is an interpolation and is not escaped."""
+    if isinstance(value, str):
+        return Interpolation(value)
+    if isinstance(value, dict):
+        return {name: _raw(below) for name, below in value.items()}
+    return [_raw(item) for item in value] if isinstance(value, list) else value
+
+
+def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for name, below in value.items():
+            yield from _leaves(f"{key}.{name}", below)
+    else:
+        yield key, value

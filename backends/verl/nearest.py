@@ -1,0 +1,44 @@
+"""The known key that a wrong one most likely means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+CLOSE = 0.75  # below this two names are different words rather than a slip
+
+
+def nearest_key(key: str, known: Iterable[str]) -> str | None:
+    """The closest of the known dotted keys, or None where none is close.
+
+    A similar name in the same section comes first, then the same name in another section (put into the wrong
+    one, or moved), then a similar name in a section with a similar path. Ties: the shorter, then the first by
+    alphabet.
+    """
+    if len(key) > 200:
+        return None
+    parent, _, name = key.rpartition(".")
+    scored = [(-score, len(k), k) for k in known if k != key and (score := closeness(parent, name, k))]
+    return min(scored)[2] if scored else None
+
+
+def closeness(parent: str, name: str, candidate: str) -> float:
+    """0 for a key that is not meant; 2 to 3 in the same section, 1 to 2 for the same name, else below 1."""
+    above, _, last = candidate.rpartition(".")
+    if above == parent:
+        return 2 + alike if (alike := similarity(name, last)) >= CLOSE else 0
+    if last == name:
+        related = not parent or set(parent.split(".")) & set(above.split("."))
+        paths = similarity(parent, above)
+        same_root = parent.partition(".")[0] == above.partition(".")[0]
+        return 1 + (paths + same_root) / 2 if related or paths >= CLOSE else 0
+    if (alike := similarity(name, last)) >= CLOSE and (paths := similarity(parent, above)) >= CLOSE:
+        return (alike + paths) / 2
+    return 0
+
+
+def similarity(one: str, other: str) -> float:
+    """difflib's ratio, from 0 to 1; below CLOSE its cheap upper bound may stand for it."""
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    bound = min(matcher.real_quick_ratio(), matcher.quick_ratio())
+    return matcher.ratio() if bound >= CLOSE else bound * 0.5

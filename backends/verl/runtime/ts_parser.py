@@ -1,0 +1,102 @@
+"""The calls of one policy turn, as the release's own parser of `multi_turn.format` finds them, and those it could not.
+
+A call that cannot be parsed leaves no trace in verl (the parsers log and go on), so attempts are counted in the text:
+what was opened and not parsed is malformed. An opening inside a closed `<think>` block is talk about calls.
+
+Parsers: tool_parser.py of each release. hermes, gpt-oss, qwen3_coder on all; gemma4 from 0.8.0; glm, seed, minimax,
+kimi, deepseek_v4 from 0.9.0.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+# format → (opening, closing) of a call; where there are two (a container and the call in it) the larger count is taken.
+MARKS: dict[str, tuple[tuple[str, str], ...]] = {
+    "hermes": (("<tool_call>", "</tool_call>"),),
+    "qwen3_coder": (("<tool_call>", "</tool_call>"), ("<function=", "</function>")),
+    "gpt-oss": ((" to=functions.", "<|call|>"),),
+    "gemma4": (("<|tool_call>", "<tool_call|>"),),
+    "glm": (("<tool_call>", "</tool_call>"),),
+    "seed": (("<seed:tool_call>", "</seed:tool_call>"),),
+    "minimax": (("<minimax:tool_call>", "</minimax:tool_call>"), ("<invoke name=", "</invoke>")),
+    "kimi": (
+        ("<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"),
+        ("<|tool_call_begin|>", "<|tool_call_end|>"),
+    ),
+    "deepseek_v4": (
+        ("<｜DSML｜tool_calls>", "</｜DSML｜tool_calls>"),
+        ("<｜DSML｜invoke name=", "</｜DSML｜invoke>"),
+    ),
+}
+
+_THINK = re.compile(r"<think>.*?</think>", re.DOTALL)
+_ANALYSIS = re.compile(r"<\|channel\|>analysis<\|message\|>.*?(?:<\|end\|>|$)", re.DOTALL)
+_FORGED = re.compile(r"<(\|?)tool_response(\|?)>.*?(?:</tool_response>|<tool_response\|>|$)", re.DOTALL)
+_FINAL = "<|channel|>final<|message|>"
+
+
+class Turn(NamedTuple):
+    """One policy turn: its text with special tokens, (name, JSON arguments) of each parsed call, malformed calls."""
+
+    text: str
+    calls: tuple[tuple[str, str], ...]
+    malformed: int
+
+
+def without_reasoning(text: str) -> str:
+    """The text outside `<think>`.
+
+    Closed blocks go, so does all before a `</think>` that was opened in the prompt, and all after a `<think>` that is
+    never closed.
+    """
+    text = _THINK.sub("", text)
+    _, closed, after = text.rpartition("</think>")
+    return (after if closed else text).partition("<think>")[0]
+
+
+def attempts(text: str, form: str) -> int:
+    """How many calls the text opens: each closed one, and one more where an opening is never closed."""
+    text = _ANALYSIS.sub("", text) if form == "gpt-oss" else _THINK.sub("", text)
+    most = 0
+    for opening, closing in MARKS.get(form, ()):
+        closed = re.compile(re.escape(opening) + ".*?" + re.escape(closing), re.DOTALL)
+        rest, count = closed.subn("", text)
+        most = max(most, count + (opening in rest))
+    return most
+
+
+def answer_text(text: str, form: str) -> str:
+    """What a turn says to the user.
+
+    Reasoning is off; for gpt-oss (special tokens still in the text) the last final channel is taken. A tool response
+    that the policy wrote itself is off too: nothing in it is an answer.
+    """
+    if form == "gpt-oss":
+        _, found, after = text.rpartition(_FINAL)
+        return after if found else ""
+    return _FORGED.sub(" ", without_reasoning(text))
+
+
+class TurnParser:
+    """The release's parser with the schemas of the run. Raises ValueError for a format that the release lacks."""
+
+    def __init__(self, form: str, tokenizer: Any, tools: list[dict[str, Any]]) -> None:
+        from ts_schema import RawToolSchema
+        from verl.experimental.agent_loop.tool_parser import ToolParser
+
+        self.form = form
+        self.tokenizer = tokenizer
+        self.parser = ToolParser.get_tool_parser(form, tokenizer)
+        self.schemas = [RawToolSchema(tool) for tool in tools]
+
+    async def parse(self, ids: list[int]) -> Turn:
+        """`ids` of one policy turn, its end token included."""
+        text = self.tokenizer.decode(ids, skip_special_tokens=False)
+        marks = MARKS.get(self.form)
+        if marks is not None and not any(opening in text for opening, _ in marks):
+            return Turn(text, (), 0)
+        _, found = await self.parser.extract_tool_calls(ids, self.schemas)
+        calls = tuple((str(call.name), str(call.arguments)) for call in found)
+        return Turn(text, calls, max(0, attempts(text, self.form) - len(calls)))

@@ -1,0 +1,197 @@
+"""The data files of a spec: which they are, whether their rows must be converted, and under which name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolspec.compiler.facts.row_files import RowFiles, columns, content_hash, row_files
+from toolspec.specs.data import Columns, OrderBy, Source
+from toolspec.specs.loading import LoadedSpec
+from toolspec.specs.problem import Problem, ProblemError
+
+LAYOUT_VERSION = 1
+"""Raised when the conversion writes other rows for the same input: it is part of the folder's name."""
+MAX_SYSTEM_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """One entry of `data.train` or `data.val`. columns: spec name → column, empty for rows in verl's layout."""
+
+    path: str
+    split: str
+    name: str
+    pattern: str
+    files: tuple[Path, ...]
+    columns: Mapping[str, str]
+    source: str | None
+    repeat: int = 1
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """reasons: why the rows must be written anew; empty when verl reads the files as they are.
+
+    hash: names the folder of converted rows: content of the files and everything that decides the rows.
+    """
+
+    train: tuple[SourceFacts, ...] = ()
+    val: tuple[SourceFacts, ...] = ()
+    reasons: tuple[str, ...] = ()
+    hash: str = ""
+    system: str | None = None
+
+
+def data_facts(loaded: LoadedSpec) -> DataFacts:
+    """Facts of `data`. Raises ProblemError for files that must be read and are not there."""
+    spec = loaded.spec
+    if spec.data.class_ is not None:
+        found = list(_sources(loaded))
+        return DataFacts(
+            tuple(s for s, _ in found if s.split == "train"), tuple(s for s, _ in found if s.split == "val")
+        )
+    sources = list(_sources(loaded))
+    reasons = tuple(dict.fromkeys(_reasons(loaded, sources)))
+    system = _system(loaded)
+    problems = [p for source, files in sources for p in _missing(loaded, source, files, bool(reasons))]
+    if problems:
+        raise ProblemError(tuple(problems))
+    train = tuple(source for source, _ in sources if source.split == "train")
+    val = tuple(source for source, _ in sources if source.split == "val")
+    if not reasons:
+        problems = [p for source, files in sources for p in _not_in_layout(loaded, source, files)]
+        if problems:
+            raise ProblemError(tuple(problems))
+    digest = _digest(loaded, train + val, system) if reasons else ""
+    return DataFacts(train, val, reasons, digest, system)
+
+
+def _sources(loaded: LoadedSpec) -> Iterator[tuple[SourceFacts, RowFiles]]:
+    data = loaded.spec.data
+    samples = loaded.spec.evaluation.samples
+    for number, source in enumerate(data.train):
+        yield _one(loaded, source, "train", "", f"data.train.{number}", 1)
+    named = isinstance(data.val, dict)
+    repeats = _repeats(samples, [name for name, _ in data.val_sources]) if isinstance(samples, dict) else {}
+    for number, (name, source) in enumerate(data.val_sources):
+        path = f"data.val.{name}" if named else f"data.val.{number}"
+        yield _one(loaded, source, "val", name, path, repeats.get(name, 1))
+
+
+def _repeats(samples: Mapping[str, int], names: list[str]) -> dict[str, int]:
+    from math import gcd
+
+    per_set = {name: samples.get(name, 1) for name in names}
+    common = gcd(*per_set.values()) if per_set else 1
+    return {name: count // common for name, count in per_set.items()}
+
+
+def _one(
+    loaded: LoadedSpec, source: Source, split: str, name: str, path: str, repeat: int
+) -> tuple[SourceFacts, RowFiles]:
+    base = loaded.base(_parts(path))
+    files = row_files(source.path, base, loaded.span(_parts(path)))
+    mapping = source.columns if source.columns is not None else loaded.spec.data.columns
+    facts = SourceFacts(path, split, name, source.path, files.files, _mapping(mapping), source.source, repeat)
+    return facts, files
+
+
+def _parts(path: str) -> tuple[str | int, ...]:
+    return tuple(int(part) if part.isdigit() else part for part in path.split("."))
+
+
+def _mapping(mapping: Columns | None) -> dict[str, str]:
+    return mapping.model_dump(exclude_none=True) if mapping is not None else {}
+
+
+def _reasons(loaded: LoadedSpec, sources: list[tuple[SourceFacts, RowFiles]]) -> Iterator[str]:
+    spec = loaded.spec
+    for source, files in sources:
+        if source.columns:
+            yield "a column mapping is given"
+        if source.source is not None:
+            yield "a data source is named"
+        if files.format in ("json", "jsonl"):
+            yield f"{files.format} files"
+        if source.repeat > 1:
+            yield "evaluation.samples differ by set"
+    if isinstance(spec.data.val, dict):
+        yield "validation sets are named"
+    if spec.data.system is not None:
+        yield "a system message is given"
+    if isinstance(spec.data.order, OrderBy):
+        yield "rows are sorted by a column"
+    if any(tool.per_row for tool in spec.tools.values()):
+        yield "tools take state from the row"
+
+
+def _missing(loaded: LoadedSpec, source: SourceFacts, files: RowFiles, must_read: bool) -> Iterator[Problem]:
+    if source.files or not must_read:
+        return
+    span = loaded.span(_parts(source.path))
+    what = "is not on this machine's disk" if files.remote else "does not exist"
+    yield Problem(
+        "TS601",
+        "no-data-file",
+        f"{source.pattern} {what}, and compile must write its rows in verl's layout",
+        span,
+        source.path,
+        fix="compile where the file is, or give rows in verl's layout",
+    )
+
+
+def _not_in_layout(loaded: LoadedSpec, source: SourceFacts, files: RowFiles) -> Iterator[Problem]:
+    """A file at hand whose rows verl could not read: no `prompt` column."""
+    for file in source.files[:1]:
+        names = columns(file)
+        if "prompt" not in names:
+            yield Problem(
+                "TS602",
+                "no-prompt-column",
+                f"{source.pattern} has no column `prompt` (it has {', '.join(names[:12])})",
+                loaded.span(_parts(source.path)),
+                source.path,
+                "verl reads the question from `prompt`, a list of {role, content} messages",
+                "data.columns: {prompt: NAME, answer: NAME}",
+            )
+
+
+def _system(loaded: LoadedSpec) -> str | None:
+    text = loaded.spec.data.system
+    if text is None or not text.endswith((".txt", ".md")) or "\n" in text:
+        return text
+    file = loaded.base(("data", "system")) / Path(text).expanduser()
+    span = loaded.span(("data", "system"))
+    try:
+        if file.stat().st_size > MAX_SYSTEM_BYTES:
+            raise ProblemError((Problem("TS603", "system-message", f"{text} is over 1 MiB", span, "data.system"),))
+        return file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        what = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        fix = "text that ends in .txt or .md is read as a file"
+        problem = Problem("TS603", "system-message", f"cannot read {text}: {what}", span, "data.system", fix=fix)
+        raise ProblemError((problem,)) from None
+
+
+def _digest(loaded: LoadedSpec, sources: tuple[SourceFacts, ...], system: str | None) -> str:
+    spec = loaded.spec
+    order = spec.data.order
+    decides: dict[str, Any] = {
+        "layout": LAYOUT_VERSION,
+        "sources": [
+            [s.split, s.name, content_hash(s.files), sorted(s.columns.items()), s.source, s.repeat, [f.stem for f in s.files]]
+            for s in sources
+        ],
+        "system": system,
+        "order": order.by if isinstance(order, OrderBy) else None,
+        "tools": list(spec.tools),
+        "per_row": {name: dict(tool.per_row) for name, tool in spec.tools.items()},
+        "agent": "single_turn_agent" if not spec.tools else "tool_agent",
+    }
+    text = json.dumps(decides, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

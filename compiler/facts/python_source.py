@@ -1,0 +1,157 @@
+"""Python source as a syntax tree with places, parsed within limits and never imported; and the codes of its faults."""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+import re
+import stat
+import tokenize
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from toolspec.specs.problem import Problem, ProblemError, Severity, Span
+
+MAX_BYTES = 1 << 20
+"""A hand-written tool or reward file is far below; a larger one is generated or is data."""
+
+# name: (code, severity). Codes are never reused.
+CODES: Mapping[str, tuple[str, Severity]] = MappingProxyType(
+    {
+        "python-file": ("TS060", "error"),  # the file cannot be read, or is too large
+        "python-syntax": ("TS061", "error"),
+        "function-not-found": ("TS062", "error"),
+        "parameter-kind": ("TS063", "error"),  # *args, **kwargs, positional-only
+        "annotation-missing": ("TS064", "error"),
+        "annotation-unreadable": ("TS065", "error"),
+        "recursive-type": ("TS066", "error"),
+        "schema-too-large": ("TS067", "error"),
+        "docstring-missing": ("TS068", "warning"),
+        "description-missing": ("TS069", "warning"),
+        "docstring-stale": ("TS070", "warning"),  # describes a parameter that does not exist
+        "default-does-not-fit": ("TS071", "warning"),
+        "decorated": ("TS072", "note"),
+        "redefined": ("TS073", "note"),
+        "plain-argument": ("TS074", "note"),  # the function gets JSON values, not the class it names
+        "generator-function": ("TS075", "warning"),
+        "keyword-call": ("TS076", "error"),  # a function that cannot be called as it will be
+        "module-shadows": ("TS090", "error"),  # a local module named like one of the standard library
+        "import-outside": ("TS091", "error"),
+        "import-limit": ("TS092", "error"),
+        "import-missing": ("TS093", "error"),
+    }
+)
+
+_LINE_BREAK = re.compile("\r\n|\r|\n")  # what Python's tokenizer counts as a line; str.splitlines counts more
+
+
+def fault(name: str, message: str, span: Span | None, *, why: str = "", fix: str = "") -> Problem:
+    """A problem of the table above, by its name."""
+    code, severity = CODES[name]
+    return Problem(code, name, message, span, why=why, fix=fix, severity=severity)
+
+
+def refuse(name: str, message: str, span: Span | None, *, why: str = "", fix: str = "") -> ProblemError:
+    """The same, as the error to raise."""
+    return ProblemError((fault(name, message, span, why=why, fix=fix),))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PythonSource:
+    """A parsed file. `file` is the name that spans carry; `lines` are those of the source."""
+
+    file: str
+    tree: ast.Module
+    lines: tuple[str, ...]
+
+    def span(self, node: ast.AST, length: int | None = None) -> Span:
+        """Where a node stands. length: characters to underline; by default the node's, on its first line."""
+        line: int = getattr(node, "lineno", 1)
+        text = self.lines[line - 1] if line <= len(self.lines) else ""
+        start = _characters(text, getattr(node, "col_offset", 0))
+        if length is None:
+            same_line = getattr(node, "end_lineno", None) == line
+            end = _characters(text, getattr(node, "end_col_offset", 0)) if same_line else len(text.rstrip())
+            length = end - start
+        return Span(self.file, line, start + 1, max(1, length))
+
+
+def parse_source(source: str, file: str) -> PythonSource:
+    """The tree of a Python file. Raises ProblemError: python-file (too large), python-syntax.
+
+    The grammar is that of the Python that runs toolspec.
+    """
+    if len(source) > MAX_BYTES or len(source.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise _too_large(len(source.encode("utf-8", "surrogatepass")), file)
+    source = source.removeprefix("\ufeff")
+    lines = tuple(_LINE_BREAK.split(source))
+    if "\0" in source:
+        line = _LINE_BREAK.split(source[: source.index("\0")])
+        span = Span(file, len(line), len(line[-1]) + 1)
+        raise refuse(
+            "python-syntax", "the file holds a NUL byte", span, fix="save it as UTF-8 (NULs are often UTF-16)"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as "\d" in a plain string
+            tree = ast.parse(source)
+    except SyntaxError as error:
+        line_number = min(error.lineno or 1, len(lines))
+        span = Span(file, line_number, max(1, error.offset or 1))
+        raise refuse("python-syntax", f"not Python: {error.msg}", span) from None
+    except (RecursionError, MemoryError, ValueError, OverflowError) as error:
+        # CPython's parser gives up on deep nesting with the first two, on surrogates with the third.
+        too_deep = isinstance(error, RecursionError | MemoryError)
+        why = "nested too deep to be parsed" if too_deep else str(error)
+        raise refuse("python-syntax", f"not readable as Python: {why}", Span(file, 1, 1)) from None
+    return PythonSource(file, tree, lines)
+
+
+def read_source(path: Path, file: str | None = None) -> str:
+    """The text of a Python file, decoded by its coding line or as UTF-8. `file`: the name for problems.
+
+    Raises ProblemError: python-file, python-syntax (the coding line). Only a regular file is read, so that a pipe
+    cannot make a reader wait.
+    """
+    name = file if file is not None else str(path)
+    span = Span(name, 1, 1)
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise refuse("python-file", f"`{name}` is not a regular file", span)
+            data = stream.read(MAX_BYTES + 1)
+            size = max(len(data), os.fstat(handle).st_size)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise refuse("python-file", f"`{name}` cannot be read: {reason}", span) from None
+    if size > MAX_BYTES:
+        raise _too_large(size, name)
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"byte {error.start} is 0x{data[error.start]:02x}, which is not {error.encoding} there"
+        raise refuse("python-syntax", message, Span(name, line, 1), fix="save the file as UTF-8") from None
+    except (SyntaxError, LookupError, ValueError) as error:
+        message = getattr(error, "msg", None) or str(error)
+        raise refuse(
+            "python-syntax", f"the encoding is not readable: {message}", span, fix="save as UTF-8"
+        ) from None
+
+
+def _too_large(size: int, file: str) -> ProblemError:
+    message = f"the file has {size:,} bytes; at most {MAX_BYTES:,} are read"
+    return refuse("python-file", message, Span(file, 1, 1), fix="keep data in a file of its own")
+
+
+def _characters(line: str, offset: int) -> int:
+    """The characters before a UTF-8 byte offset, which is what `ast` counts columns in."""
+    return (
+        offset if line.isascii() else len(line.encode("utf-8", "replace")[:offset].decode("utf-8", "ignore"))
+    )

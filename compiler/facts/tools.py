@@ -1,0 +1,102 @@
+"""The schema of each tool, read from Python source or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from toolspec.compiler.facts.python_schema import function_schema
+from toolspec.compiler.facts.tool_schema import check_schema, load_schema_file
+from toolspec.compiler.facts.user_code import CodeRef, code_ref
+from toolspec.specs.loading import LoadedSpec
+from toolspec.specs.problem import Problem, ProblemError, Span
+from toolspec.specs.tools import Tool
+
+
+@dataclass(frozen=True)
+class ToolFacts:
+    """One tool: where its code is, and its OpenAI schema `{type: function, function: {…}}` under the spec's name."""
+
+    code: CodeRef
+    schema: Mapping[str, Any]
+    problems: tuple[Problem, ...] = ()
+
+
+def tool_facts(loaded: LoadedSpec, name: str) -> ToolFacts:
+    """Facts of the tool `name` of the spec. Raises ProblemError where its code or schema cannot be read."""
+    tool = loaded.spec.tools[name]
+    field = "python" if tool.python is not None else "class"
+    path = ("tools", name, field)
+    reference = tool.python or tool.class_ or ""
+    code = code_ref(reference, loaded.base(path), ".".join(path), loaded.span(path))
+    hidden = frozenset(tool.config) | frozenset(tool.per_row) if tool.python is not None else frozenset()
+    if tool.schema_ is not None:
+        schema, problems = _given_schema(loaded, name, tool)
+    else:
+        if code.file is None:
+            raise ProblemError(
+                (
+                    Problem(
+                        "TS303",
+                        "no-schema",
+                        f"the schema of {reference} cannot be read: the module is not beside the spec",
+                        loaded.span(path),
+                        ".".join(path),
+                        fix="give it: schema: FILE.json",
+                    ),
+                )
+            )
+        facts = function_schema(_source(code.file, loaded.span(path)), str(code.file), code.name, hidden=hidden)
+        schema, problems = facts.schema, facts.problems
+    named = _named(schema, name)
+    checked = tuple(_placed(p, loaded.span(path), ".".join(path)) for p in check_schema(named, f"tool {name}"))
+    return ToolFacts(code, named, (*problems, *checked))
+
+
+def _named(schema: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The schema under the tool's name in the spec: what the model calls is what the spec says."""
+    return {**schema, "function": {**schema["function"], "name": name}}
+
+
+def _placed(problem: Problem, span: Span | None, path: str) -> Problem:
+    return problem if problem.span is not None else replace(problem, span=span, path=problem.path or path)
+
+
+def _source(file: Path, span: Span | None) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        what = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ProblemError((Problem("TS310", "user-code", f"cannot read {file.name}: {what}", span),)) from None
+
+
+def _given_schema(loaded: LoadedSpec, name: str, tool: Tool) -> tuple[Mapping[str, Any], tuple[Problem, ...]]:
+    path = ("tools", name, "schema")
+    span = loaded.span(path)
+    if isinstance(tool.schema_, dict):
+        return _wrapped(tool.schema_, span, ".".join(path)), ()
+    file = loaded.base(path) / Path(str(tool.schema_)).expanduser()
+    try:
+        found = load_schema_file(file)
+    except ProblemError as error:
+        raise ProblemError(tuple(_placed(p, span, ".".join(path)) for p in error.problems)) from None
+    if len(found) == 1:
+        return found[0], ()
+    same = [schema for schema in found if schema["function"]["name"] == name]
+    if len(same) == 1:
+        return same[0], ()
+    names = ", ".join(schema["function"]["name"] for schema in found)
+    message = f"{file.name} holds {len(found)} schemas ({names}) and none of them is `{name}`"
+    raise ProblemError((Problem("TS303", "no-schema", message, span, ".".join(path)),))
+
+
+def _wrapped(schema: dict[str, Any], span: Span | None, path: str) -> dict[str, Any]:
+    """A bare function schema in its OpenAI envelope."""
+    if "function" in schema and isinstance(schema["function"], dict):
+        return {"type": "function", **schema}
+    if "parameters" in schema or "description" in schema:
+        return {"type": "function", "function": {"name": "", **schema}}
+    message = "a schema is {type: function, function: {name, description, parameters}} or its inner mapping"
+    raise ProblemError((Problem("TS303", "no-schema", message, span, path),))

@@ -1,0 +1,39 @@
+"""Where a path of the spec is found on the node: relative ones from the bundle's folder, `~` as the node's home."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+class Interpolation(str):
+    """Text whose `${…}` is meant for OmegaConf; in any other text it is escaped."""
+
+    __slots__ = ()
+
+
+RUN_FOLDER = "${oc.env:TOOLSPEC_RUN_DIR,run}"
+
+
+def on_node(text: str, base: Path, bundle: Path) -> str:
+    """`text` as the bundle writes it.
+
+    `~/x` becomes `${oc.env:HOME}/x`: verl's dataset does not expand it (datasets looks for a folder named `~`).
+    A relative path is relative to `base` in the spec and to the bundle in the config.
+    """
+    if "://" in text or text.startswith("/"):
+        return text
+    if text == "~" or text.startswith("~/"):
+        return Interpolation("${oc.env:HOME}" + text[1:])
+    return Path(os.path.relpath((base / text).resolve(), bundle.resolve())).as_posix()
+
+
+def in_run_folder(name: str) -> str:
+    return Interpolation(f"{RUN_FOLDER}/{name}")
+
+
+def is_local_model(text: str, base: Path) -> bool:
+    """Whether a model's path is a folder and not a hub name (`org/name` or `name`)."""
+    if text.startswith(("/", "~", "./", "../")) or text.count("/") > 1 or "://" in text:
+        return True
+    return (base / text).is_dir()

@@ -1,0 +1,185 @@
+"""A spec file, its parent and the command line's settings as one validated value with a place for every part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from toolspec.specs.problem import Problem, ProblemError, Span
+from toolspec.specs.shape import sections_at
+from toolspec.specs.source import MAX_BYTES, show_lines
+from toolspec.specs.spec import Spec
+from toolspec.specs.validation import validate
+from toolspec.specs.yaml_tree import parse, parse_value
+
+SpecPath = tuple[str | int, ...]
+MAX_PARENTS = 16
+SET = "--set"
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A parsed, merged and not yet validated spec. `spans` and `key_spans` are keyed by path from the root."""
+
+    value: Any
+    spans: Mapping[SpecPath, Span]
+    key_spans: Mapping[SpecPath, Span]
+    ambiguous: Mapping[SpecPath, str]
+    sources: Mapping[str, tuple[str, ...]]
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class LoadedSpec:
+    """A valid spec, with where each part was written. `files` are all files read, the parent included."""
+
+    spec: Spec
+    raw: Raw
+    file: Path
+    sets: tuple[str, ...] = field(default=())
+
+    def span(self, path: Iterable[str | int]) -> Span | None:
+        """Where the value at `path` was written; the nearest enclosing value where it was not written itself."""
+        return nearest_span(self.raw, tuple(path))
+
+    def base(self, path: Iterable[str | int]) -> Path:
+        """The folder that a relative file name at `path` is relative to: that of the file which says it."""
+        span = self.span(path)
+        if span is None or span.file == SET:
+            return self.file.parent
+        return Path(span.file).parent
+
+    @cached_property
+    def sources(self) -> Mapping[str, tuple[str, ...]]:
+        return self.raw.sources
+
+
+def load(file: Path, sets: Iterable[str] = ()) -> LoadedSpec:
+    """Read, merge and validate the spec at `file`; each of `sets` is `path=value` and wins over the file.
+
+    Raises ProblemError with every problem found (`.sources` on it holds the lines to show).
+    """
+    sets = tuple(sets)
+    sources: dict[str, tuple[str, ...]] = {}
+    try:
+        raw = read(file, sources)
+        for text in sets:
+            raw = assign(raw, text)
+        return LoadedSpec(spec=validate(raw), raw=raw, file=file, sets=sets)
+    except ProblemError as error:
+        error.sources = sources  # type: ignore[attr-defined]
+        raise
+
+
+def read(file: Path, sources: dict[str, tuple[str, ...]], chain: tuple[Path, ...] = (), said: Span | None = None) -> Raw:
+    """The raw spec at `file` with its parents merged in. `sources` gathers the lines of each file read."""
+    name = str(file)
+    data = _bytes(file, said)
+    sources[name] = show_lines(data)
+    tree = parse(data, name)
+    raw = Raw(tree.value, tree.spans, tree.key_spans, tree.ambiguous, sources, (file,))
+    parent = tree.value.get("extends") if isinstance(tree.value, dict) else None
+    if not isinstance(parent, str):
+        return raw
+    span = tree.spans.get(("extends",))
+    target = file.parent / Path(parent).expanduser()
+    chain = (*chain, file.resolve())
+    if target.resolve() in chain:
+        names = " → ".join(p.name for p in (*chain, target))
+        raise ProblemError((_extends(f"`extends` goes in a circle: {names}", span, "drop one of them"),))
+    if len(chain) >= MAX_PARENTS:
+        raise ProblemError((_extends(f"more than {MAX_PARENTS} files extend one another", span, "merge some of them"),))
+    return merge(read(target, sources, chain, span), raw)
+
+
+def _bytes(file: Path, said: Span | None) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            # One byte more than allowed is enough for the parser to refuse the rest unread.
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        what = {FileNotFoundError: "there is no such file", IsADirectoryError: "it is a folder"}.get(type(error))
+        problem = Problem("TS020", "unreadable-file", f"cannot read {file}: {what or error.strerror or error}", said)
+        raise ProblemError((problem,)) from None
+    except ValueError:
+        raise ProblemError((Problem("TS020", "unreadable-file", f"{str(file)!r} is no file name", said),)) from None
+
+
+def _extends(message: str, span: Span | None, fix: str) -> Problem:
+    return Problem("TS021", "extends", message, span, path="extends", fix=fix)
+
+
+def merge(parent: Raw, child: Raw, number_is_short: bool = False) -> Raw:
+    """`child` over `parent`: mappings key by key, lists and values replaced; each part keeps its own place.
+
+    number_is_short: a number over a mapping sets the field that a bare value stands for (`weight`), so that
+    `--set reward.valid_call=0.3` keeps the term's other settings.
+    """
+    spans = dict(child.spans)
+    key_spans = dict(child.key_spans)
+    ambiguous = dict(child.ambiguous)
+
+    def over(old: Any, new: Any, path: SpecPath) -> Any:
+        if isinstance(new, dict) and not isinstance(old, (dict, list, type(None))):
+            old = _written_out(old, path)
+        elif number_is_short and isinstance(old, dict) and _is_number(new):
+            new = _written_out(new, path)
+        if not (isinstance(old, dict) and isinstance(new, dict)):
+            return new
+        merged = {}
+        for key, value in old.items():
+            here = (*path, key)
+            if key in new:
+                merged[key] = over(value, new[key], here)
+            else:
+                merged[key] = value
+                _copy(parent, here, spans, key_spans, ambiguous)
+        merged.update({key: value for key, value in new.items() if key not in old})
+        return merged
+
+    value = over(parent.value, child.value, ())
+    return Raw(value, spans, key_spans, ambiguous, child.sources, (*child.files, *parent.files))
+
+
+def _written_out(value: Any, path: SpecPath) -> Any:
+    """`ppo` as `{name: ppo}` where the language lets a bare value stand for a mapping."""
+    words = [section.short_form for section in sections_at(path) if section.short_form]
+    return {words[0]: value} if words else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _copy(raw: Raw, path: SpecPath, *into: dict[SpecPath, Any]) -> None:
+    size = len(path)
+    for table, source in zip(into, (raw.spans, raw.key_spans, raw.ambiguous), strict=True):
+        table.update({key: span for key, span in source.items() if key[:size] == path})
+
+
+def assign(raw: Raw, text: str) -> Raw:
+    """`raw` with one `path=value` of the command line laid over it. A number for a term is its weight."""
+    path_text, sign, value_text = text.partition("=")
+    path = tuple(path_text.strip().split("."))
+    if not sign or not all(path):
+        raise ProblemError((Problem("TS022", "set", f"`--set {text}` is not of the form path=value", None),))
+    value = parse_value(value_text)
+    if not isinstance(raw.value, dict):
+        return raw
+    for part in reversed(path):
+        value = {part: value}
+    # Columns count from the start of the setting's text.
+    span = Span(SET, 1, len(path_text) + 2, max(1, len(value_text)))
+    spans = {path[:depth]: span for depth in range(1, len(path) + 1)}
+    return merge(raw, Raw(value, spans, dict(spans), {}, raw.sources, ()), number_is_short=True)
+
+
+def nearest_span(raw: Raw, path: SpecPath) -> Span | None:
+    for end in range(len(path), -1, -1):
+        span = raw.spans.get(path[:end])
+        if span is not None:
+            return span
+    return None

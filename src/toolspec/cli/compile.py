@@ -1,0 +1,82 @@
+"""`toolspec compile`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from toolspec.cli.output import FORMAT, OUT, SET, SPEC, TARGET, paint, print_json
+
+
+@click.command("compile")
+@SPEC
+@TARGET
+@SET
+@OUT
+@click.option("--force", is_flag=True, help="Replace a bundle that differs.")
+@click.option("--check", is_flag=True, help="Do everything but write.")
+@FORMAT
+def compile_(
+    spec: str, target: str | None, sets: tuple[str, ...], out: str | None, force: bool, check: bool, form: str
+) -> None:
+    """Check a spec and write its bundle.
+
+    \b
+    Example:
+      toolspec compile exp.yaml --target verl==0.8.0 --set algorithm.group=8
+    """
+    from toolspec.backends.verl.compile import bundle_of, compile_spec, write
+
+    compiled = compile_spec(Path(spec), sets, target, Path(out) if out else None)
+    if check:
+        bundle, state = bundle_of(compiled), "checked"
+    else:
+        bundle, written = write(compiled, force, progress=_progress)
+        state = written.state
+    settings = compiled.config.settings
+    count = len(compiled.config.written)
+    derived = sum(1 for decision in compiled.plan.decisions.values() if decision.kind == "derived")
+    left = len(compiled.config.release.defaults) - sum(1 for key in settings if settings[key].written)
+    if form == "json":
+        from toolspec.specs.excerpt import to_json
+
+        print_json(
+            {
+                "version": 1,
+                "name": bundle.name,
+                "verl": compiled.plan.target,
+                "folder": str(compiled.folder),
+                "state": state,
+                "bundle": bundle.digest,
+                "keys_written": count,
+                "findings": to_json(compiled.facts.notes),
+                "assumed": list(compiled.assumed),
+            }
+        )
+        return
+    _notes(compiled)
+    print(f"{paint(bundle.name, '1')} → verl {compiled.plan.target}")
+    print(f"  {count} keys written, {left} left at verl's defaults · {derived} values derived (toolspec plan {spec})")
+    print(f"  bundle  {compiled.folder}   {len(bundle.files)} files, sha256 {bundle.digest[:12]}…   {state}")
+    for line in compiled.assumed:
+        print(f"  assumed {line}")
+    if not check:
+        print(f"  next    bash {compiled.folder}/launch.sh   (on a machine with verl {compiled.plan.target})")
+
+
+def _progress(what: str) -> None:
+    if sys.stderr.isatty():
+        print(f"  {what} …", file=sys.stderr)
+
+
+def _notes(compiled: object) -> None:
+    from toolspec.backends.verl.compile import Compiled
+    from toolspec.cli.output import wants_colour, width
+    from toolspec.specs.excerpt import render
+
+    assert isinstance(compiled, Compiled)
+    if compiled.facts.notes:
+        text = render(compiled.facts.notes, compiled.loaded.sources, color=wants_colour(sys.stderr), width=width())
+        sys.stderr.write(text)

@@ -1,0 +1,66 @@
+"""Printing: problems, JSON, colour where it is wanted."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from typing import IO, Any
+
+import click
+
+from toolspec.specs.problem import ProblemError
+
+FORMAT = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
+)
+SET = click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="Set a value of the spec. Repeatable.")
+TARGET = click.option("--target", metavar="VERL", help="verl release, such as verl==0.9.1.")
+OUT = click.option(
+    "--out", type=click.Path(path_type=str), metavar="DIR", help="The bundle's folder. Default: build/NAME."
+)
+SPEC = click.argument("spec", type=click.Path(path_type=str))
+
+
+def wants_colour(stream: IO[str]) -> bool:
+    """A terminal, and neither NO_COLOR nor a dumb terminal; FORCE_COLOR wins (no-color.org)."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def width() -> int:
+    """Columns to write in: the terminal's, at most 100."""
+    return max(40, min(100, shutil.get_terminal_size((100, 24)).columns))
+
+
+def json_wanted() -> bool:
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        return context.params.get("form") == "json"
+    args = sys.argv
+    return "--format=json" in args or any(a == "--format" and b == "json" for a, b in zip(args, args[1:], strict=False))
+
+
+def report(error: ProblemError) -> None:
+    """All problems of an error: as text on stderr, or with --format json as findings on stdout."""
+    from toolspec.specs.excerpt import render, to_json
+
+    if json_wanted():
+        print_json({"version": 1, "findings": to_json(error.problems)})
+        return
+    sources: Mapping[str, Any] = getattr(error, "sources", {})
+    sys.stderr.write(render(error.problems, sources, color=wants_colour(sys.stderr), width=width()))
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def paint(text: str, code: str) -> str:
+    """`text` in an ANSI style (`1` bold, `2` dim, `32` green) where stdout shows colour."""
+    return f"\x1b[{code}m{text}\x1b[0m" if wants_colour(sys.stdout) else text

@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""Prove compiled bundles with a verl release's own code, on CPU: no Ray, no engine, no weights.
+
+usage: prove.py BUNDLE... --verl 0.9.1 --wheel UNPACKED_WHEEL [--model DIR] [--scripts FILE] [--json OUT]
+
+Run by the Python of an environment that has what verl needs (`tests/real/environment.py` makes it). The release is
+imported once; each bundle is proven in a fork of its own, with the bundle as the working folder and first on the
+import path. The code of the bundle is executed: tools, loop, reward.
+Exit code: 0 every stage ok or skipped, 1 a stage failed, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import copy
+import json
+import os
+import signal
+import sys
+import tempfile
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+if __name__ == "__main__":
+    sys.path[0] = str(HERE.parent)  # `prove` is a package; its modules are not names at the top
+
+from prove.proof import Proof, Setting, Stage, run_stage  # noqa: E402
+
+
+def stages() -> tuple[tuple[str, Stage, tuple[str, ...]], ...]:
+    """(name, stage, the stages that must have ended well), in the order in which they run."""
+    from prove import configuration, episode, toolset, validation
+
+    return (
+        ("start", configuration.start, ()),
+        ("compose", configuration.compose, ()),
+        ("strict", configuration.strict, ()),
+        ("files", configuration.files, ("compose",)),
+        ("validate", validation.validate, ("compose",)),
+        ("classes", validation.classes, ("validate",)),
+        ("enums", validation.enums, ("validate",)),
+        ("dataset", validation.dataset, ("classes",)),
+        ("tools", toolset.tools, ("classes",)),
+        ("parser", toolset.parser, ("classes",)),
+        ("loop", toolset.loop, ("validate",)),
+        ("drive", episode.drive, ("classes", "parser", "loop")),
+        ("reward", episode.reward, ("drive",)),
+    )
+
+
+def prove(setting: Setting) -> dict[str, Any]:
+    """The report of one bundle. Changes the working folder, the import path and verl's registries of this process."""
+    sys.path.insert(0, str(setting.bundle))
+    os.chdir(setting.bundle)
+    os.environ["PYTHONPATH"] = f"{setting.bundle}:{os.environ.get('PYTHONPATH', '')}"
+    os.environ["TOOLSPEC_RUN_DIR"] = str(setting.run_dir)
+    proof = Proof(setting)
+    for name, stage, needs in stages():
+        run_stage(proof, name, stage, needs)
+    return proof.document()
+
+
+def import_release(release: str, wheel: Path, model_dir: Path | None) -> None:
+    """Import the release and what the stages need of it, from the unpacked wheel. Exits 2 if it is another one."""
+    os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+    sys.path.insert(0, str(wheel))
+    sys.dont_write_bytecode = True
+    warnings.simplefilter("ignore")
+    import torch
+    import verl
+
+    torch.set_num_threads(1)
+    found = (Path(verl.__file__).parent / "version/version").read_text().strip()
+    if found != release or not Path(verl.__file__).is_relative_to(wheel):
+        sys.exit(f"prove: {wheel} gives verl {found} at {verl.__file__}, not {release}")
+    import datasets
+    import transformers
+    import transformers.models.qwen2
+    import verl.experimental.reward_loop
+    import verl.trainer.main_ppo
+    import verl.utils.dataset.rl_dataset
+    import verl.workers.rollout.replica
+
+    _ = datasets
+    if model_dir is not None:
+        read = transformers.AutoTokenizer.from_pretrained
+        transformers.AutoTokenizer.from_pretrained = _read_once(read, str(model_dir))
+
+
+def _read_once(read: Callable[..., Any], folder: str) -> Callable[..., Any]:
+    """`read`, but the tokenizer of one folder is read now: it takes seconds, and each bundle asks for it five times."""
+    known = read(folder)
+
+    def from_pretrained(path: Any, *arguments: Any, **options: Any) -> Any:
+        return copy.copy(known) if str(path) == folder else read(path, *arguments, **options)
+
+    return from_pretrained
+
+
+def prove_apart(setting: Setting, seconds: int) -> dict[str, Any]:
+    """`prove` in a fork, ended after `seconds`; a fork that dies is a report with the failed stage `prove`."""
+    reader, writer = os.pipe()
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        signal.alarm(seconds)
+        _prove_in_fork(setting, writer)
+    os.close(writer)
+    with os.fdopen(reader) as stream:
+        text = stream.read()
+    _, status = os.waitpid(child, 0)
+    if text:
+        report: dict[str, Any] = json.loads(text)
+        return report
+    message = f"ended with status {status} (limit {seconds} s)"
+    outcome = {"prove": {"status": "FAIL", "message": message}}
+    return {"bundle": str(setting.bundle), "verl": setting.release, "stages": outcome, "facts": {}, "notes": [],
+            "trajectories": []}  # fmt: skip
+
+
+def _prove_in_fork(setting: Setting, writer: int) -> None:
+    code = 0
+    try:
+        with Path(setting.run_dir / "output.txt").open("w") as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+            report = prove(setting)
+        with os.fdopen(writer, "w") as stream:
+            json.dump(report, stream, default=str)
+    except BaseException:
+        code = 1
+        traceback.print_exc()
+    os._exit(code)
+
+
+def shown(report: dict[str, Any]) -> str:
+    """The report as text, a line a stage."""
+    lines = [f"{report['bundle']}  verl {report['verl']}"]
+    for name, outcome in report["stages"].items():
+        lines.append(f"  {name:9s}{outcome['status']:5s} {outcome['message'][:400]}")
+    lines += [f"  note: {note}" for note in report["notes"]]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundles", nargs="+", metavar="BUNDLE", type=Path)
+    parser.add_argument("--verl", required=True, metavar="RELEASE")
+    parser.add_argument("--wheel", required=True, type=Path, help="folder of the unpacked wheel (holds verl/)")
+    parser.add_argument("--model", type=Path, help="local model folder that stands for a model of a hub")
+    parser.add_argument("--scripts", type=Path, help="JSON: a list of trajectories, or {bundle folder name: list}")
+    parser.add_argument("--json", type=Path, help="where to write the reports")
+    parser.add_argument("--timeout", type=int, default=120, help="seconds for each bundle")
+    parser.add_argument("--quiet", action="store_true")
+    options = parser.parse_args()
+    absent = [str(path) for path in options.bundles if not (path / "config.yaml").is_file()]
+    if absent:
+        parser.error(f"no config.yaml in {', '.join(absent)}")
+    scripts = json.loads(options.scripts.read_text(encoding="utf-8")) if options.scripts else None
+    model = options.model.resolve() if options.model else None
+    import_release(options.verl, options.wheel.resolve(), model)
+    reports = []
+    for path in options.bundles:
+        bundle = path.resolve()
+        script = scripts.get(bundle.name) if isinstance(scripts, dict) else scripts
+        with tempfile.TemporaryDirectory(prefix="prove-") as run_dir:
+            setting = Setting(bundle, options.verl, options.wheel.resolve(), Path(run_dir), model, script)
+            reports.append(prove_apart(setting, options.timeout))
+        if not options.quiet:
+            print(shown(reports[-1]), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(reports, indent=1), encoding="utf-8")
+    return int(any(stage["status"] == "FAIL" for report in reports for stage in report["stages"].values()))
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())
