@@ -3,8 +3,8 @@
 usage: release_table.py VERSION [--wheel FILE_OR_UNPACKED_DIR] [--out DIR]
 
 Reads the wheel without importing verl: the composed defaults that it ships, its dataclasses and registries
-with `ast`, and its METADATA. Without --wheel it is downloaded with pip. The output is deterministic and has one
-key a line: supporting a release is running this and reviewing the diff.
+with `ast`, and its METADATA. Without --wheel it is downloaded with pip. The output is deterministic and has
+one key a line: supporting a release is running this and reviewing the diff.
 """
 
 from __future__ import annotations

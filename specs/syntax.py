@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import yaml
 
-from toolspec.specs.complaints import cut
+from toolspec.specs.complaints import MAX_DEPTH, cut
 from toolspec.specs.problem import Problem, Span
 from toolspec.specs.source import NO_SPACE, fault
 
@@ -110,6 +110,11 @@ def explain(error: yaml.YAMLError, file: str, lines: tuple[str, ...], last: Any)
         (start.line, start.column) if start else None,
         last,
     )
+    if (
+        "nesting depth" in e.phrase
+    ):  # libyaml's own limit, 1,000, met within one line before any event comes out
+        message = f"more than {MAX_DEPTH} mappings or lists inside one another"
+        return e.problem(message, e.line, e.column, name="too-deep")
     for step in (_tab, _no_space, _unclosed, _first_character, _second_colon, _dash, _no_colon, _leftover):
         if found := step(e):
             return found

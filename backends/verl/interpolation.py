@@ -54,25 +54,37 @@ class Resolution:
             raise UnresolvedError(f"it takes more than {MOST_STEPS} steps")
         if key in seen:
             raise UnresolvedError(f"{' -> '.join((*seen[seen.index(key) :], key))} is a cycle")
-        value = self.node(key, seen)
+        value, home = self.locate(key, seen)
         if value is ABSENT:
             raise UnresolvedError(f"there is no key {key}")
-        return self.value(value, key, (*seen, key))
+        return self.value(value, key, (*seen, key)) if home == key else self.key(home, (*seen, key))
 
-    def node(self, key: str, seen: tuple[str, ...]) -> Any:
-        """The raw value at `key`, which may go on past an interpolation, a list or a mapping."""
+    def locate(self, key: str, seen: tuple[str, ...]) -> tuple[Any, str]:
+        """The raw value at `key` and where it stands: elsewhere, if a parent is an interpolation."""
         value = self.lookup(key)
         if value is not ABSENT or "." not in key:
-            return value
+            return value, key
         parent, _, name = key.rpartition(".")
-        holder = self.node(parent, seen)
+        holder, home = self.locate(parent, seen)
         if isinstance(holder, str) and "${" in holder:
-            holder = self.key(parent, seen)
+            target = self.named(holder, home, seen)
+            return self.locate(f"{target}.{name}", seen) if target else (ABSENT, key)
         if isinstance(holder, Mapping):
-            return holder.get(name, ABSENT)
+            inside = self.lookup(f"{home}.{name}")
+            return holder.get(name, ABSENT) if inside is ABSENT else inside, f"{home}.{name}"
         if isinstance(holder, list) and name.isdecimal() and int(name) < len(holder):
-            return holder[int(name)]
-        return ABSENT
+            return holder[int(name)], f"{home}.{name}"
+        return ABSENT, key
+
+    def named(self, text: str, key: str, seen: tuple[str, ...]) -> str | None:
+        """The key that a text names if it is one interpolation and nothing else; `key` is where it stands."""
+        parts = pieces(text)
+        if len(parts) != 1 or not parts[0][0]:
+            return None
+        resolver, colon, rest = parts[0][1].partition(":")
+        if colon and resolver.strip() != "oc.select":
+            raise UnresolvedError(f"the resolver {resolver.strip()} gives its value only when the job runs")
+        return self.target(arguments(rest)[0] if colon else parts[0][1], key, seen)
 
     def value(self, value: Any, key: str, seen: tuple[str, ...]) -> Any:
         """`value`, which stands at `key`, resolved through lists and mappings."""
@@ -112,10 +124,9 @@ class Resolution:
             raise UnresolvedError(f"the resolver {name.strip()} gives its value only when the job runs")
         first, *fallback = arguments(rest)
         target = self.target(first, key, seen)
-        other = self.literal(fallback[0], key, seen) if fallback else None  # worked out first, used or not
-        if target in seen or self.node(target, seen) not in (ABSENT, MISSING):
+        if target in seen or self.locate(target, seen)[0] not in (ABSENT, MISSING):
             return self.key(target, seen)
-        return other
+        return self.literal(fallback[0], key, seen) if fallback else None
 
     def target(self, text: str, key: str, seen: tuple[str, ...]) -> str:
         """The absolute key that is named: `.x` is a sibling of `key`, `..x` one of its parent."""
@@ -150,7 +161,7 @@ def scalar(text: str) -> Any:
     return text
 
 
-# OmegaConf 2.3 grammar (OmegaConfGrammarLexer.g4): NULL, BOOL, INT, FLOAT, and what a text has without quotes.
+# OmegaConf 2.3 (OmegaConfGrammarLexer.g4): NULL, BOOL, INT, FLOAT, and what a text may have without quotes.
 UNQUOTED = re.compile(r"[\w/\-\\+.$%*@?|: ]*", re.ASCII)
 CONSTANTS: Mapping[str, Any] = {"null": None, "true": True, "false": False}
 INTEGER = re.compile(r"[+-]?(0|[1-9](_?\d)*)")

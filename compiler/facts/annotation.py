@@ -74,8 +74,8 @@ class UnreadableError(Exception):
 class AnnotationReader:
     """Reads the annotations of one module.
 
-    read_class: gives the schema of a class of the module (class_schema.py). `converted` collects, in order, what
-    the annotations name that JSON does not have, such as a class or a set: the function gets plain JSON values.
+    read_class: gives the schema of a class of the module (class_schema.py). converted: what the annotations name
+    that JSON does not have, such as a class or a set; the function gets plain JSON values for it.
     """
 
     def __init__(
@@ -283,7 +283,7 @@ class AnnotationReader:
 
 
 def quoted(node: ast.Constant) -> ast.expr:
-    """The expression in a string annotation, each part placed where the string stands. Raises UnreadableError."""
+    """The expression in a string annotation, placed where the string stands. Raises UnreadableError."""
     text = str(node.value)
     try:
         if len(text) > 2_000:

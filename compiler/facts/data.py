@@ -97,7 +97,10 @@ def _one(
     base = loaded.base(_parts(path))
     files = row_files(source.path, base, loaded.span(_parts(path)))
     mapping = source.columns if source.columns is not None else loaded.spec.data.columns
-    facts = SourceFacts(path, split, name, source.path, files.files, _mapping(mapping), source.source, repeat)
+    columns = _mapping(mapping)
+    # Rows without a source of their own are reported under the spec's name, and a named set under its name.
+    shown_as = source.source or (None if name or "data_source" in columns else loaded.spec.name)
+    facts = SourceFacts(path, split, name, source.path, files.files, columns, shown_as, repeat)
     return facts, files
 
 
@@ -114,7 +117,7 @@ def _reasons(loaded: LoadedSpec, sources: list[tuple[SourceFacts, RowFiles]]) ->
     for source, files in sources:
         if source.columns:
             yield "a column mapping is given"
-        if source.source is not None:
+        if any(given.source is not None for given in (*spec.data.train, *(s for _, s in spec.data.val_sources))):
             yield "a data source is named"
         if files.format in ("json", "jsonl"):
             yield f"{files.format} files"

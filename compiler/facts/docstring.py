@@ -1,9 +1,9 @@
 """What a docstring says of a function and of each parameter, in Google, NumPy and Sphinx style.
 
-A parser of our own, though `docstring_parser` is kept and small: the text goes into the prompt word for word, so it has
-to be cut as verl's inference cuts it (transformers' get_json_schema folds the lines of a description with one space);
-and that library guesses one style for the whole text, where one line without a colon under `Args:` silently loses
-every description (tried with 0.18.0). Here each line is read by the section it stands in.
+A parser of our own, though `docstring_parser` is kept and small. The text goes into the prompt word for word, so it
+has to be cut as verl's inference cuts it (transformers' get_json_schema folds a description's lines with one space);
+and that library guesses one style for the whole text: one line without a colon under `Args:` silently loses every
+description (tried with 0.18.0). Here each line is read by the section it stands in.
 """
 
 from __future__ import annotations

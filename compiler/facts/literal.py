@@ -41,6 +41,7 @@ def enum_members(node: ast.ClassDef, names: ModuleNames) -> Iterator[tuple[str, 
     """(name, statement, (known, value)) of each member, in order. `auto()` counts as the standard library does."""
     bases = {names.origin(base) for base in node.bases}
     last = 0
+    seen: dict[str, tuple[bool, Any]] = {}
     for statement in node.body:
         if not isinstance(statement, ast.Assign):
             continue
@@ -55,8 +56,11 @@ def enum_members(node: ast.ClassDef, names: ModuleNames) -> Iterator[tuple[str, 
                 value = value.args[0]
             if call == "enum.auto":
                 known: tuple[bool, Any] = (True, target.id.lower() if "enum.StrEnum" in bases else last + 1)
+            elif isinstance(value, ast.Name):  # another name of an earlier member
+                known = seen.get(value.id, (False, None))
             else:
                 known = literal(value)
+            seen[target.id] = known
             if type(known[1]) is int:
                 last = max(last, known[1])
             yield target.id, statement, known

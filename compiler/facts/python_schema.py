@@ -94,7 +94,7 @@ def function_schema(
             if default is None:
                 required.append(argument.arg)
         problems.extend(_docstring_problems(signature, documentation, properties, hidden))
-        returns = ast.unparse(node.returns) if node.returns else ""
+        returns = module.text(node.returns) if node.returns else ""
     except (RecursionError, MemoryError):
         raise refuse("schema-too-large", f"`{name}` is nested too deep to be read", signature.span) from None
     if any(problem.severity == "error" for problem in problems):
@@ -166,9 +166,9 @@ def _property(
         if known and fits(value, schema):
             schema["default"] = value
         elif known:
-            text = ast.unparse(default)
+            text = module.text(default)
             wanted = (
-                f"{ast.unparse(argument.annotation)} | None"
+                f"{module.text(argument.annotation)} | None"
                 if value is None
                 else "a type that holds the default"
             )

@@ -79,6 +79,14 @@ class PythonSource:
             length = end - start
         return Span(self.file, line, start + 1, max(1, length))
 
+    def text(self, node: ast.expr) -> str:
+        """The source of an expression, its lines joined by a space. Unlike `ast.unparse` it does not recurse."""
+        first, last = node.lineno, node.end_lineno or node.lineno
+        lines = list(self.lines[first - 1 : last])
+        lines[-1] = lines[-1][: _characters(lines[-1], node.end_col_offset or 0)]
+        lines[0] = lines[0][_characters(lines[0], node.col_offset) :]
+        return " ".join(line.strip() for line in lines)
+
 
 def parse_source(source: str, file: str) -> PythonSource:
     """The tree of a Python file. Raises ProblemError: python-file (too large), python-syntax.

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, Literal
 
 from toolspec.specs.problem import Problem, ProblemError, Span
 
@@ -174,7 +174,7 @@ def _first_row(stream: IO[bytes]) -> Any:
 
 def _reason(error: Exception) -> str:
     said = error.strerror if isinstance(error, OSError) else None
-    return said or cast("str", str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+    return said or (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _problem(message: str, span: Span | None, fix: str = "") -> ProblemError:

@@ -50,7 +50,7 @@ def union(parts: list[Schema]) -> Schema:
 def _with_null(schema: Schema) -> Schema:
     if "anyOf" in schema:
         return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
-    types = _type_list(schema)
+    types = _type_list(schema) if "type" in schema else ["null"]  # without a type it takes null as it is
     if "null" in types:
         return schema
     with_null: Schema = {**schema, "type": [*types, "null"]}

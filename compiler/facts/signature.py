@@ -39,12 +39,7 @@ class FunctionSignature:
 def function_signature(source: str, file: str, name: str) -> FunctionSignature:
     """The parameters of the top-level function `name`. Raises ProblemError."""
     module, _, node = find_function(source, file, name)
-    try:
-        return read_signature(module, node)
-    except (RecursionError, MemoryError):
-        raise refuse(
-            "schema-too-large", f"`{name}` is nested too deep to be read", module.span(node, 1)
-        ) from None
+    return read_signature(module, node)
 
 
 def class_names(source: str, file: str = "<source>") -> tuple[str, ...]:
@@ -147,7 +142,7 @@ def read_signature(module: PythonSource, node: FunctionNode) -> FunctionSignatur
         Parameter(
             argument.arg,
             kind,
-            ast.unparse(argument.annotation) if argument.annotation else "",
+            module.text(argument.annotation) if argument.annotation else "",
             defaults.get(argument.arg, False),
             module.span(argument, len(argument.arg)),
         )

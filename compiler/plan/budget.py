@@ -45,7 +45,7 @@ def decide_evaluation(draft: Draft) -> None:
     """Adds `evaluation.*`. `samples` is verl's one number for all sets; `repeats` says how often a set's rows stand."""
     evaluation = draft.spec.evaluation
     if not draft.spec.data.val_sources:
-        why = "derived: no validation data"
+        why = "no validation data"
         draft.add("evaluation.every", "never", "derived", why)
         draft.add("evaluation.before_train", False, "derived", why)
         for name in ("every", "before_train"):

@@ -55,7 +55,8 @@ class Draft:
         source = f"{path}.{spec_name}" if path else spec_name
         if given is not None and given != "auto" and section is not None and name in section.model_fields_set:
             return self.add(to or source, given, "given", source, (source,))
-        return self.add(to or source, otherwise, "default" if why.startswith("default") else "derived", why)
+        kind: Kind = "default" if why.startswith("default") else "derived"
+        return self.add(to or source, otherwise, kind, why.removeprefix("derived: "))
 
     def problem(self, code: str, name: str, message: str, path: str, why: str = "", fix: str = "") -> None:
         self.problems.append(Problem(code, name, message, self.span(path), path, why, fix))

@@ -40,7 +40,7 @@ def decide_places(draft: Draft, facts: Facts, bundle: Path) -> None:
         place = on_node(checkpoint.resume, draft.loaded.base(("checkpoint", "resume")), bundle)
         draft.add("checkpoint.resume_on_node", place, "given", "checkpoint.resume", ("checkpoint.resume",))
     for name in ("rollouts", "validation"):
-        why = "derived: the run folder, with tracking.rollouts"
+        why = "the run folder, with tracking.rollouts"
         draft.add(f"tracking.{name}_dir", in_run_folder(name), "derived", why)
 
 
@@ -70,9 +70,9 @@ def decide_data(draft: Draft, facts: Facts, bundle: Path) -> None:
             )
             draft.add("data.val", val, "given", "data.val", ("data.val",))
     if not data.val_sources:
-        why = "derived: verl must load some validation file; evaluation is off"
+        why = "verl must load some validation file; evaluation is off"
         draft.add("data.val", draft.value("data.train"), "derived", why)
-    why = "derived: a longer prompt would lose its tool schemas, cut from the left"
+    why = "a longer prompt would lose its tool schemas, cut from the left"
     draft.add("data.filter_overlong", True, "derived", why)
     if isinstance(data.order, OrderBy):
         draft.add("data.order", f"by {data.order.by}", "given", "data.order", ("data.order",))

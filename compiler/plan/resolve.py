@@ -18,6 +18,7 @@ from toolspec.compiler.plan.decision import Plan
 from toolspec.compiler.plan.draft import Draft
 from toolspec.compiler.plan.engine import decide_model, decide_rollout, decide_train
 from toolspec.compiler.plan.parts import decide_agent, decide_data, decide_places, decide_reward, decide_tools
+from toolspec.compiler.plan.relations import check_relations
 from toolspec.specs.loading import LoadedSpec
 from toolspec.specs.problem import ProblemError
 from toolspec.specs.validation import in_file_order
@@ -47,6 +48,7 @@ def resolve(
     decide_agent(draft, facts)
     decide_data(draft, facts, bundle)
     decide_places(draft, facts, bundle)
+    check_relations(draft)
     errors = [problem for problem in draft.problems if problem.severity == "error"]
     if errors:
         raise ProblemError(in_file_order(errors))

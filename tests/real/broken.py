@@ -189,8 +189,8 @@ NO_DYNAMIC = {
 }
 
 BREAKAGES = (
-    Breakage("start-module-missing", "start", remove("ts_start.py")),
-    Breakage("start-module-unnamed", "start", replace("launch.sh", "VERL_USE_EXTERNAL_MODULES", "VERL_OTHER")),
+    Breakage("start-module-missing", "launch", remove("ts_start.py")),
+    Breakage("start-module-unnamed", "launch", replace("launch.sh", "VERL_USE_EXTERNAL_MODULES", "VERL_OTHER")),
     Breakage("searchpath-wrong", "compose", change(hydra__searchpath=["pkg://verl.trainer.configs"])),
     Breakage("searchpath-missing", "compose", change(hydra=None)),
     Breakage("base-unknown", "compose", change(defaults=["ppo_trainer_v9", "_self_"])),
@@ -232,8 +232,12 @@ BREAKAGES = (
 
 
 def broken_copy(bundle: Path, breakage: Breakage, folder: Path) -> Path:
-    """A copy of `bundle` in `folder`, beside a copy of its data, with the breakage made."""
+    """A copy of `bundle` in `folder` with the breakage made. Its data stay where they are, named absolutely."""
     target = folder / breakage.name
     shutil.copytree(bundle, target)
+    data = yaml.safe_load((target / "config.yaml").read_text(encoding="utf-8"))["data"]
+    for key in ("train_files", "val_files"):
+        files = [data[key]] if isinstance(data[key], str) else data[key]
+        change(**{f"data__{key}": [str((bundle / file).resolve()) for file in files]})(target)
     breakage.edit(target)
     return target

@@ -1,6 +1,6 @@
 """A CPU environment with what verl's own validation imports, and the unpacked wheels of the releases.
 
-Run as a script, it makes them and prints where they are: `python -m tests.real.environment`.
+Run as a script, it makes them and prints where they are: `PYTHONPATH=tests python -m real.environment`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.real.cache import cached
+from real.cache import cached
 
 RELEASES = ("0.7.1", "0.8.0", "0.9.1")
 OLDEST_PYTHON, FIRST_UNUSABLE_PYTHON = (3, 10), (3, 13)  # verl's dependencies have no files for 3.13 yet

@@ -3,6 +3,7 @@
 usage: qwen_folder.py QWEN_TIKTOKEN CHAT_TEMPLATE FOLDER
 """
 
+# mypy: disable-error-code="import-not-found,import-untyped"
 from __future__ import annotations
 
 import json

@@ -9,8 +9,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.real.cache import cached
-from tests.real.environment import Environment, download_wheel, real_environment
+from real.cache import cached
+from real.environment import Environment, download_wheel, real_environment
 
 VOCABULARY = ("dashscope==2.0.2", "dashscope/resources/qwen.tiktoken")
 TEMPLATE = ("trl==1.16.0", "trl/chat_templates/qwen2_5.jinja")

@@ -242,6 +242,7 @@ def test_limits() -> None:
     nested = MAX_DEPTH - 1
     assert parse(f"a: {'[' * nested}{']' * nested}".encode(), "exp.yaml").value
     assert told(f"a: {'[' * (nested + 1)}") == [("too-deep", 1, 4 + nested)]
+    assert [name for name, _, _ in told("a: " + "[" * 5000)] == ["too-deep"]
     chain = "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, nested + 1))
     assert told(chain) == [("too-deep", MAX_DEPTH, len(f"a{nested}: &a{nested} [") + 1)]
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
@@ -356,7 +357,7 @@ def test_no_mutation_of_a_spec_crashes_it(data: st.DataObject) -> None:
     survives(text)
 
 
-# Text like a number is left out: 1.1 and 1.2 differ there by design (`1e5`), and a dump by 1.1 does not quote it.
+# Text like a number is left out: 1.1 and 1.2 differ there by design (`1e5`), and 1.1 does not quote it.
 TEXT = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"], exclude_characters="\ufeff"),
     max_size=12,

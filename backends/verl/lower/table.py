@@ -178,7 +178,6 @@ MODELS = (
         when=given("model.lora.rank", 0),
     ),
     Row("critic.model.path", "model.path_on_node", when=critic),
-    Row("critic.model.tokenizer_path", "model.path_on_node", when=critic),
     Row("critic.model.trust_remote_code", "model.trust_remote_code", when=critic),
     Row("critic.model.enable_gradient_checkpointing", "train.gradient_checkpointing", when=critic),
     Row("critic.model.use_remove_padding", "model.remove_padding", when=critic),

@@ -32,11 +32,15 @@ def _text(value: Any, path: str) -> str:
         if not value.strip():
             raise Unusable(f"`{path}` is empty", "leave the row out, or fill it in")
         if not is_unicode(value):
-            raise Unusable(f"`{path}` holds half of a surrogate pair, which is no character", "repair the text")
+            raise Unusable(
+                f"`{path}` holds half of a surrogate pair, which is no character", "repair the text"
+            )
         return value
     if isinstance(value, bool):
         why = "a policy writes yes, true or True, and a comparison of texts tells them apart"
-        raise Unusable(f"`{path}` is {str(value).lower()}", 'write the answer as text, "yes" for example', why)
+        raise Unusable(
+            f"`{path}` is {str(value).lower()}", 'write the answer as text, "yes" for example', why
+        )
     if isinstance(value, int | float | Decimal):
         return number_text(value, path)
     raise Unusable(f"`{path}` is {word(value)}", "an answer is text, a number, or a list of them")

@@ -14,7 +14,7 @@ MOST = 20
 """Kinds of problem told at once, in the order met."""
 _NAMED = 5
 
-# kind: (code, what it means). Codes are never reused.
+# Codes are never reused.
 CODES: Mapping[str, str] = MappingProxyType(
     {
         "missing-column": "TS611",  # a column that the spec names is not in the row
@@ -25,10 +25,19 @@ CODES: Mapping[str, str] = MappingProxyType(
         "unreadable-rows": "TS616",  # the file cannot be read or written, or changed meanwhile
         "row-choice": "TS617",  # a warning: two places say something, one counts
         "left-out": "TS618",  # a warning: something of the rows does not reach verl
+        "no-answer": "TS619",  # a warning: rows without a right answer
     }
 )
 Kind = Literal[
-    "missing-column", "row-value", "not-json", "no-rows", "mixed-types", "unreadable-rows", "row-choice", "left-out"
+    "missing-column",
+    "row-value",
+    "not-json",
+    "no-rows",
+    "mixed-types",
+    "unreadable-rows",
+    "row-choice",
+    "left-out",
+    "no-answer",
 ]
 
 
@@ -78,6 +87,7 @@ class Findings:
         place: Place,
         subject: str,
         message: str,
+        *,
         why: str = "",
         fix: str = "",
         severity: Severity = "error",
@@ -97,7 +107,14 @@ class Findings:
             finding.numbers.append(place.number)
 
     def whole(
-        self, kind: Kind, path: str, message: str, why: str = "", fix: str = "", severity: Severity = "error"
+        self,
+        kind: Kind,
+        path: str,
+        message: str,
+        *,
+        why: str = "",
+        fix: str = "",
+        severity: Severity = "error",
     ) -> None:
         """A problem of a file or of all rows."""
         self._whole.append(Problem(CODES[kind], kind, message, None, path, why, fix, severity=severity))

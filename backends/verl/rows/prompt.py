@@ -42,16 +42,26 @@ def _message(value: Any, path: str) -> Message:
     for name in ("role", "content"):
         if value.get(name) is None:
             keys = ", ".join(f"`{key}`" for key, part in value.items() if part is not None) or "nothing"
-            raise Unusable(f"`{path}` has no `{name}` (it has {keys})", "a message is {role: user, content: text}")
-    more = [name for name, part in value.items() if name not in ("role", "content") and part not in (None, [], {})]
+            raise Unusable(
+                f"`{path}` has no `{name}` (it has {keys})", "a message is {role: user, content: text}"
+            )
+    more = [
+        name for name, part in value.items() if name not in ("role", "content") and part not in (None, [], {})
+    ]
     if more:
         why = "a prompt that goes on after tool calls of its own cannot be checked against the chat template yet"
-        raise Unusable(f"`{path}` has `{more[0]}` beside role and content", f"drop `{more[0]}` from the messages", why)
+        raise Unusable(
+            f"`{path}` has `{more[0]}` beside role and content", f"drop `{more[0]}` from the messages", why
+        )
     role, content = value["role"], value["content"]
     if not isinstance(role, str) or not role.strip():
-        raise Unusable(f"`{path}.role` is {word(role) if not isinstance(role, str) else 'empty'}", "user, for example")
+        raise Unusable(
+            f"`{path}.role` is {word(role) if not isinstance(role, str) else 'empty'}", "user, for example"
+        )
     if isinstance(content, list):
-        raise Unusable(f"`{path}.content` is a list of parts", "text only: images and audio are not supported yet")
+        raise Unusable(
+            f"`{path}.content` is a list of parts", "text only: images and audio are not supported yet"
+        )
     if not isinstance(content, str):
         raise Unusable(f"`{path}.content` is {word(content)}", "text")
     if role == "user" and not content.strip():

@@ -25,7 +25,9 @@ _NAMES = 1000
 class Reader:
     """Rows of one file. seen: names of all columns met (the first 1,000), also of those that were not asked for."""
 
-    def __init__(self, file: Path, path: str, findings: Findings, wanted: frozenset[str] | None = None) -> None:
+    def __init__(
+        self, file: Path, path: str, findings: Findings, wanted: frozenset[str] | None = None
+    ) -> None:
         """wanted: top-level columns to read, None for all."""
         self.file, self.path, self.findings, self.wanted = file, path, findings, wanted
         self.seen: dict[str, None] = {}
@@ -69,7 +71,9 @@ class Reader:
                 value = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
             except UnicodeDecodeError as error:
                 byte = f"byte {error.start + 1} is 0x{line[error.start]:02x}"
-                self.findings.row("not-json", place, "utf-8", f"{byte}, which is not UTF-8", fix="save it as UTF-8")
+                self.findings.row(
+                    "not-json", place, "utf-8", f"{byte}, which is not UTF-8", fix="save it as UTF-8"
+                )
                 continue
             except (ValueError, RecursionError) as error:
                 self.findings.row("not-json", place, "json", f"not JSON: {_json_fault(error)}")
@@ -83,7 +87,9 @@ class Reader:
                 yield from self._mapping(self._at(number, "row"), value)
         except UnicodeDecodeError:
             message = "the bytes after the row before are not UTF-8"
-            self.findings.row("not-json", self._at(number + 1, "row"), "utf-8", message, fix="save it as UTF-8")
+            self.findings.row(
+                "not-json", self._at(number + 1, "row"), "utf-8", message, fix="save it as UTF-8"
+            )
         except (ValueError, RecursionError) as error:
             place = self._at(number + 1, "row")
             self.findings.row("not-json", place, "json", f"not JSON: {_json_fault(error)}")
@@ -128,7 +134,9 @@ class Reader:
         for value, number in zip(values, numbers, strict=False):
             place = self._at(number, "row")
             if value is None:
-                self.findings.row("row-value", place, "utf-8", "holds text that is not UTF-8", fix="save it as UTF-8")
+                self.findings.row(
+                    "row-value", place, "utf-8", "holds text that is not UTF-8", fix="save it as UTF-8"
+                )
                 yield None
             else:
                 yield place, value

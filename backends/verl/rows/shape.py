@@ -29,13 +29,23 @@ def kind_of(value: Any) -> str:
     """One of the words above, "null" for None; whatever JSON has no word for is text."""
     if value is None:
         return "null"
-    kinds = {bool: "bool", int: "int", float: "float", str: "text", bytes: "bytes", list: "list", dict: "struct"}
+    kinds = {
+        bool: "bool",
+        int: "int",
+        float: "float",
+        str: "text",
+        bytes: "bytes",
+        list: "list",
+        dict: "struct",
+    }
     return kinds.get(type(value), "text")
 
 
 def word(value: Any) -> str:
     """What a value is, in words."""
-    return "null" if value is None else _WORDS[kind_of(value)] if kind_of(value) != "text" else type_word(value)
+    return (
+        "null" if value is None else _WORDS[kind_of(value)] if kind_of(value) != "text" else type_word(value)
+    )
 
 
 def type_word(value: Any) -> str:
@@ -80,7 +90,9 @@ class Shape:
         elif kind == "text" and isinstance(value, str) and not is_unicode(value):
             report(path, f"`{path}` holds half of a surrogate pair, which is no character", "repair the text")
 
-    def _observe_fields(self, value: Mapping[Any, Any], path: str, where: str, report: Report, depth: int) -> None:
+    def _observe_fields(
+        self, value: Mapping[Any, Any], path: str, where: str, report: Report, depth: int
+    ) -> None:
         for name, part in value.items():
             field = self.fields.get(name)
             if field is None:
@@ -106,7 +118,13 @@ class Shape:
             return pa.struct(fields) if fields else None
         if self.kind == "list":
             return pa.list_((self.item.arrow() if self.item else None) or pa.string())
-        simple = {"bool": pa.bool_, "int": pa.int64, "float": pa.float64, "text": pa.string, "bytes": pa.binary}
+        simple = {
+            "bool": pa.bool_,
+            "int": pa.int64,
+            "float": pa.float64,
+            "text": pa.string,
+            "bytes": pa.binary,
+        }
         return simple[self.kind]() if self.kind else None
 
     def named(self) -> Iterator[tuple[str, Any]]:

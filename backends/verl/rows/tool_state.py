@@ -53,7 +53,11 @@ def row_state(value: Any, column: str, tools: Sequence[str]) -> tuple[State, lis
 def _arguments(given: Mapping[str, Any], path: str) -> tuple[dict[str, Any], list[str]]:
     if not given or not set(given) <= _VERL | {"stateless"}:
         return _kept(given), []
-    dead = [f"{path}.{name}" for name in sorted(given) if name not in ("create_kwargs", "stateless") and given[name]]
+    dead = [
+        f"{path}.{name}"
+        for name in sorted(given)
+        if name not in ("create_kwargs", "stateless") and given[name]
+    ]
     create = given.get("create_kwargs")
     if create is not None and not isinstance(create, dict):
         raise Unusable(f"`{path}.create_kwargs` is {word(create)}", "a mapping argument: value")
@@ -67,5 +71,6 @@ def _kept(arguments: Mapping[str, Any]) -> dict[str, Any]:
 def written(state: State, tools: Iterable[str], stateless: frozenset[str]) -> dict[str, dict[str, Any]]:
     """`tools_kwargs` of a row: all tools, those in `stateless` with a placeholder that verl does not read."""
     return {
-        tool: {"stateless": True} if tool in stateless else {"create_kwargs": state.get(tool, {})} for tool in tools
+        tool: {"stateless": True} if tool in stateless else {"create_kwargs": state.get(tool, {})}
+        for tool in tools
     }

@@ -1,8 +1,9 @@
-"""Whether the arguments of a call fit the tool's schema: one answer for the tool (error text) and the reward (bad call).
+"""Whether the arguments of a call fit the tool's schema: one answer for tool and reward.
 
-JSON Schema (2020-12) decides, with one addition: an argument that the schema does not name is refused, since the model
-was never shown it, unless the schema names none or says otherwise (`additionalProperties`, `patternProperties`, or a
-combination such as `anyOf` or `$ref` at its top). References to other documents are not fetched.
+JSON Schema (2020-12) decides, with one addition: an argument that the schema does not name is refused, since
+the model was never shown it, unless the schema names none or says otherwise (`additionalProperties`,
+`patternProperties`, or a combination such as `anyOf` or `$ref` at its top). References to other documents are
+not fetched.
 """
 
 from __future__ import annotations
@@ -14,7 +15,15 @@ from typing import Any
 
 Check = Callable[[Any], str | None]
 LONGEST = 300
-OPEN = {"additionalProperties", "patternProperties", "unevaluatedProperties", "allOf", "anyOf", "oneOf", "$ref"}
+OPEN = {
+    "additionalProperties",
+    "patternProperties",
+    "unevaluatedProperties",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "$ref",
+}
 
 
 def parsed(arguments: Any) -> Any:

@@ -1,8 +1,9 @@
-"""Runs one piece of user code for a tool: never raises, never blocks the event loop, never outlives its time silently.
+"""Runs one call of a tool's code without blocking the event loop, within its time and its number at once.
 
-A plain function runs in a daemon thread of its own (a pool's threads are joined at exit, so one hung tool would keep the
-worker alive). Python cannot stop a thread: after its time the model reads an error and the thread is left behind. When
-LEFT_BEHIND threads of one tool are still running, further calls are refused until some end.
+A plain function runs in a daemon thread of its own (a pool's threads are joined at exit, so one hung tool
+would keep the worker alive). Python cannot stop a thread: after its time the model reads an error and the
+thread is left behind. When LEFT_BEHIND threads of one tool are still running, further calls are refused until
+some end.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def clean(text: str) -> str:
 
 
 def result_text(result: Any) -> str:
-    """What the model reads: text as it is, None as "", mappings and lists as JSON, anything else as `str` gives it."""
+    """What the model reads: text as it is, None as "", mappings and lists as JSON, else what `str` gives."""
     if result is None:
         return ""
     if isinstance(result, str):
@@ -57,7 +58,7 @@ def result_text(result: Any) -> str:
 
 
 class Gate:
-    """How many calls of one tool may be under way in this process, and how many hung threads it has left behind."""
+    """How many calls of a tool may be under way in this process, and the hung threads it left behind."""
 
     def __init__(self, at_once: int | None) -> None:
         self.at_once = at_once or AT_ONCE
@@ -134,7 +135,9 @@ async def _in_task(awaitable: Awaitable[Any], seconds: float | None) -> Any:
     return task.result()
 
 
-async def call(function: Callable[..., Any], kwargs: dict[str, Any], seconds: float | None, door: Gate) -> Any:
+async def call(
+    function: Callable[..., Any], kwargs: dict[str, Any], seconds: float | None, door: Gate
+) -> Any:
     """The function's result. Raises what the function raises, or `Refused` with a text for the model.
 
     `seconds` counts from the start of the call, not from the wait for a place.

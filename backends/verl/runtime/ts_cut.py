@@ -1,4 +1,4 @@
-"""Cuts a tool's text to a number of tokens, the marker included, out of the middle as verl's own cut by characters does."""
+"""Cuts a tool's text to a number of tokens, marker included, in the middle as verl cuts by characters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _spans(tokenizer: Any, text: str, ids: list[int]) -> list[tuple[int, int]]:
 
 
 def cut(text: str, limit: int, tokenizer: Any) -> str:
-    """`text` if it has at most `limit` tokens, else head + marker + tail with at most `limit` tokens together.
+    """`text` if it has at most `limit` tokens, else head + marker + tail of together at most that many.
 
     Head and tail are of about equal size. A limit smaller than the marker keeps the head alone.
     """

@@ -1,4 +1,4 @@
-"""Loads the user's functions and classes from `<bundle>/ts_user`, once per process, under a private module name.
+"""Loads the user's functions and classes from `<bundle>/ts_user`, once a process, under private module names.
 
 A private name, because `tools.py` or `reward.py` may be the name of something installed. The module is in
 `sys.modules` before its code runs, so dataclasses and pickling within the process work.
@@ -62,7 +62,7 @@ def load_class(reference: str) -> Any:
 
 
 def read_json(name: str) -> dict[str, Any]:
-    """A JSON file beside this module; {} where the bundle has none. Raises ValueError if it holds no mapping."""
+    """A JSON file of the bundle; {} where it has none. Raises ValueError if it holds no mapping."""
     import json
 
     path = Path(ts_start.BUNDLE) / name

@@ -1,16 +1,17 @@
-"""verl's ToolAgentLoop with the budgets that verl does not have, and with what the reward must know about a trajectory.
+"""verl's ToolAgentLoop with budgets that verl does not have and with what the reward must know.
 
-Registered in agent_loops.yaml as `tool_agent`, which replaces verl's: the worker writes the file's entries over the
-registry after verl's own are in it (agent_loop.py:439 of 0.7.1, :449 of 0.8.0, :539 of 0.9.1), and this module only
-subclasses. Budgets are read once from ts_loop.json:
+Registered in agent_loops.yaml as `tool_agent`, which replaces verl's: the worker writes the file's entries
+over the registry after verl's own are in it (agent_loop.py:439 of 0.7.1, :449 of 0.8.0, :539 of 0.9.1), and
+this module only subclasses. Budgets are read once from ts_loop.json:
 
     {"version": 1, "tool_response_tokens": 256, "turn_tokens": null, "calls": null, "extra_fields": {}}
 
-Every trajectory gets the same keys in `extra_fields`: with the V0 trainer a key that only some have ends the run
-(DataProto.concat).
+Every trajectory gets the same keys in `extra_fields`: with the V0 trainer a key that only some have ends the
+run (DataProto.concat).
 
     ts_spans      [[start, length], ...] of the response tokens that the policy wrote
-    ts_stop       why it ended: no_tool_call, response_length, max_assistant_turns, max_user_turns, tool_response_overflow
+    ts_stop       why it ended: no_tool_call, response_length, max_assistant_turns, max_user_turns or
+                  tool_response_overflow
     ts_truncated  1 when the last turn was cut by a limit, else 0
     ts_calls      calls that were executed or refused, in all
     ts_tools      names of the tools that this row may call
@@ -34,7 +35,7 @@ NEVER = 2**31  # characters: verl's own cut comes first and must not bind
 
 
 def row_state(tools_kwargs: Any) -> dict[str, Any]:
-    """`tools_kwargs` of a row without its nulls, which parquet puts where rows differ and which verl would call `.get` on."""
+    """`tools_kwargs` of a row without the nulls that parquet puts where rows differ."""
     if not isinstance(tools_kwargs, dict):
         return {}
     return {
@@ -45,7 +46,7 @@ def row_state(tools_kwargs: Any) -> dict[str, Any]:
 
 
 class SpanToolAgentLoop(ToolAgentLoop):  # type: ignore[misc, unused-ignore]
-    """ToolAgentLoop of the release, plus limits and the keys above. One object a trajectory on every release."""
+    """The release's loop, plus limits and the keys above. One object a trajectory on every release."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -58,7 +59,10 @@ class SpanToolAgentLoop(ToolAgentLoop):  # type: ignore[misc, unused-ignore]
         output = await super().run(sampling_params, *args, **kwargs)
         output.extra_fields["ts_spans"] = ts_trajectory.spans(output.response_mask)
         for key, value in {
-            "ts_stop": "", "ts_truncated": 0, "ts_calls": 0, "ts_tools": sorted(self.tools),
+            "ts_stop": "",
+            "ts_truncated": 0,
+            "ts_calls": 0,
+            "ts_tools": sorted(self.tools),
             **(self.ts_limits.get("extra_fields") or {}),
         }.items():
             output.extra_fields.setdefault(key, copy.deepcopy(value))
@@ -68,18 +72,18 @@ class SpanToolAgentLoop(ToolAgentLoop):  # type: ignore[misc, unused-ignore]
         self, agent_data: Any, sampling_params: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
         before = len(agent_data.prompt_ids)
-        # Without max_tokens the engines allow up to prompt_length + response_length in all, so that a short prompt
-        # lets a turn run past the trajectory's budget, to be cut off afterwards.
+        # Without max_tokens the engines allow up to prompt_length + response_length in all, so that a short
+        # prompt lets a turn run past the trajectory's budget, to be cut off afterwards.
         room = self.response_length - len(agent_data.response_mask)
         most = min(room, self.ts_limits.get("turn_tokens") or room, sampling_params.get("max_tokens") or room)
         state = await super()._handle_generating_state(
             agent_data, {**sampling_params, "max_tokens": most}, *args, **kwargs
         )
-        # Only now: verl copies the engine's fields (global_steps ...) into extra_fields while these are still empty.
+        # Only now: verl copies the engine's fields (global_steps ...) into extra_fields if these are empty.
         fields = agent_data.extra_fields
         fields["ts_truncated"] = int(self._was_cut(list(agent_data.response_ids), most, before))
         fields.setdefault("ts_calls", 0)
-        fields["ts_tools"] = sorted(getattr(agent_data, "_active_tools", self.tools))
+        fields["ts_tools"] = sorted(self._active(agent_data))
         fields["ts_stop"] = self._why(agent_data) if state == AgentState.TERMINATED else ""
         return state
 
@@ -92,13 +96,20 @@ class SpanToolAgentLoop(ToolAgentLoop):  # type: ignore[misc, unused-ignore]
     async def _call_tool(self, tool_call: Any, tools_kwargs: dict[str, Any], agent_data: Any) -> Any:
         fields = agent_data.extra_fields
         fields["ts_calls"] = fields.get("ts_calls", 0) + 1
-        refused = self._refusal(tool_call, fields["ts_calls"], getattr(agent_data, "_active_tools", self.tools))
+        refused = self._refusal(tool_call, fields["ts_calls"], self._active(agent_data))
         if refused:
             return ToolResponse(text=self._fit(refused)), 0.0, {}
         response, reward, metrics = await super()._call_tool(tool_call, tools_kwargs, agent_data)
         if response.text:
             response.text = self._fit(response.text)
         return response, reward, metrics
+
+    def _active(self, agent_data: Any) -> dict[str, Any]:
+        """The tools of this row: 0.8.0 and later may choose by `extra_info.tool_selection`."""
+        tools: dict[str, Any] = self.tools
+        if hasattr(agent_data, "_active_tools"):
+            tools = agent_data._active_tools
+        return tools
 
     def _refusal(self, tool_call: Any, number: int, tools: dict[str, Any]) -> str:
         """What the model reads instead of a result; verl words the last two differently on each release."""

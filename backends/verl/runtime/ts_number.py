@@ -1,12 +1,13 @@
 r"""The number that a text answers with, as an exact fraction.
 
-1. In the last `\boxed{...}` or, if it stands later, after the last `####` of the text; where one is there, only there.
+1. In the last `\boxed{...}` or, if it stands later, after the last `####`; where one is there, only there.
 2. Else anywhere: always the last number.
 
-Read as numbers: `1,234.50` (commas only between groups of three), `.5`, `-3`, `−3` (any Unicode minus), `1.5e-3`,
-`1.5 × 10^3`, `10^{-2}`, `3/4`, `1 3/4`, `\frac{3}{4}`. Currency and percent signs are dropped (`50%` is 50), so is a
-full stop after the number. Digits inside a word (`x2`, `CO2`) are no number; a sign after a digit or letter (`10-5`)
-is an operator. A number of more than 300 digits, or an exponent beyond ±300, is none.
+Read as numbers: `1,234.50` (commas only between groups of three), `.5`, `-3`, `−3` (any Unicode minus),
+`1.5e-3`, `1.5 × 10^3`, `10^{-2}`, `3/4`, `1 3/4`, `\frac{3}{4}`. Currency and percent signs are dropped
+(`50%` is 50), so is a full stop after the number. Digits inside a word (`x2`, `CO2`) are no number; a sign
+after a digit or letter (`10-5`) is an operator. A number of more than 300 digits, or an exponent beyond ±300,
+is none.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _NUMBER = re.compile(
     (?<![A-Za-z_\d])(?<!\d\.)
     (?P<sign>(?:(?<![A-Za-z_\d)\]}}%])[-+])?(?:{_CURRENCY}[ ]?[-+]?)?)
     (?:
-        (?:(?P<factor>{_PLAIN})\s*(?:×|\*|·|\\times|\\cdot|[xX](?=\s*10\s*\^))\s*)?10\s*\^\s*(?:\{{\s*(?P<p1>[-+]?\d+)\s*\}}|(?P<p2>[-+]?\d+))
+        (?:(?P<factor>{_PLAIN})\s*(?:×|\*|·|\\times|\\cdot|[xX])\s*)?
+        10\s*\^\s*(?:\{{\s*(?P<p1>[-+]?\d+)\s*\}}|(?P<p2>[-+]?\d+))
       | (?P<whole>\d+)\s+(?P<mn>\d+)\s*/\s*(?P<md>\d+)(?![\d/])
       | (?P<n>{_PLAIN})\s*/\s*(?P<d>{_PLAIN})(?!\s*/)
       | (?P<plain>{_PLAIN})(?:[eE](?P<exp>[-+]?\d+)(?![A-Za-z\d]))?
@@ -63,7 +65,7 @@ def boxed(text: str) -> tuple[int, str] | None:
 
 
 def marked(text: str) -> str | None:
-    r"""What stands in the last `\boxed{}` or after the last `####` (to the line's end), the later of both; else None."""
+    r"""What stands in the last `\boxed{}` or after the last `####` of a line, the later of both; or None."""
     box = boxed(text)
     hashes = text.rfind("####")
     if box is not None and box[0] > hashes:
@@ -76,7 +78,8 @@ def marked(text: str) -> str | None:
 
 def _readable(text: str) -> str:
     text = text.translate(_TABLE)
-    text = text.replace("{,}", ",").replace("\\,", "").replace("\\!", "").replace("\\$", "$").replace("\\%", "%")
+    for latex, shown in (("{,}", ","), ("\\,", ""), ("\\!", ""), ("\\$", "$"), ("\\%", "%")):
+        text = text.replace(latex, shown)
 
     def over(match: re.Match[str]) -> str:
         top, bottom = (match.group(1) or match.group(2)).strip(), (match.group(3) or match.group(4)).strip()

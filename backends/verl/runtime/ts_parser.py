@@ -1,10 +1,11 @@
-"""The calls of one policy turn, as the release's own parser of `multi_turn.format` finds them, and those it could not.
+"""The calls of one policy turn: those that the release's parser finds, and those it cannot read.
 
-A call that cannot be parsed leaves no trace in verl (the parsers log and go on), so attempts are counted in the text:
-what was opened and not parsed is malformed. An opening inside a closed `<think>` block is talk about calls.
+A call that cannot be parsed leaves no trace in verl (the parsers log and go on), so attempts are counted in
+the text: what was opened and not parsed is malformed. An opening inside a closed `<think>` block is talk
+about calls.
 
-Parsers: tool_parser.py of each release. hermes, gpt-oss, qwen3_coder on all; gemma4 from 0.8.0; glm, seed, minimax,
-kimi, deepseek_v4 from 0.9.0.
+Parsers: tool_parser.py of each release. hermes, gpt-oss, qwen3_coder on all; gemma4 from 0.8.0; glm, seed,
+minimax, kimi, deepseek_v4 from 0.9.0.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-# format → (opening, closing) of a call; where there are two (a container and the call in it) the larger count is taken.
+# format → (opening, closing) of a call; where there are two (a container and the call in it) the larger count
+# is taken.
 MARKS: dict[str, tuple[tuple[str, str], ...]] = {
     "hermes": (("<tool_call>", "</tool_call>"),),
     "qwen3_coder": (("<tool_call>", "</tool_call>"), ("<function=", "</function>")),
@@ -38,7 +40,7 @@ _FINAL = "<|channel|>final<|message|>"
 
 
 class Turn(NamedTuple):
-    """One policy turn: its text with special tokens, (name, JSON arguments) of each parsed call, malformed calls."""
+    """A policy turn: text with special tokens, (name, JSON arguments) of parsed calls, malformed calls."""
 
     text: str
     calls: tuple[tuple[str, str], ...]
@@ -48,8 +50,8 @@ class Turn(NamedTuple):
 def without_reasoning(text: str) -> str:
     """The text outside `<think>`.
 
-    Closed blocks go, so does all before a `</think>` that was opened in the prompt, and all after a `<think>` that is
-    never closed.
+    Closed blocks go, so does all before a `</think>` that was opened in the prompt, and all after a `<think>`
+    that is never closed.
     """
     text = _THINK.sub("", text)
     _, closed, after = text.rpartition("</think>")
@@ -70,8 +72,8 @@ def attempts(text: str, form: str) -> int:
 def answer_text(text: str, form: str) -> str:
     """What a turn says to the user.
 
-    Reasoning is off; for gpt-oss (special tokens still in the text) the last final channel is taken. A tool response
-    that the policy wrote itself is off too: nothing in it is an answer.
+    Reasoning is off; for gpt-oss (special tokens still in the text) the last final channel is taken. A tool
+    response that the policy wrote itself is off too: nothing in it is an answer.
     """
     if form == "gpt-oss":
         _, found, after = text.rpartition(_FINAL)
@@ -80,7 +82,7 @@ def answer_text(text: str, form: str) -> str:
 
 
 class TurnParser:
-    """The release's parser with the schemas of the run. Raises ValueError for a format that the release lacks."""
+    """The release's parser with the run's schemas. Raises ValueError for a format that the release lacks."""
 
     def __init__(self, form: str, tokenizer: Any, tools: list[dict[str, Any]]) -> None:
         from ts_schema import RawToolSchema

@@ -1,8 +1,8 @@
 """One JSON line a scored trajectory, in `$TOOLSPEC_RUN_DIR/trajectories/`, one file a process.
 
-verl logs nothing of a reward's parts in training; these lines are where they can be read. A file a process, because
-appending to one file from several machines is wrong on NFS. Without TOOLSPEC_RUN_DIR nothing is written, and a
-failure to write never touches the score.
+verl logs nothing of a reward's parts in training; these lines are where they can be read. A file a process,
+because appending to one file from several machines is wrong on NFS. Without TOOLSPEC_RUN_DIR nothing is
+written, and a failure to write never touches the score.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The reward manager of the run: `reward.reward_manager.{source: importlib, name: ToolspecRewardManager, module.path}`.
+"""The reward manager of the run, named in reward.reward_manager with `source: importlib`.
 
 What is paid stands in ts_reward.json beside this file, in one of two forms:
 
@@ -6,18 +6,20 @@ What is paid stands in ts_reward.json beside this file, in one of two forms:
      "terms": [{"name": "correct", "weight": 1.0, "match": "number", "tolerance": 0.0}, ...]}
     {"version": 1, "python": {"file": "reward.py", "function": "compute_score"}, "keys": ["acc"]}
 
-Terms: score = Σ weight × value (ts_terms). `answer_field` is a dotted path in the row (`extra_info.answer`) in place of
-reward_model.ground_truth. Python: the function stands in verl's key reward.custom_reward_function, verl loads it and
-passes it here, and the release's own naive manager calls it; `keys` (optional) names what its dict holds besides `score`.
+Terms: score = Σ weight × value (ts_terms). `answer_field` is a dotted path in the row (`extra_info.answer`)
+in place of reward_model.ground_truth. Python: the function stands in verl's key
+reward.custom_reward_function, verl loads it and passes it here, and the release's own naive manager calls it;
+`keys` (optional) names the metrics to keep of its dict.
 
-A score never raises: an exception in a reward ends a V0 run and silently drops the trajectory in V1. A fault pays
-`on_error`, sets the metric `ts_fault` to 1 and is logged and recorded. Mistakes in ts_reward.json or the user's files
-do raise, when the manager is built.
+A score never raises: an exception in a reward ends a V0 run and silently drops the trajectory in V1. A fault
+pays `on_error`, sets the metric `ts_fault` to 1 and is logged and recorded. Mistakes in ts_reward.json or the
+user's files do raise, when the manager is built.
 
-Metrics (`reward_extra_info`), plain floats, the same keys for every trajectory of a run: `score`; each term's value by
-its name; `tool_calls` (calls that could be parsed), `tool_parse_success` (their share of all calls that were opened, 0
-without any), `ts_fault`; and with `correct` in the reward `acc` and `task_success`, both its value. A key that is also
-a column of the data gets the prefix `reward_`: V0 asserts that they are the same object.
+Metrics (`reward_extra_info`), plain floats, the same keys for every trajectory of a run: `score`; each term's
+value by its name; `tool_calls` (calls that could be parsed), `tool_parse_success` (their share of all calls
+that were opened, 0 without any), `ts_fault`; and with `correct` in the reward `acc` and `task_success`, both
+its value. A key that is also a column of the data gets the prefix `reward_`: V0 asserts that they are the
+same object.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ ANSWER_RECORDED = 500  # characters
 
 
 class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ignore]
-    """Scores one trajectory a call. Built by verl's load_reward_manager with these keywords on every release."""
+    """Scores one trajectory a call. verl's load_reward_manager builds it with these keywords."""
 
     def __init__(
         self,
@@ -74,13 +76,14 @@ class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ign
             self.naive = NaiveRewardManager(
                 config, tokenizer, compute_score, reward_router_address, reward_model_tokenizer
             )
-            self.seen_keys = dict.fromkeys(self.spec.get("keys") or ())
+            self.keys: set[str] = set(self.spec.get("keys") or ())
             return
         settings = self.spec.get("terms")
         if not settings:
             raise ValueError("ts_reward.json has neither `terms` nor `python`")
         self.terms = [
-            (str(term["name"]), float(term["weight"]), ts_terms.build(term, compute_score)) for term in settings
+            (str(term["name"]), float(term["weight"]), ts_terms.build(term, compute_score))
+            for term in settings
         ]
         self.reads_solution = any(term.get("match") in ("verl", "python") for term in settings)
         tools = self.spec.get("tools") or []
@@ -89,7 +92,7 @@ class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ign
         self.parser = TurnParser(self.form, tokenizer, tools) if self.form else None
 
     async def run_single(self, data: Any) -> dict[str, Any]:
-        """`data` holds one row; several on 0.8.0 and later when a loop returns several outputs: the last counts."""
+        """`data`: one row; from 0.8.0 on several if a loop returns several outputs, and the last counts."""
         fault = ""
         record: dict[str, Any] = {}
         try:
@@ -177,7 +180,7 @@ class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ign
         return await self.parser.parse(ids)
 
     def _visible(self, ids: list[int], turn: Turn) -> str:
-        """gpt-oss marks its channels with special tokens; every other format's answer is read without them."""
+        """The text that an answer is read from: special tokens mark the channels of gpt-oss, else they go."""
         if self.form != "gpt-oss":
             return str(self.tokenizer.decode(ids, skip_special_tokens=True))
         text = turn.text
@@ -193,20 +196,24 @@ class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ign
 
     async def _python(self, data: Any) -> tuple[float, dict[str, Any], dict[str, Any]]:
         result = await self.naive.run_single(data[-1:])
+        score = ts_score.finite(result["reward_score"])
+        told = {str(key): as_metric(value) for key, value in result["reward_extra_info"].items()}
+        told = {key: value for key, value in told.items() if value is not None}
+        if "keys" not in self.spec:
+            self.keys.update(told)
         metrics = self._nothing()
-        for key, value in result["reward_extra_info"].items():
-            kept = as_metric(value)
-            if kept is not None:
-                metrics[str(key)] = kept
-                self.seen_keys.setdefault(str(key))
-        return ts_score.finite(result["reward_score"]), metrics, {}
+        metrics.update({key: value for key, value in told.items() if key in self.keys})
+        return score, metrics, {}
 
     def _nothing(self) -> dict[str, Any]:
         """Every metric at 0."""
         if self.naive is not None:
-            # What a function returns may differ from row to row; V0 indexes all rows by the keys of the first.
-            return defaultdict(float, dict.fromkeys((*self.seen_keys, "score", "ts_fault"), 0.0))
-        names = ["score", *(name for name, _, _ in self.terms), "tool_calls", "tool_parse_success", "ts_fault"]
+            # V0 takes the keys of a worker's first row, indexes the others by them and asserts that the
+            # workers agree. Without `keys` in ts_reward.json they are learnt from the function, so one that
+            # changes them can still end a V0 run, as it does under verl's own manager.
+            return defaultdict(float, dict.fromkeys(sorted({*self.keys, "score", "ts_fault"}), 0.0))
+        names = ["score", *(name for name, _, _ in self.terms)]
+        names += ["tool_calls", "tool_parse_success", "ts_fault"]
         if "correct" in names:
             names += ["acc", "task_success"]
         return dict.fromkeys(names, 0.0)
@@ -223,15 +230,16 @@ class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ign
     def _log(self, fault: str) -> None:
         self.faults += 1
         if self.faults <= FAULTS_LOGGED:
-            logger.error("reward fault %d, score %s: %s\n%s", self.faults, self.on_error, fault, traceback.format_exc())
+            trace = traceback.format_exc()
+            logger.error("reward fault %d (pays %s): %s\n%s", self.faults, self.on_error, fault, trace)
 
 
-def as_metric(value: Any) -> float | str | None:
-    """A metric of any kind as a plain float; texts stay; None is NaN; what verl cannot average (lists, dicts) is None."""
+def as_metric(value: Any) -> float | None:
+    """A plain float; NaN for None, which ends validation of 0.7.1 and 0.8.0; None for what is no number."""
     if value is None:
         return math.nan
-    if isinstance(value, str):
-        return str(value)
+    if isinstance(value, str | bytes):
+        return None
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -244,7 +252,7 @@ def finite_only(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def describe(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Which trajectory a record is about. `step`: the V1 trainer's step; `weights`: version of the rollout's weights."""
+    """Which trajectory it is. `step`: the V1 trainer's; `weights`: the version that the rollout used."""
     info = plain(row.get("extra_info") or {})
     info = info if isinstance(info, dict) else {}
     extra = row.get("tool_extra_fields") or {}

@@ -2,8 +2,9 @@
 
 verl's own model keeps only `type`, `description` and `enum` of a property and refuses some valid schemas
 (tools/schemas.py of the three releases). verl reads `tool_schema.function.name`, the chat template gets
-`tool_schema.model_dump(...)`, and two parsers read more: qwen3_coder `function.parameters.properties[...]` with
-`.model_dump()` on each entry (0.9.1 tool_parser.py:219-220), kimi `type`, `function.name`, `function.parameters.required`.
+`tool_schema.model_dump(...)`, and two parsers read more: qwen3_coder `function.parameters.properties[...]`
+with `.model_dump()` on each entry (0.9.1 tool_parser.py:219-220), kimi `type`, `function.name`,
+`function.parameters.required`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from verl.tools.schemas import OpenAIFunctionToolSchema
 def flat_type(schema: Any) -> str:
     """One JSON type name for a property, which is what the qwen3_coder parser converts a value by.
 
-    A union or an unknown form is "object": the parser then tries JSON, then a Python literal, then leaves the text.
+    A union or an unknown form is "object": the parser then tries JSON, a Python literal, and keeps the text.
     """
     if not isinstance(schema, Mapping):
         return "string"
@@ -40,10 +41,10 @@ def flat_type(schema: Any) -> str:
 
 
 class RawToolSchema(OpenAIFunctionToolSchema):  # type: ignore[misc, unused-ignore]
-    """`raw` is the tool in OpenAI's form, {"type": "function", "function": {"name", "description", "parameters"}}.
+    """`raw`: {"type": "function", "function": {"name": ..., "description": ..., "parameters": ...}}.
 
-    Attributes are a plain stand-in that verl's models accept on every release; `model_dump` returns `raw`, key order
-    kept. Raises KeyError when `raw` has no function name.
+    Attributes are a plain stand-in that verl's models accept on every release; `model_dump` returns `raw`,
+    key order kept. Raises KeyError when `raw` has no function name.
     """
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
@@ -57,7 +58,9 @@ class RawToolSchema(OpenAIFunctionToolSchema):  # type: ignore[misc, unused-igno
                 "description": str(function.get("description") or ""),
                 "parameters": {
                     "type": "object",
-                    "properties": {str(name): {"type": flat_type(value)} for name, value in properties.items()},
+                    "properties": {
+                        str(name): {"type": flat_type(value)} for name, value in properties.items()
+                    },
                     "required": [str(name) for name in parameters.get("required") or []],
                 },
             },

@@ -1,7 +1,7 @@
 """Calls a reward function as verl's naive manager does, and reads its result.
 
-naive.py of the three releases: keywords data_source, solution_str, ground_truth, extra_info; a sync function runs in a
-thread, an async one is awaited; a dict counts by its `score`.
+naive.py of the three releases: keywords data_source, solution_str, ground_truth, extra_info; a sync function
+runs in a thread, an async one is awaited; a dict counts by its `score`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Scorer = Callable[..., Any]
 
 
 def finite(value: Any) -> float:
-    """A plain float of a number, bool, numpy or torch scalar. Raises TypeError or ValueError for anything else."""
+    """A plain float of a number, bool, numpy or torch scalar. Raises TypeError or ValueError for all else."""
     if isinstance(value, str | bytes):
         raise TypeError(f"a score must be a number, not the text {value[:40]!r}")
     result = float(value)
@@ -42,7 +42,7 @@ async def call(function: Scorer, trajectory: Trajectory) -> Any:
 
 
 def value(result: Any) -> float:
-    """The number in a result: itself, or of a dict `acc` (0 or 1 by every scorer of verl that has it), else `score`."""
+    """The number in a result: itself, or a dict's `acc` (0 or 1 in verl's own scorers), else its `score`."""
     if isinstance(result, dict):
         return finite(result["acc"] if "acc" in result else result["score"])
     return finite(result)

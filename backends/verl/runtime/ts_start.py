@@ -1,14 +1,14 @@
-"""First module of the bundle in every process of the run: makes the user's files importable, mends two places of verl.
+"""First module of the bundle in every process: the user's files importable, two places of verl mended.
 
 Named in VERL_USE_EXTERNAL_MODULES, so verl imports it while `verl/__init__.py` is half done (0.7.1 and 0.8.0
-verl/__init__.py:38-41, 0.9.1 :49-52). Nothing of verl, torch or transformers is imported here: what must be mended
-is mended right after its own import, by a finder on `sys.meta_path`.
+verl/__init__.py:38-41, 0.9.1 :49-52). Nothing of verl, torch or transformers is imported here: what must be
+mended is mended right after its own import, by a finder on `sys.meta_path`.
 
-1. `<bundle>/ts_user` goes to the end of `sys.path`: the user's files can import each other and cannot shadow an
-   installed package.
-2. verl builds the critic with attn_implementation="flash_attention_2" whatever the config says (utils/model.py:641,663
-   of 0.7.1, :645,667 of 0.8.0, :649,674 of 0.9.1). Where flash_attn is not installed the request becomes `sdpa`.
-   TOOLSPEC_ATTENTION (sdpa, eager, flash_attention_2 ...) overrides the choice.
+1. `<bundle>/ts_user` goes to the end of `sys.path`: the user's files can import each other and cannot shadow
+   an installed package.
+2. verl builds the critic with attn_implementation="flash_attention_2" whatever the config says
+   (utils/model.py:641,663 of 0.7.1, :645,667 of 0.8.0, :649,674 of 0.9.1). Where flash_attn is not installed
+   the request becomes `sdpa`. TOOLSPEC_ATTENTION (sdpa, eager, flash_attention_2 ...) overrides the choice.
 3. The qwen3_coder parser of 0.7.1 and 0.8.0 calls `eval` on text that the policy wrote. It gets
    `ast.literal_eval`, which is what 0.9.1 does.
 """
@@ -51,7 +51,7 @@ def mend_attention(module: ModuleType) -> None:
             continue
         inner = auto.from_pretrained.__func__
 
-        def from_pretrained(cls: Any, *args: Any, _inner: Any = inner, **kwargs: Any) -> Any:
+        def from_pretrained(cls: Any, /, *args: Any, _inner: Any = inner, **kwargs: Any) -> Any:
             if kwargs.get("attn_implementation") == FLASH:
                 print(f"toolspec: {cls.__name__} asked for {FLASH}, built with {wanted}", file=sys.stderr)
                 kwargs["attn_implementation"] = wanted
@@ -112,7 +112,7 @@ class _MendingFinder(MetaPathFinder):
 
 
 def start() -> None:
-    """Idempotent: a process may import this module under verl's name list and from another module of the bundle."""
+    """Does all of the above; a second call changes nothing."""
     for folder in (BUNDLE, USER):
         if str(folder) not in sys.path:
             sys.path.append(str(folder))

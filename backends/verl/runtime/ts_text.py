@@ -1,7 +1,8 @@
 r"""Comparisons of a text answer with an accepted one: same text, a pattern's find, a choice letter.
 
-Patterns come from the spec, texts from the policy. They run with the `regex` module (a dependency of verl) under a time
-limit, since a pattern with nested repeats can take for ever on a hostile text; without `regex`, with `re` and no limit.
+Patterns come from the spec, texts from the policy. They run with the `regex` module (a dependency of verl)
+under a time limit, since a pattern with nested repeats can take for ever on a hostile text; without `regex`,
+with `re` and no limit.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Pattern:
             self.timeout = {"timeout": SECONDS}
 
     def last(self, text: str) -> str | None:
-        """First group (else the whole) of the last match; None without a match. Raises TimeoutError after 5 s."""
+        """First group (else the whole) of the last match, None without one. Raises TimeoutError after 5 s."""
         found: str | None = None
         for match in self.compiled.finditer(text, **self.timeout):
             found = (match.group(1) or "") if self.compiled.groups else match.group()

@@ -1,12 +1,12 @@
 """The tools of `tools.yaml`, as verl's BaseTool classes named there by `class_name`.
 
-Each takes its schema from `config["schema"]` (plain data, `tool_schema:` left out of tools.yaml), checks the arguments
-before it runs anything, and answers every fault with a text that the model can act on. A tool whose file or class
-cannot be loaded raises when it is built: when the rollout workers start on 0.8.0 and later, at the first
-trajectory on 0.7.1.
+Each takes its schema from `config["schema"]` (plain data, `tool_schema:` left out of tools.yaml), checks the
+arguments before it runs anything, and answers every fault with a text that the model can act on. A tool whose
+file or class cannot be loaded raises when it is built: when the rollout workers start on 0.8.0 and later, at
+the first trajectory on 0.7.1.
 
-Called by verl as `create(create_kwargs={...})`, `execute(instance_id, arguments, agent_data=...)`, `release(instance_id)`
-around every single call (tool_agent_loop.py of the three releases).
+Called by verl as `create(create_kwargs={...})`, `execute(instance_id, arguments, agent_data=...)`,
+`release(instance_id)` around every single call (tool_agent_loop.py of the three releases).
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def _accepts(function: Callable[..., Any]) -> frozenset[str] | None:
     parameters = inspect.signature(function).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None
-    return frozenset(parameter.name for parameter in parameters if parameter.kind is not parameter.POSITIONAL_ONLY)
+    return frozenset(
+        parameter.name for parameter in parameters if parameter.kind is not parameter.POSITIONAL_ONLY
+    )
 
 
 def _said(text: str) -> Answer:
@@ -46,8 +48,8 @@ def _said(text: str) -> Answer:
 class _Tool(BaseTool):  # type: ignore[misc, unused-ignore]
     """Schema, argument check, time limit and gate, shared by the tools below.
 
-    config: schema (mapping, required), timeout_s (float, None for no limit), concurrency (int, calls at once in one
-    worker process, None for no limit of the user's).
+    config: schema (mapping, required), timeout_s (float, None for no limit), concurrency (int, calls at once
+    in one worker process, None for no limit of the user's).
     """
 
     def __init__(self, config: dict[str, Any], tool_schema: Any = None) -> None:
@@ -84,9 +86,9 @@ class _Tool(BaseTool):  # type: ignore[misc, unused-ignore]
 class FunctionTool(_Tool):
     """A plain function of the user's, sync or async, called with the arguments by name.
 
-    config, besides that of `_Tool`: file (relative to ts_user), function, kwargs (given with every call; the model
-    does not see them). Values of the row (`create_kwargs`) go to the parameters of the same name. What the model
-    does not see wins over an argument of the same name that it made up.
+    config, besides that of `_Tool`: file (relative to ts_user), function, kwargs (given with every call; the
+    model does not see them). Values of the row (`create_kwargs`) go to the parameters of the same name. What
+    the model does not see wins over an argument of the same name that it made up.
     """
 
     def __init__(self, config: dict[str, Any], tool_schema: Any = None) -> None:
@@ -98,7 +100,9 @@ class FunctionTool(_Tool):
         accepted = _accepts(self.function)
         row = self.created.get(instance_id) or {}
         row = {name: value for name, value in row.items() if accepted is None or name in accepted}
-        result = await ts_call.call(self.function, {**arguments, **self.hidden, **row}, self.seconds, self.door)
+        result = await ts_call.call(
+            self.function, {**arguments, **self.hidden, **row}, self.seconds, self.door
+        )
         if isinstance(result, ToolResponse):
             return result, 0.0, {}
         return _said(ts_call.result_text(result))
@@ -107,9 +111,9 @@ class FunctionTool(_Tool):
 class ClassTool(_Tool):
     """A BaseTool subclass of the user's, given every call that its schema allows.
 
-    config, besides that of `_Tool`: class (`file.py:Class` of ts_user, or `module.Class`), config (the user's).
-    Its schema object is the one of this tool. An exception of `create` is told at `execute`, one of `release` is
-    logged: verl does not catch the latter, so it would end the trajectory.
+    config, besides that of `_Tool`: class (`file.py:Class` of ts_user, or `module.Class`), config (the
+    user's). Its schema object is the one of this tool. An exception of `create` is told at `execute`, one of
+    `release` is logged: verl does not catch the latter, so it would end the trajectory.
     """
 
     def __init__(self, config: dict[str, Any], tool_schema: Any = None) -> None:

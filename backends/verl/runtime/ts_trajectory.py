@@ -1,7 +1,8 @@
-"""What a reward term sees of a trajectory: a frozen value, read once from what verl hands to the reward manager.
+"""What a reward term sees of a trajectory: a frozen value, read once from what verl hands to the manager.
 
-verl gives the token ids but no response mask (agent_loop.py `_compute_score` of the three releases), so the turns come
-from the spans that ts_loop left in `tool_extra_fields`. They are never cut by role markers: a tool's text can hold them.
+verl gives the token ids but no response mask (agent_loop.py `_compute_score` of the three releases), so the
+turns come from the spans that ts_loop left in `tool_extra_fields`. They are never cut by role markers: a
+tool's text can hold them.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ class Call:
 class Trajectory:
     """One finished trajectory.
 
-    turns: text of each policy turn, special tokens kept. calls: parsed calls in order, also those of the last turn,
-    which verl never executes. malformed: calls opened that no parser could read. answer: the last turn's text if the
-    trajectory ends with it and it calls nothing, reasoning and special tokens removed, else "". truncated: a limit
-    cut the last turn. solution: the whole response as verl decodes it for reward functions, tool texts included.
-    truths: accepted answers. extra_info: the row's, as verl's naive manager passes it.
+    turns: text of each policy turn, special tokens kept. calls: parsed calls in order, also those of the last
+    turn, which verl never executes. malformed: calls opened that no parser could read. answer: the last
+    turn's text if the trajectory ends with it and it calls nothing, reasoning and special tokens removed,
+    else "". truncated: a limit cut the last turn. solution: the whole response as verl decodes it for reward
+    functions, tool texts included. truths: accepted answers. extra_info: the row's, as verl's naive manager
+    passes it.
     """
 
     turns: tuple[str, ...] = ()
@@ -89,8 +91,8 @@ def lookup(row: Mapping[str, Any], path: str) -> Any:
 def response_ids(item: Any) -> list[int]:
     """The response's token ids without padding.
 
-    0.8.0 and later: `response_len` of the row. 0.7.1: responses are right padded and the attention mask has the
-    same layout.
+    0.8.0 and later: `response_len` of the row. 0.7.1: responses are right padded and the attention mask has
+    the same layout.
     """
     responses = item.batch["responses"]
     width = responses.shape[-1]

@@ -1,16 +1,16 @@
 """Stages on the text of config.yaml: it composes as the release's entry point composes it, and every key exists."""
 
+# mypy: disable-error-code="import-not-found,import-untyped"
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from prove.proof import Failed, Proof
+from real.prove.proof import Failed, Proof
 
 # Read with .get() by the releases and absent from their defaults (trainer/ppo/reward.py, get_custom_reward_fn;
 # experimental/reward_loop/reward_loop.py, migrate_legacy_reward_impl).
@@ -28,24 +28,6 @@ FILE_KEYS = (
     "reward.reward_manager.module.path",
 )
 BUNDLE_FILES = ("launch.sh", "plan.json", "manifest.json")
-
-
-def start(proof: Proof) -> str:
-    """The modules that the launch script has verl import at its own import really import."""
-    folder = proof.setting.bundle
-    wanted: set[str] = set()
-    for name in ("launch.sh", "ts_job.py"):
-        if (folder / name).exists():
-            pattern = r"VERL_USE_EXTERNAL_MODULES[\"']?\]?\s*[,:=]\s*[\"']?([A-Za-z_][\w.,]*)"
-            for found in re.findall(pattern, (folder / name).read_text(encoding="utf-8")):
-                wanted.update(part for part in found.split(",") if part)
-    if (folder / "ts_start.py").exists() and "ts_start" not in wanted:
-        raise Failed("ts_start.py is in the bundle, but launch.sh does not name it in VERL_USE_EXTERNAL_MODULES")
-    from verl.utils.import_utils import import_external_libs
-
-    os.environ["VERL_USE_EXTERNAL_MODULES"] = ",".join(sorted(wanted))
-    import_external_libs(sorted(wanted))
-    return ", ".join(sorted(wanted)) or "no external module"
 
 
 def compose(proof: Proof) -> str:
@@ -83,10 +65,7 @@ def _compose(proof: Proof, overrides: list[str]) -> Any:
 
     argv = [
         "main_ppo",
-        "--config-path",
-        str(proof.setting.bundle),
-        "--config-name",
-        "config",
+        *(proof.arguments or ["--config-path", str(proof.setting.bundle), "--config-name", "config"]),
         *overrides,
         f"hydra.run.dir={proof.setting.run_dir}/hydra",  # the bundle's folder stays as it is
         "hydra.output_subdir=null",

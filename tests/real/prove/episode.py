@@ -4,6 +4,7 @@ No Ray and no engine: the worker is used as a plain object, its language model c
 its handle on the reward worker by one that calls it directly.
 """
 
+# mypy: disable-error-code="import-not-found,import-untyped"
 from __future__ import annotations
 
 import asyncio
@@ -13,8 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from prove.proof import Failed, Proof, described
-from prove.script import STANDARD_ROW, reply_text, standard_trajectories
+from real.prove.proof import Failed, Proof, described
+from real.prove.script import STANDARD_ROW, reply_text, standard_trajectories
+from real.prove.toolset import seen_schemas, template_options
 
 TOOL_FAILURES = ("Error", "Unknown function", "Invalid JSON")
 
@@ -135,8 +137,13 @@ async def _drive_all(proof: Proof, trajectories: list[dict[str, Any]]) -> None:
         client.transcript = Transcript(replies, str(proof.get("actor_rollout_ref.rollout.multi_turn.format")))
         output = await worker.generate_sequences(_batch(row))
         outputs.append(output)
-        proof.trajectories.append(_account(proof, trajectory, client.transcript, output))
-    DataProto.concat(outputs)  # as the manager joins its workers' outputs: the same keys in every one
+        rendered = len(proof.tokenizer.encode(_prompt(proof, row), add_special_tokens=False))
+        proof.trajectories.append(_account(proof, trajectory, client.transcript, output, rendered))
+    named = sorted({", ".join(sorted(t["extra_info"] or {})) for t in proof.trajectories})
+    if len(named) > 1:
+        proof.reward_error = proof.reward_error or f"trajectories name different values: {'; '.join(named)}"
+    else:
+        DataProto.concat(outputs)  # as the manager joins its workers' outputs: the same keys in every one
     records = sorted(proof.setting.run_dir.rglob("*.jsonl"))
     proof.facts["records"] = [json.loads(line) for path in records for line in path.read_text().splitlines()]
 
@@ -188,7 +195,16 @@ def _batch(row: dict[str, Any]) -> Any:
     return DataProto.from_single_dict(collate_fn([{**row, "uid": "prove"}]))
 
 
-def _account(proof: Proof, trajectory: dict[str, Any], seen: Transcript, output: Any) -> dict[str, Any]:
+def _prompt(proof: Proof, row: dict[str, Any]) -> str:
+    """The prompt of a row as the chat template writes it, before any cut."""
+    tools = seen_schemas(proof.tools, (row.get("extra_info") or {}).get("tool_selection"))
+    text: str = proof.tokenizer.apply_chat_template(
+        row["raw_prompt"], tools=tools or None, add_generation_prompt=True, tokenize=False, **template_options(proof)
+    )
+    return text
+
+
+def _account(proof: Proof, trajectory: dict[str, Any], seen: Transcript, output: Any, rendered: int) -> dict[str, Any]:
     """One trajectory as JSON, with the problems found in it."""
     decode = proof.tokenizer.decode
     width = output.batch["prompts"].shape[1]
@@ -209,6 +225,7 @@ def _account(proof: Proof, trajectory: dict[str, Any], seen: Transcript, output:
         "prompt_text": decode(prompt),
         "response_text": decode(response),
         "prompt_tokens": len(prompt),
+        "rendered_tokens": rendered,
         "response_tokens": length,
         "mask": mask,
         "segments": segments,
@@ -244,8 +261,8 @@ def _problems(trajectory: dict[str, Any], seen: Transcript, account: dict[str, A
     own = [[start, count] for on, start, count in runs(account["mask"]) if on]
     if account["spans"] is not None and [list(span) for span in account["spans"]] != own:
         yield f"ts_spans is {account['spans']}, the mask says {own}"
-    if account["prompt_tokens"] < seen.prompts[0]:
-        yield f"a prompt of {seen.prompts[0]} tokens was cut to {account['prompt_tokens']}"
+    if account["prompt_tokens"] < account["rendered_tokens"]:
+        yield f"the prompt of {account['rendered_tokens']} tokens was cut to {account['prompt_tokens']}"
     executed = [call["name"] for call in seen.calls]
     if "calls" in trajectory:
         if executed != trajectory["calls"]:
@@ -268,19 +285,15 @@ def reward(proof: Proof) -> str:
         raise Failed(proof.reward_error)
     if not proof.trajectories:
         raise Failed("no trajectory was driven")
-    names = set()
     for trajectory in proof.trajectories:
         score, extra = trajectory["score"], trajectory["extra_info"]
         if isinstance(score, bool) or not isinstance(score, int | float) or score != score:
             raise Failed(f"{trajectory['name']}: the score is {score!r}")
         if extra.get("ts_fault"):
             raise Failed(f"{trajectory['name']}: the reward failed: {_faults(proof)}")
-        names.add(tuple(sorted(extra)))
         odd = [f"{key}={value!r}" for key, value in extra.items() if not isinstance(value, float | str)]
         if odd:  # 0.7.1 cannot dump anything else (ray_trainer.py:394-418); None ends validation there
             proof.notes.append(f"values that are not plain floats or texts: {', '.join(odd)}")
         if any(value is None or isinstance(value, dict) for value in extra.values()):
             raise Failed(f"{trajectory['name']}: validation cannot average {', '.join(odd)}")
-    if len(names) > 1:
-        raise Failed(f"trajectories name different values: {sorted(names)}")
     return ", ".join(f"{trajectory['score']:g}" for trajectory in proof.trajectories)

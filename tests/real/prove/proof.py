@@ -1,5 +1,6 @@
 """What one bundle has shown so far: the value that the stages read and add to."""
 
+# mypy: disable-error-code="import-not-found,import-untyped"
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Status = Literal["ok", "FAIL", "skip"]
+Status = Literal["ok", "FAIL", "skip", "not run"]
 MESSAGE_CHARACTERS = 1500
 
 
@@ -21,7 +22,7 @@ class Skipped(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one stage ended, with the reason."""
+    """How one stage ended, with the reason: `skip` where it cannot be run here, `not run` after a failure before it."""
 
     status: Status
     message: str = ""
@@ -31,7 +32,7 @@ class Outcome:
 class Setting:
     """Where a proof runs: the bundle, the release, and the local stand-in for a model of a hub.
 
-    script: trajectories to drive, or None for the standard ones (`prove.script`).
+    script: trajectories to drive, or None for the standard ones (`real.prove.script`).
     """
 
     bundle: Path
@@ -44,12 +45,16 @@ class Setting:
 
 @dataclass
 class Proof:
-    """The outcomes, and what earlier stages made for later ones (verl's objects, untyped here)."""
+    """The outcomes, and what earlier stages made for later ones (verl's objects, untyped here).
+
+    arguments: what launch.sh gives main_ppo.
+    """
 
     setting: Setting
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    arguments: list[str] = field(default_factory=list)
     config: Any = None
     use_critic: bool = False
     use_reference: bool = False
@@ -104,10 +109,10 @@ def described(error: BaseException) -> str:
 
 
 def run_stage(proof: Proof, name: str, stage: Stage, needs: tuple[str, ...]) -> None:
-    """Run one stage and note its outcome; skipped when a stage that it needs did not end well."""
-    missing = [need for need in needs if proof.outcomes[need].status != "ok"]
+    """Run one stage and note its outcome; not run when a stage that it needs failed or was not run."""
+    missing = [need for need in needs if proof.outcomes[need].status in ("FAIL", "not run")]
     if missing:
-        proof.outcomes[name] = Outcome("skip", f"{missing[0]} did not end well")
+        proof.outcomes[name] = Outcome("not run", f"it needs {missing[0]}")
         return
     try:
         proof.outcomes[name] = Outcome("ok", stage(proof))

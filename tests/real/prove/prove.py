@@ -9,6 +9,7 @@ import path. The code of the bundle is executed: tools, loop, reward.
 Exit code: 0 every stage ok or skipped, 1 a stage failed, 2 wrong usage.
 """
 
+# mypy: disable-error-code="import-not-found,import-untyped"
 from __future__ import annotations
 
 import argparse
@@ -25,32 +26,33 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
 if __name__ == "__main__":
-    sys.path[0] = str(HERE.parent)  # `prove` is a package; its modules are not names at the top
+    # The harness is found through its own folder while it is imported, and only then: what the bundle imports must
+    # not find anything of this repository.
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from prove.proof import Proof, Setting, Stage, run_stage  # noqa: E402
+from real.prove import configuration, episode, launch, toolset, validation  # noqa: E402
+from real.prove.proof import Proof, Setting, Stage, run_stage  # noqa: E402
 
+if __name__ == "__main__":
+    del sys.path[0]
 
-def stages() -> tuple[tuple[str, Stage, tuple[str, ...]], ...]:
-    """(name, stage, the stages that must have ended well), in the order in which they run."""
-    from prove import configuration, episode, toolset, validation
-
-    return (
-        ("start", configuration.start, ()),
-        ("compose", configuration.compose, ()),
-        ("strict", configuration.strict, ()),
-        ("files", configuration.files, ("compose",)),
-        ("validate", validation.validate, ("compose",)),
-        ("classes", validation.classes, ("validate",)),
-        ("enums", validation.enums, ("validate",)),
-        ("dataset", validation.dataset, ("classes",)),
-        ("tools", toolset.tools, ("classes",)),
-        ("parser", toolset.parser, ("classes",)),
-        ("loop", toolset.loop, ("validate",)),
-        ("drive", episode.drive, ("classes", "parser", "loop")),
-        ("reward", episode.reward, ("drive",)),
-    )
+# (name, stage, the stages that must not have failed), in the order in which they run.
+STAGES: tuple[tuple[str, Stage, tuple[str, ...]], ...] = (
+    ("launch", launch.launch, ()),
+    ("compose", configuration.compose, ("launch",)),
+    ("strict", configuration.strict, ()),
+    ("files", configuration.files, ("compose",)),
+    ("validate", validation.validate, ("compose",)),
+    ("classes", validation.classes, ("validate",)),
+    ("enums", validation.enums, ("validate",)),
+    ("dataset", validation.dataset, ("classes",)),
+    ("tools", toolset.tools, ("files", "classes")),
+    ("parser", toolset.parser, ("classes", "tools")),
+    ("loop", toolset.loop, ("files", "dataset", "tools")),
+    ("drive", episode.drive, ("parser", "loop")),
+    ("reward", episode.reward, ("drive",)),
+)
 
 
 def prove(setting: Setting) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def prove(setting: Setting) -> dict[str, Any]:
     os.environ["PYTHONPATH"] = f"{setting.bundle}:{os.environ.get('PYTHONPATH', '')}"
     os.environ["TOOLSPEC_RUN_DIR"] = str(setting.run_dir)
     proof = Proof(setting)
-    for name, stage, needs in stages():
+    for name, stage, needs in STAGES:
         run_stage(proof, name, stage, needs)
     return proof.document()
 
@@ -144,7 +146,7 @@ def shown(report: dict[str, Any]) -> str:
     """The report as text, a line a stage."""
     lines = [f"{report['bundle']}  verl {report['verl']}"]
     for name, outcome in report["stages"].items():
-        lines.append(f"  {name:9s}{outcome['status']:5s} {outcome['message'][:400]}")
+        lines.append(f"  {name:9s}{outcome['status']:8s} {outcome['message'][:400]}")
     lines += [f"  note: {note}" for note in report["notes"]]
     return "\n".join(lines)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from prove.proof import Proof
+from real.prove.proof import Proof
 
 STANDARD_ROW: dict[str, Any] = {
     "raw_prompt": [{"role": "user", "content": "What is 3 + 4?"}],

@@ -1,12 +1,14 @@
 """Stages on the tools: the registry loads them, the model sees their schemas as written, the parser and loop exist."""
 
+# mypy: disable-error-code="import-not-found,import-untyped"
 from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
-from prove.proof import Failed, Proof, Skipped
+from real.prove.proof import Failed, Proof, Skipped
 
 TOOL_CONFIG = "actor_rollout_ref.rollout.multi_turn.tool_config_path"
 FUNCTION_TOOLS = "actor_rollout_ref.rollout.multi_turn.function_tool_path"
@@ -15,7 +17,7 @@ FUNCTION_TOOLS = "actor_rollout_ref.rollout.multi_turn.function_tool_path"
 def tools(proof: Proof) -> str:
     """The release's registry loads the tools, and each schema reaches the prompt byte for byte.
 
-    The schema as written is tools.yaml's `config.schema`; as seen, what the loop takes from the tool
+    The schema as seen is what the loop takes from the tool
     (`model_dump(exclude_unset, exclude_none)`, tool_agent_loop.py of each release) and the chat template renders.
     """
     path = proof.get(TOOL_CONFIG)
@@ -28,17 +30,35 @@ def tools(proof: Proof) -> str:
     if twice:
         raise Failed(f"two tools have the name {', '.join(twice)}: only the last is callable")
     proof.facts["tools"] = names
-    seen = [tool.tool_schema.model_dump(exclude_unset=True, exclude_none=True) for tool in proof.tools]
+    seen = seen_schemas(proof.tools)
     rendered = _prompt_with(proof, seen)
-    for written, shown in zip(_written_schemas(path), seen, strict=False):
-        if written is None:
+    schemas = _written_schemas(path)
+    for name, shown in zip(names, seen, strict=True):
+        if name not in schemas:
+            proof.notes.append(f"the tool {name} makes its schema in code")
             continue
-        text = json.dumps(written, ensure_ascii=False)
+        text = json.dumps(schemas[name], ensure_ascii=False)
         if json.dumps(shown, ensure_ascii=False) != text:
             raise Failed(f"the schema was altered: written {text}, seen {json.dumps(shown, ensure_ascii=False)}")
         if rendered is not None and text not in rendered:
             raise Failed(f"the prompt does not carry this schema: {text}")
     return ", ".join(names)
+
+
+def seen_schemas(tools: list[Any], selected: list[str] | None = None) -> list[dict[str, Any]]:
+    """The schemas as the loop takes them from the tools; `selected`: the row's tool_selection (0.8.0 and later)."""
+    return [
+        tool.tool_schema.model_dump(exclude_unset=True, exclude_none=True)
+        for tool in tools
+        if not selected or tool.name in selected
+    ]
+
+
+def template_options(proof: Proof) -> dict[str, Any]:
+    """What the configuration adds to the rendering of a prompt."""
+    options = dict(proof.get("data.apply_chat_template_kwargs", {}))
+    template = proof.get("actor_rollout_ref.model.custom_chat_template")
+    return options if template is None else options | {"chat_template": template}
 
 
 def _load(release: str, path: str | None, functions: str | None) -> list[Any]:
@@ -51,27 +71,29 @@ def _load(release: str, path: str | None, functions: str | None) -> list[Any]:
     return list(load_all_tools(tool_config_path=path, function_tool_path=functions))
 
 
-def _written_schemas(path: str | None) -> list[dict[str, Any] | None]:
-    """The schemas of tools.yaml, in order; None for a tool that makes its schema in code.
+def _written_schemas(path: str | None) -> dict[str, Any]:
+    """Schema by tool, as the bundle says that it was written.
 
-    `schema_file` (a JSON file beside it) is read where an entry has one.
+    ts_reward.json carries them as JSON; where the reward is the user's own, tools.yaml does, in which `${` is escaped
+    (verl reads it through OmegaConf). A tool that makes its schema in code has none.
     """
     import yaml
 
-    if path is None:
-        return []
-    with open(path, encoding="utf-8") as stream:
-        entries = yaml.safe_load(stream)["tools"]
-    return [entry.get("tool_schema") or (entry.get("config") or {}).get("schema") for entry in entries]
+    reward = Path("ts_reward.json")
+    given = json.loads(reward.read_text(encoding="utf-8")).get("tools") if reward.is_file() else None
+    if given is None:
+        if path is None:
+            return {}
+        entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))["tools"]
+        schemas = [entry.get("tool_schema") or (entry.get("config") or {}).get("schema") for entry in entries]
+        given = json.loads(json.dumps([schema for schema in schemas if schema]).replace("\\\\${", "${"))
+    return {schema["function"]["name"]: schema for schema in given}
 
 
 def _prompt_with(proof: Proof, schemas: list[dict[str, Any]]) -> str | None:
     """The text of a prompt with these tools; None where the template writes schemas in a form of its own."""
     message = [{"role": "user", "content": "Hello"}]
-    options = dict(proof.get("data.apply_chat_template_kwargs", {}))
-    template = proof.get("actor_rollout_ref.model.custom_chat_template")
-    if template is not None:
-        options["chat_template"] = template
+    options = template_options(proof)
     text: str = proof.tokenizer.apply_chat_template(message, tools=schemas, tokenize=False, **options)
     if text == proof.tokenizer.apply_chat_template(message, tokenize=False, **options):
         raise Failed("the chat template ignores tools: the prompt is the same with and without them")

@@ -1,11 +1,12 @@
 """Stages on the composed values: the release's own validation, its dataclasses, and the names it looks up late."""
 
+# mypy: disable-error-code="import-not-found,import-untyped"
 from __future__ import annotations
 
 import copy
 from typing import Any
 
-from prove.proof import Failed, Proof, Skipped, described
+from real.prove.proof import Failed, Proof, Skipped, described
 
 STRATEGIES = ("fsdp", "fsdp2")
 RESUME_MODES = ("auto", "disable", "resume_path")

@@ -1,12 +1,13 @@
-"""The registry of reward terms: name → what builds its function. A new term is one file here and one line below."""
+"""The registry of reward terms: name → what builds its function. A new term: one file, one line below."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from ts_terms import bad_call, correct, extra_call, format, valid_call
 from ts_trajectory import Trajectory
+
+from ts_terms import bad_call, correct, extra_call, format, valid_call
 
 Term = Callable[[Trajectory], Awaitable[float]]
 Builder = Callable[[Mapping[str, Any], Any], Term]

@@ -4,13 +4,13 @@ match, each against every accepted answer (reward_model.ground_truth, a list mea
 
 exact   same text but for blanks; setting ignore_case.
 number  same number within `tolerance` (ts_number says what a number is).
-regex   first group of `pattern`, or the whole match where it has no group, of its last match in the answer, is the
-        same text as the accepted answer. A match alone is not enough: that is the term `format`.
+regex   the last match of `pattern` in the answer, its first group where it has one, is the same text as the
+        accepted answer. A match alone is not enough: that is the term `format`.
 choice  same letter (ts_text.choice); setting choices, default ABCDE.
-verl    the scorer that verl would use for the row's data_source, on the whole response as verl decodes it (tool texts
-        included). Value: its `acc` where it has one, else its score.
-python  a function of the user's, called as verl calls a reward function. Value: its number, or its dict's `acc` or
-        `score`.
+verl    the scorer that verl would use for the row's data_source, on the whole response as verl decodes it,
+        tool texts included. Value: its `acc` where it has one, else its score.
+python  a function of the user's, called as verl calls a reward function. Value: its number, or its dict's
+        `acc`, else `score`.
 
 The first four give 1 or 0 and read the final answer only, so a tool's text or a forged one cannot pay.
 """
@@ -63,6 +63,8 @@ def build(settings: Mapping[str, Any], compute_score: Any) -> Callable[[Trajecto
     async def term(trajectory: Trajectory) -> float:
         if compare is None:
             return ts_score.value(await ts_score.call(scorer, trajectory))
+        if not trajectory.truths:
+            raise ValueError("the row has no accepted answer")
         return float(any(compare(trajectory.answer, truth) for truth in trajectory.truths))
 
     return term

@@ -1,4 +1,4 @@
-"""`extra_call`: the number of valid calls beyond `free` (default 1). A bad call counts under bad_call only."""
+"""`extra_call`: the number of valid calls beyond `free` (default 1). Bad calls count under bad_call only."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """`format`: 1 when the trajectory ends with an answer of its own accord in the asked form, else 0.
 
-Its own accord: the last turn calls no tool, is not empty outside reasoning and was not cut by a limit. The asked form:
-`pattern` occurs in the answer; without a pattern any answer will do.
+Its own accord: the last turn calls no tool, is not empty outside reasoning and was not cut by a limit. The
+asked form: `pattern` occurs in the answer; without a pattern any answer will do.
 """
 
 from __future__ import annotations

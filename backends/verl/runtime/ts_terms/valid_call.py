@@ -1,4 +1,4 @@
-"""`valid_call`: 1 when at least one call names a known tool with arguments that fit its schema, else 0. Paid once."""
+"""`valid_call`: 1 when at least one call names a known tool and fits its schema, else 0. Paid once."""
 
 from __future__ import annotations
 

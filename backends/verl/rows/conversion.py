@@ -1,0 +1,139 @@
+"""The user's files as one parquet file in verl's layout, in two passes: one finds the types, the other writes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolspec.backends.verl.rows.findings import CODES, Findings
+from toolspec.backends.verl.rows.layout import RowSettings, RowSource
+from toolspec.backends.verl.rows.sorting import in_order
+from toolspec.backends.verl.rows.survey import Survey
+from toolspec.backends.verl.rows.writing import RowFile, batches, rebatched, unfinished
+from toolspec.specs.problem import Problem, ProblemError
+
+LAYOUT_VERSION = 1
+"""Raised whenever the same input would be written as other rows."""
+
+
+@dataclass(frozen=True)
+class RowsReport:
+    """What was written. rows: with repeats. logical_hash: sha256 over the rows, whatever parquet makes of them.
+
+    data_sources: name → rows, by name. columns_left_out: columns of files with a mapping that it does not name.
+    answers_are_lists: ground_truth is a list of accepted texts in every row (verl's own scorers compare one text).
+    problems: warnings.
+    """
+
+    rows: int
+    logical_hash: str
+    data_sources: dict[str, int]
+    columns_left_out: tuple[str, ...]
+    answers_are_lists: bool
+    problems: tuple[Problem, ...]
+
+
+def convert(sources: Sequence[RowSource], settings: RowSettings, out: Path) -> RowsReport:
+    """Writes the rows of one split to the parquet file `out`, which appears whole or not at all.
+
+    Memory does not grow with the files, but for 8 bytes and the key of each row if `order_by` is set. A file that
+    changes meanwhile is refused. Raises ProblemError with at most 20 kinds of problem, each with its rows.
+    """
+    import pyarrow as pa
+
+    findings = Findings()
+    survey = Survey(sources, settings, findings)
+    survey.run()
+    findings.refuse()
+    if not survey.rows:
+        findings.whole("no-rows", "data", "there are no rows")
+        findings.refuse()
+    table, order = survey.schema(), survey.keys.order() if survey.keys else None
+    try:
+        with unfinished(out) as part:
+            second = Findings()
+            rows = survey.written_rows(second)
+            report = _write(part, table, rows, order)
+            if second.failed or report[0] != survey.rows:
+                raise _changed()
+    except (OSError, pa.ArrowException, OverflowError) as error:
+        said = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
+        problem = Problem(
+            CODES["unreadable-rows"], "unreadable-rows", f"cannot write {out.name}: {said}", path="data"
+        )
+        raise ProblemError((problem,)) from None
+    count, digest, names = report
+    survey.warn()
+    return RowsReport(
+        rows=count,
+        logical_hash=digest,
+        data_sources=dict(sorted(names.items())),
+        columns_left_out=tuple(sorted(survey.left_out)),
+        answers_are_lists=survey.lists,
+        problems=findings.problems("warning"),
+    )
+
+
+def settings_hash(sources: Sequence[tuple[RowSource, str]], settings: RowSettings) -> str:
+    """sha256 (hex) over what decides the rows: each source with the hash of its files' content, and the settings.
+
+    Names of files count only by their stem, which may become the data_source.
+    """
+    decides = {
+        "layout": LAYOUT_VERSION,
+        "sources": [
+            [
+                content,
+                [file.stem for file in source.files],
+                sorted(source.columns.items()),
+                source.data_source,
+                source.split,
+                source.name,
+                source.repeat,
+            ]
+            for source, content in sources
+        ],
+        "tools": list(settings.tools),
+        "per_row": {tool: dict(state) for tool, state in settings.per_row.items()},
+        "system": settings.system,
+        "agent_name": settings.agent_name,
+        "order_by": settings.order_by,
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
+def _changed() -> ProblemError:
+    message = "a file of rows changed while it was read"
+    problem = Problem(CODES["unreadable-rows"], "unreadable-rows", message, path="data", fix="compile again")
+    return ProblemError((problem,))
+
+
+def _write(
+    part: Path, table: Any, rows: Iterator[dict[str, Any]], order: Any | None
+) -> tuple[int, str, dict[str, int]]:
+    """(rows, logical hash, data_source → rows). Sorted rows take a second file beside the first."""
+    if order is None:
+        return _file(part, table, batches(rows, table))
+    unsorted = part.with_suffix(".unsorted")
+    try:
+        _file(unsorted, table, batches(rows, table), count=False)
+        return _file(part, table, rebatched(in_order(unsorted, order)))
+    finally:
+        unsorted.unlink(missing_ok=True)
+
+
+def _file(
+    path: Path, table: Any, parts: Iterator[Any], count: bool = True
+) -> tuple[int, str, dict[str, int]]:
+    file = RowFile(path, table)
+    try:
+        for batch in parts:
+            file.write(batch, count)
+        return file.rows, file.close(), file.sources
+    except BaseException:
+        file.abandon()
+        raise

@@ -1,0 +1,280 @@
+"""The local modules that a Python file imports, transitively: what has to travel with it. Nothing is run."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from toolspec.compiler.facts.python_source import PythonSource, fault, parse_source, read_source, refuse
+from toolspec.specs.problem import Problem, ProblemError, Span
+
+MAX_FILES = 500
+MAX_BYTES = 5 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class LocalImports:
+    """files: paths of .py files relative to the root, with `/`, sorted, the entry among them.
+
+    third_party: sorted top-level names that are neither local nor of the standard library; they must be
+    installed where the code runs. problems: of single modules; such a file is in `files` if it exists.
+    """
+
+    files: tuple[str, ...]
+    third_party: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """One import as written. names: of `from module import names`; () for `import module`."""
+
+    module: str
+    level: int
+    names: tuple[str, ...]
+    node: ast.AST
+
+
+@dataclass(slots=True)
+class _Search:
+    """The files found so far (an ordered set) and what was noticed on the way."""
+
+    root: Path
+    folders: tuple[Path, ...]
+    files: dict[Path, None] = field(default_factory=dict)
+    third_party: set[str] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+    shadowing: set[str] = field(default_factory=set)
+
+
+def local_modules(entry: Path, root: Path) -> LocalImports:
+    """The modules and packages that `entry` imports from its own folder or from `root`.
+
+    Absolute imports are looked up beside the entry, then in the root; relative ones in their package. Imports count
+    wherever they stand, in functions and `try` blocks too, except under `if TYPE_CHECKING:`. Of a package its
+    `__init__.py` goes along. Data files are not followed. entry lies inside root.
+
+    Raises ProblemError when the entry cannot be read or lies outside root, or a limit is exceeded.
+    """
+    root, entry = _absolute(root), _absolute(entry)
+    if not entry.is_relative_to(root):
+        raise refuse("import-outside", f"{entry} is not inside {root}", Span(str(entry), 1, 1))
+    search = _Search(root, tuple(dict.fromkeys((entry.parent, root))))
+    if not _is_inside(search, entry):
+        raise refuse("import-outside", f"{entry} is a link to outside {root}", Span(str(entry), 1, 1))
+    if entry.stem in sys.stdlib_module_names and not (entry.parent / "__init__.py").is_file():
+        _shadows(search, entry.stem, Span(str(entry), 1, 1))
+    _add_with_packages(search, entry)
+    read: set[Path] = set()
+    size = 0
+    while pending := [path for path in search.files if path not in read]:
+        for path in pending:
+            read.add(path)
+            try:
+                text = read_source(path)
+                size += len(text)
+                module = parse_source(text, str(path))
+                imports = list(_imports(module))
+            except ProblemError as error:
+                if path == entry:
+                    raise
+                search.problems.extend(error.problems)
+                continue
+            for found in imports:
+                _follow(search, module, path, found)
+            if size > MAX_BYTES or len(search.files) > MAX_FILES:
+                limit = (
+                    f"more than {MAX_FILES} files"
+                    if len(search.files) > MAX_FILES
+                    else f"more than {MAX_BYTES:,} bytes"
+                )
+                message = f"{entry.name} imports {limit} of local modules"
+                raise refuse("import-limit", message, Span(str(entry), 1, 1), fix="install them as a package")
+    files = tuple(sorted(path.relative_to(root).as_posix() for path in search.files))
+    return LocalImports(files, tuple(sorted(search.third_party)), tuple(search.problems))
+
+
+def _absolute(path: Path) -> Path:
+    """Absolute and without `..`, links in its folder resolved; the last part may be a link itself."""
+    path = path.absolute()
+    return path.parent.resolve() / path.name if path.name not in ("", "..") else path.resolve()
+
+
+def _is_inside(search: _Search, path: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(search.root.resolve())
+    except (OSError, RuntimeError):  # a loop of links
+        return False
+
+
+def _imports(module: PythonSource) -> Iterator[_Import]:
+    """Every import of a file that may run, dynamic ones with the name written out among them."""
+    stack: list[ast.AST] = list(reversed(module.tree.body))
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield _Import(alias.name, 0, (), node)
+        elif isinstance(node, ast.ImportFrom):
+            yield _Import(node.module or "", node.level, tuple(alias.name for alias in node.names), node)
+        elif isinstance(node, ast.If) and _is_type_checking(node.test):
+            stack.extend(reversed(node.orelse))
+        else:
+            if isinstance(node, ast.Call) and (name := _dynamic_import(node)) is not None:
+                yield _Import(name, 0, (), node)
+            stack.extend(ast.iter_child_nodes(node))
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
+        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
+    )
+
+
+def _dynamic_import(node: ast.Call) -> str | None:
+    """The module of `importlib.import_module("a.b")` or `__import__("a")`, when it is written out."""
+    function = node.func
+    name = (
+        function.id
+        if isinstance(function, ast.Name)
+        else function.attr
+        if isinstance(function, ast.Attribute)
+        else ""
+    )
+    if name not in ("import_module", "__import__") or not node.args:
+        return None
+    value = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+    return value if isinstance(value, str) and all(part.isidentifier() for part in value.split(".")) else None
+
+
+def _follow(search: _Search, module: PythonSource, importer: Path, found: _Import) -> None:
+    span = module.span(found.node)
+    parts = found.module.split(".") if found.module else []
+    if found.level:
+        folder = importer.parent
+        for _ in range(found.level - 1):
+            folder = folder.parent
+        if not folder.is_relative_to(search.root):
+            message = f"`{'.' * found.level}{found.module}` in {importer.name} leaves {search.root}"
+            search.problems.append(fault("import-outside", message, span))
+            return
+        # `from . import x` runs the package's __init__.py, which is found with the importer itself.
+        place = _walk(search, folder, parts, span) if parts else folder
+        if place is None:
+            _missing(search, importer, found, span)
+            return
+        _add_names(search, place, found.names, span, must_exist=not parts)
+        return
+    top = next((folder for folder in search.folders if _exists(folder, parts[0])), None)
+    if top is None:
+        if parts[0] not in sys.stdlib_module_names and parts[0] != "__main__":
+            search.third_party.add(parts[0])
+        return
+    if parts[0] in sys.stdlib_module_names:
+        _shadows(search, parts[0], span)
+    place = _walk(search, top, parts, span)
+    if place is None:
+        _missing(search, importer, found, span)
+        return
+    _add_names(search, place, found.names, span, must_exist=False)
+
+
+def _missing(search: _Search, importer: Path, found: _Import, span: Span) -> None:
+    message = f"{importer.name} imports `{'.' * found.level}{found.module}`, which is not there"
+    search.problems.append(
+        fault("import-missing", message, span, why="the import would fail where the code runs")
+    )
+
+
+def _exists(folder: Path, name: str) -> bool:
+    return _module_file(folder, name) is not None or _is_namespace(folder / name)
+
+
+def _module_file(folder: Path, name: str) -> Path | None:
+    """A regular package comes before a module of the same name, as for Python's finder."""
+    for candidate in (folder / name / "__init__.py", folder / f"{name}.py"):
+        try:
+            if candidate.is_file():
+                return candidate
+        except OSError:  # a name too long for the file system
+            continue
+    return None
+
+
+def _is_namespace(folder: Path) -> bool:
+    """A folder without `__init__.py` that holds modules, at most one level further down."""
+    try:
+        return folder.is_dir() and (any(folder.glob("*.py")) or any(folder.glob("*/*.py")))
+    except OSError:
+        return False
+
+
+def _walk(search: _Search, folder: Path, parts: list[str], span: Span) -> Path | None:
+    """Add every module on the way of `a.b.c`. Returns the folder for names inside it, None where a part is missing.
+
+    For a plain module that folder does not exist, so that nothing is found in it.
+    """
+    for name in parts:
+        file = _module_file(folder, name)
+        if file is not None:
+            if not _add(search, file, span):
+                return folder / name
+        elif not _is_namespace(folder / name):
+            return None
+        elif not _is_inside(search, folder / name):
+            _outside(search, folder / name, span)
+            return None
+        folder = folder / name if file is None or file.name == "__init__.py" else folder / f"{name}.py"
+    return folder
+
+
+def _add_names(search: _Search, place: Path, names: tuple[str, ...], span: Span, *, must_exist: bool) -> None:
+    """`from place import names`: those that are modules. The others are taken for attributes of the package."""
+    for name in names:
+        file = _module_file(place, name) if name != "*" else None
+        if file is not None:
+            _add(search, file, span)
+        elif (
+            must_exist
+            and name != "*"
+            and not (place / "__init__.py").is_file()
+            and not _is_namespace(place / name)
+        ):
+            message = f"`from . import {name}`: there is no {name}.py in {place.name}"
+            search.problems.append(fault("import-missing", message, span))
+
+
+def _add(search: _Search, file: Path, span: Span) -> bool:
+    if file in search.files:
+        return True
+    if not _is_inside(search, file):
+        _outside(search, file, span)
+        return False
+    _add_with_packages(search, file)
+    return True
+
+
+def _add_with_packages(search: _Search, file: Path) -> None:
+    """Add a file, and the `__init__.py` of each package around it: importing the file runs them first."""
+    folder = file.parent
+    while folder != search.root and (package := folder / "__init__.py").is_file():
+        if _is_inside(search, package):
+            search.files[package] = None
+        folder = folder.parent
+    search.files[file] = None
+
+
+def _shadows(search: _Search, name: str, span: Span) -> None:
+    if name not in search.shadowing:
+        search.shadowing.add(name)
+        message = f"the local module `{name}` has the name of one of Python's own"
+        why = "it comes first on the import path, so every library that imports the real one gets this file"
+        search.problems.append(fault("module-shadows", message, span, why=why, fix="rename it"))
+
+
+def _outside(search: _Search, file: Path, span: Span) -> None:
+    message = f"{file.relative_to(search.root).as_posix()} is a link to outside {search.root}"
+    search.problems.append(fault("import-outside", message, span, fix="copy the file, or install it"))

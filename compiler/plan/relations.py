@@ -1,0 +1,76 @@
+"""Relations between decisions that verl checks late, or not at all, and that are certain to fail."""
+
+from __future__ import annotations
+
+from toolspec.compiler.plan.draft import Draft
+
+
+def check_relations(draft: Draft) -> None:
+    """Adds problems to a draft whose decisions are all taken."""
+    _check_ranks(draft)
+    _check_calls(draft)
+
+
+def _check_ranks(draft: Draft) -> None:
+    """How trajectories split over the data-parallel ranks.
+
+    Sources: fixed batches: validate_config (utils/config.py) wants batch × group to divide over the GPUs, and the
+    engine (workers/engine/utils.py:125 of 0.9.1) the samples of a rank over the micro batch. The v0 trainers assert
+    (0.8.0, 0.9.1) or floor silently (0.7.1, fsdp_workers.py:249) a mini batch that does not divide; v1 pads it.
+    """
+    world, group = draft.value("cluster.world_size"), draft.value("algorithm.group")
+    mini, trajectories = draft.value("algorithm.mini_batch"), draft.value("algorithm.trajectories")
+    ranks = max(1, world // draft.value("train.sequence_parallel"))
+    fixed = not draft.value("train.dynamic")
+    if (fixed or draft.value("train.trainer") == "v0") and (mini * group) % ranks:
+        draft.problem(
+            "TS102",
+            "uneven-ranks",
+            f"a mini batch of {mini} prompts × group {group} = {mini * group} trajectories does not split over {ranks} ranks",
+            "algorithm.mini_batch" if draft.spec.algorithm.mini_batch is not None else "algorithm.batch",
+            why="the update stops, or drops the rest without a word, by release",
+            fix=f"a multiple of {_step(group, ranks)} prompts",
+        )
+        return
+    if not fixed:
+        return
+    if trajectories % world:
+        draft.problem(
+            "TS102",
+            "uneven-ranks",
+            f"{trajectories} trajectories a step do not split over {world} GPUs",
+            "algorithm.batch",
+            why="validate_config stops the run",
+            fix=f"batch: a multiple of {_step(group, world)}",
+        )
+        return
+    micro, samples = draft.value("train.micro_batch"), mini * group // ranks
+    for what, count in (("of an update", samples), ("of a step", trajectories // ranks)):
+        if count % micro:
+            draft.problem(
+                "TS103",
+                "uneven-micro-batch",
+                f"{count} trajectories a rank {what} do not split into micro batches of {micro}",
+                "train.micro_batch",
+                why="the engine asserts it at the first update",
+                fix=f"micro_batch: {max(d for d in range(1, micro + 1) if samples % d == 0)}, or a token_budget",
+            )
+            return
+
+
+def _step(group: int, ranks: int) -> int:
+    """Smallest number of prompts whose trajectories split over the ranks."""
+    return next(n for n in range(1, ranks + 1) if n * group % ranks == 0)
+
+
+def _check_calls(draft: Draft) -> None:
+    calls, turns = draft.value("budget.calls"), draft.value("budget.turns")
+    most = (turns - 1) * draft.value("rollout.parallel_calls")
+    if calls > most and draft.spec.tools:
+        draft.problem(
+            "TS206",
+            "calls-never-reached",
+            f"{calls} calls are allowed, and {turns} turns with {draft.value('rollout.parallel_calls')} call each execute {most}",
+            "budget.calls",
+            fix=f"turns: {-(-calls // draft.value('rollout.parallel_calls')) + 1}, or calls: {most}",
+        )
