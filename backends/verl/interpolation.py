@@ -84,7 +84,12 @@ class Resolution:
         resolver, colon, rest = parts[0][1].partition(":")
         if colon and resolver.strip() != "oc.select":
             raise UnresolvedError(f"the resolver {resolver.strip()} gives its value only when the job runs")
-        return self.target(arguments(rest)[0] if colon else parts[0][1], key, seen)
+        if not colon:
+            return self.target(parts[0][1], key, seen)
+        first, *fallback = arguments(rest)
+        target = self.target(first, key, seen)
+        absent = fallback and target not in seen and self.locate(target, seen)[0] in (ABSENT, MISSING)
+        return self.named(fallback[0].strip(), key, seen) if absent else target
 
     def value(self, value: Any, key: str, seen: tuple[str, ...]) -> Any:
         """`value`, which stands at `key`, resolved through lists and mappings."""

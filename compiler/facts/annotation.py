@@ -74,8 +74,8 @@ class UnreadableError(Exception):
 class AnnotationReader:
     """Reads the annotations of one module.
 
-    read_class: gives the schema of a class of the module (class_schema.py). converted: what the annotations name
-    that JSON does not have, such as a class or a set; the function gets plain JSON values for it.
+    read_class: gives the schema of a class of the module (class_schema.py). converted: what the annotations
+    name that JSON does not have, such as a class or a set; the function gets plain JSON values for it.
     """
 
     def __init__(

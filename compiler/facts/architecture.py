@@ -1,4 +1,4 @@
-"""What a model is, as its config.json says it: one frozen value, whether from a directory, a cache or the catalogue."""
+"""What a model is, as its config.json says it: one frozen value, wherever the file came from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from toolspec.compiler.facts.parameters import CHOSEN_NAMES, EXPERT_NAMES, FAMILIES, MAX_NUMBER, count_parameters
+from toolspec.compiler.facts.families import FAMILIES
+from toolspec.compiler.facts.parameters import CHOSEN_NAMES, EXPERT_NAMES, MAX_NUMBER, count_parameters
 
 ParametersFrom = Literal["catalogue", "weights", "computed"]
 
@@ -16,19 +17,21 @@ ParametersFrom = Literal["catalogue", "weights", "computed"]
 class ModelFacts:
     """Facts about one model. None: not known. Nothing here is guessed.
 
-    name: hub name, or the directory as the user wrote it. origin: where the facts came from, in a few words for
-    `plan`. source: where the figures can be read. revision: the hub commit, where one is known. directory: the files
-    (tokenizer and so on), where they are on this machine.
-    parameters: weights in the checkpoint, with the vision and audio parts (`vision_parameters` of them) where they are
-    known. parameters_from: `catalogue` (the count stated there), `weights` (headers of the safetensors files),
-    `computed` (from the architecture: the decoder only). active_parameters: of the decoder, those a token passes
-    through (all of them without experts).
-    heads, kv_heads, head_dim: of the full-attention layers. attention_layers: layers that keep keys and values.
+    name: hub name, or the directory as the user wrote it. origin: where the facts came from, in a few words
+    for `plan`. source: where the figures can be read. revision: the hub commit, where one is known.
+    directory: the files (tokenizer and so on), where they are on this machine.
+    parameters: weights in the checkpoint, with the vision and audio parts (`vision_parameters` of them) where
+    they are known. parameters_from: `catalogue` (the count stated there), `weights` (headers of the
+    safetensors files), `computed` (from the architecture: the decoder only). active_parameters: of the
+    decoder, those a token passes through (all of them without experts).
+    heads, kv_heads, head_dim: of the full-attention layers. attention_layers: layers that keep keys and
+    values.
     cache_values: numbers kept for one token over all layers, an upper bound where windows slide.
-    max_position_embeddings: positions of config.json; tokens. positions_scaled: positions that rope scaling of type
-    yarn, linear or dynamic gives, where config.json sets it and its positions do not hold it already.
+    max_position_embeddings: positions of config.json; tokens. positions_scaled: positions that rope scaling
+    of type yarn, linear or dynamic gives, where config.json sets it and its positions do not hold it already.
     eos_token_ids: of generation_config.json where there is one, else of config.json.
-    tool_format: name of verl's tool parser that reads this model's calls; tool_format_reason: why, also for None.
+    tool_format: name of verl's tool parser that reads this model's calls; tool_format_reason: why, also for
+    None.
     chat_template_sha256: of the template's UTF-8 text, "" without one.
     """
 
@@ -71,22 +74,20 @@ class ModelFacts:
 
 
 def decoder_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The mapping that describes the decoder: `text_config` where config.json nests one, with what only the outer
-    level says about it (`tie_word_embeddings`, the ids, the type of the weights)."""
+    """The mapping that describes the decoder: `text_config` where config.json nests one.
+
+    The outer level says more about it: `tie_word_embeddings`, the ids, the type of the weights.
+    """
     inner = config.get("text_config")
     if not isinstance(inner, Mapping):
         return dict(config)
     outer = ("tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id", "torch_dtype", "dtype")
-    decoder = {key: config[key] for key in outer if config.get(key) is not None}
-    decoder.update((key, value) for key, value in inner.items() if value is not None or key not in decoder)
-    # transformers reads the outer switch: the head belongs to the whole model, not to its text part.
-    if isinstance(config.get("tie_word_embeddings"), bool):
-        decoder["tie_word_embeddings"] = config["tie_word_embeddings"]
-    return decoder
+    # The outer value goes first, as in transformers: head and generation belong to the whole model.
+    return {**inner, **{key: config[key] for key in outer if config.get(key) is not None}}
 
 
 def architecture_facts(config: Mapping[str, Any]) -> dict[str, Any]:
-    """ModelFacts' fields that config.json says, as keyword arguments. A value of the wrong type is read as not given."""
+    """ModelFacts' fields that config.json says, as keyword arguments; wrong types are read as missing."""
     decoder = decoder_config(config)
     family = FAMILIES.get(str(decoder.get("model_type")))
     defaults: Mapping[str, Any] = family.defaults if family is not None else {}
@@ -107,8 +108,12 @@ def architecture_facts(config: Mapping[str, Any]) -> dict[str, Any]:
     quantization = config.get("quantization_config")
     return {
         "model_type": _text(config.get("model_type")),
-        "architectures": tuple(a for a in architectures if isinstance(a, str)) if isinstance(architectures, list) else (),
-        "multimodal": any(isinstance(config.get(part), Mapping) for part in ("vision_config", "audio_config")),
+        "architectures": tuple(a for a in architectures if isinstance(a, str))
+        if isinstance(architectures, list)
+        else (),
+        "multimodal": any(
+            isinstance(config.get(part), Mapping) for part in ("vision_config", "audio_config")
+        ),
         "parameters": count.parameters if count else None,
         "parameters_from": "computed" if count else None,
         "active_parameters": count.active if count else None,
@@ -127,9 +132,13 @@ def architecture_facts(config: Mapping[str, Any]) -> dict[str, Any]:
         "tie_word_embeddings": tied,
         "experts": number(*EXPERT_NAMES) or None,
         "experts_per_token": number(*CHOSEN_NAMES),
-        "expert_intermediate_size": number("moe_intermediate_size", "intermediate_size") if number(*EXPERT_NAMES) else None,
+        "expert_intermediate_size": number("moe_intermediate_size", "intermediate_size")
+        if number(*EXPERT_NAMES)
+        else None,
         "dtype": _text(decoder.get("torch_dtype")) or _text(decoder.get("dtype")),
-        "quantization": _text(quantization.get("quant_method")) if isinstance(quantization, Mapping) else None,
+        "quantization": _text(quantization.get("quant_method"))
+        if isinstance(quantization, Mapping)
+        else None,
         "bos_token_id": next(iter(token_ids(decoder.get("bos_token_id"))), None),
         "eos_token_ids": token_ids(decoder.get("eos_token_id")),
         "pad_token_id": next(iter(token_ids(decoder.get("pad_token_id"))), None),
@@ -157,14 +166,21 @@ def _attention_layers(decoder: Mapping[str, Any], layers: int | None) -> int | N
 
 
 def _positions_scaled(decoder: Mapping[str, Any], positions: int | None) -> int | None:
-    """Type llama3 and longrope state the scaled positions in max_position_embeddings already; yarn does, or does not:
-    Qwen2.5 raises only the factor, gpt-oss both."""
+    """What yarn, linear and dynamic scaling give beyond max_position_embeddings.
+
+    Types llama3 and longrope state the scaled positions there already; yarn does (gpt-oss) or does not
+    (Qwen2.5).
+    """
     scaling = decoder.get("rope_scaling") or decoder.get("rope_parameters")
     if not isinstance(scaling, Mapping) or positions is None:
         return None
     kind = scaling.get("rope_type", scaling.get("type"))
     factor, base = scaling.get("factor"), scaling.get("original_max_position_embeddings", positions)
-    if kind not in ("yarn", "linear", "dynamic") or not isinstance(factor, int | float) or type(base) is not int:
+    if (
+        kind not in ("yarn", "linear", "dynamic")
+        or not isinstance(factor, int | float)
+        or type(base) is not int
+    ):
         return None
     if not 1 < factor <= 4096 or not 0 < base <= MAX_NUMBER:
         return None

@@ -1,13 +1,12 @@
-"""The shipped facts: models used for reinforcement learning, and the GPUs they run on. Read once, when first asked."""
+"""The shipped facts: models used for reinforcement learning, and GPUs. Read once, when first asked."""
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from toolspec.compiler.facts.architecture import ModelFacts, architecture_facts
@@ -28,8 +27,9 @@ __all__ = [
 class GpuFacts:
     """One GPU (of a board with two chips, one of them). None: not known, or not supported.
 
-    memory_gb: as the vendor states it. usable_mib: what the driver reports as total. memory_gib: the memory to plan
-    with, usable_mib where known, else the vendor's figure (vendors' GB of GPU memory are close to GiB).
+    memory_gb: as the vendor states it. usable_mib: what the driver reports as total. memory_gib: the memory
+    to plan with, usable_mib where known, else the vendor's figure (vendors' GB of GPU memory are close to
+    GiB).
     bf16_tflops: dense bf16 on the matrix units, without sparsity. bandwidth_gbs: memory bandwidth, GB/s.
     compute_capability: of CUDA; None for other vendors. source: the vendor's document.
     """
@@ -57,8 +57,8 @@ def find_model(name: str) -> ModelFacts | None:
     index = _model_index()
     entry = index.get(key)
     if entry is None and "/" not in key:
-        found = [e for k, e in index.items() if k.rpartition("/")[2] == key]
-        entry = found[0] if len(found) == 1 else None
+        found = {e["name"]: e for k, e in index.items() if k.rpartition("/")[2] == key}
+        entry = next(iter(found.values())) if len(found) == 1 else None
     return None if entry is None else _model(entry)
 
 
@@ -73,7 +73,7 @@ def model_names() -> tuple[str, ...]:
 
 
 def find_gpu(name: str) -> GpuFacts | None:
-    """The GPU of that name or alias; upper and lower case, blanks, `_` and `-` are alike: `H100_80GB` is `h100-80gb`."""
+    """The GPU of that name or alias; case, blanks, `_` and `-` do not matter: `H100_80GB` is `h100-80gb`."""
     return _gpu_index().get(_plain(name))
 
 
@@ -89,13 +89,13 @@ def gpu_names() -> tuple[str, ...]:
 
 @cache
 def _load(file: str) -> tuple[dict[str, Any], ...]:
-    text = files("toolspec.compiler.facts").joinpath(file).read_text(encoding="utf-8")
-    return tuple(json.loads(text)["entries"])
+    return tuple(json.loads(Path(__file__).with_name(file).read_bytes())["entries"])
 
 
 @cache
 def _model_index() -> Mapping[str, dict[str, Any]]:
-    return {entry["name"].lower(): entry for entry in _load("models.json")}
+    index = {alias.lower(): entry for entry in _load("models.json") for alias in entry.get("aliases", ())}
+    return {**index, **{entry["name"].lower(): entry for entry in _load("models.json")}}
 
 
 @cache
@@ -136,7 +136,9 @@ def _plain(name: str) -> str:
 
 
 def _nearest(name: str, names: tuple[str, ...], count: int) -> tuple[str, ...]:
-    """By the whole name, or by the part after the organisation: a forgotten organisation is the common slip."""
+    """By the whole name, or by the part after the organisation, which is often forgotten."""
+    import difflib
+
     wanted = name[:200].lower()
     tail = wanted.rpartition("/")[2]
 

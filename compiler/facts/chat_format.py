@@ -1,10 +1,11 @@
 """Which of verl's tool parsers reads the calls that a chat template shows to the model.
 
-A template is only searched for text, never rendered. A format is named where the template holds all marks of one
-row; the rows are ordered, since several formats share `<tool_call>`.
+A template is only searched for text, never rendered. A format is named where the template holds all marks of
+one row; the rows are ordered, since several formats share `<tool_call>`.
 
-Source of the marks: verl 0.9.1 experimental/agent_loop/tool_parser.py, the tokens each parser looks for (hermes :103,
-gpt-oss :150, qwen3_coder :202, glm :383, seed :458, minimax :516, kimi :569, deepseek_v4 :675, gemma4 :753).
+Source of the marks: verl 0.9.1 experimental/agent_loop/tool_parser.py, the tokens each parser looks for
+(hermes :103, gpt-oss :150, qwen3_coder :202, glm :383, seed :458, minimax :516, kimi :569, deepseek_v4 :675,
+gemma4 :753).
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ _FORMATS: Sequence[tuple[str, tuple[str, ...], tuple[str, ...]]] = (
 
 
 def tool_format_of(template: str) -> tuple[str | None, str]:
-    """The parser's name and the reason, or None and the reason. `template`: the Jinja2 text of a chat template."""
+    """The parser's name and the reason, or None and the reason. `template`: the Jinja2 text of a chat
+    template."""
     for name, marks, one_of in _FORMATS:
         if all(mark in template for mark in marks):
             found = next((mark for mark in one_of if mark in template), None)

@@ -188,10 +188,7 @@ def _property(
         has_default = has_default or default is not None
     if isinstance(default, ast.Constant) and default.value is Ellipsis:
         has_default, default = False, None
-    if kind == "typeddict":
-        needed = _typeddict_required(reader, node.annotation, total)
-    else:
-        needed = not has_default
+    needed = _typeddict_required(reader, node.annotation, total) if kind == "typeddict" else not has_default
     if (description := docs.parameters.get(field.name)) or field.docstring:
         schema.setdefault("description", description or " ".join(field.docstring.split()))
     if default is not None and not needed:

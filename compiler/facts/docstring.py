@@ -1,9 +1,10 @@
 """What a docstring says of a function and of each parameter, in Google, NumPy and Sphinx style.
 
-A parser of our own, though `docstring_parser` is kept and small. The text goes into the prompt word for word, so it
-has to be cut as verl's inference cuts it (transformers' get_json_schema folds a description's lines with one space);
-and that library guesses one style for the whole text: one line without a colon under `Args:` silently loses every
-description (tried with 0.18.0). Here each line is read by the section it stands in.
+A parser of our own, though `docstring_parser` is kept and small. The text goes into the prompt word for
+word, so it has to be cut as verl's inference cuts it (transformers' get_json_schema folds a description's
+lines with one space); and that library guesses one style for the whole text: one line without a colon under
+`Args:` silently loses every description (tried with 0.18.0). Here each line is read by the section it
+stands in.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _PARAMETERS = frozenset(
         "attributes",
     }
 )
-# Sections for readers of the code. Others (Note, Example, Warning) before the parameters stay in the description.
+# Sections for readers of the code. Others (Note, Example, Warning) before the parameters stay in the
+# description.
 _OTHERS = frozenset(
     {
         "returns",
@@ -68,7 +70,7 @@ class Docstring:
 
 @dataclass(slots=True)
 class _Reading:
-    """Where the reader is: the section ("" before any, "skip" for one not wanted) and the items open in it."""
+    """Where the reader is: the section ("" before any, "skip" where not wanted) and its open items."""
 
     section: str = ""
     indent: int | None = None
@@ -88,7 +90,7 @@ class _Reading:
 
 
 def parse_docstring(text: str) -> Docstring:
-    """Read a docstring as `ast.get_docstring` cleans it. Never fails: what is no item of a section is left out."""
+    """Read a docstring as `ast.get_docstring` cleans it. Never fails: what belongs nowhere is left out."""
     lines = text.splitlines()
     state = _Reading()
     at = 0

@@ -1,8 +1,8 @@
 """Finds a model in the local Hugging Face cache, by its layout alone; the hub's own library is not needed.
 
 Layout (huggingface_hub, "Understand caching"): `models--<org>--<name>/refs/<branch or tag>` holds a commit,
-`snapshots/<commit>/` the files. The folder: $HF_HUB_CACHE, else $HUGGINGFACE_HUB_CACHE, else $HF_HOME/hub, else
-$XDG_CACHE_HOME/huggingface/hub, else ~/.cache/huggingface/hub.
+`snapshots/<commit>/` the files. The folder: $HF_HUB_CACHE, else $HUGGINGFACE_HUB_CACHE, else $HF_HOME/hub,
+else $XDG_CACHE_HOME/huggingface/hub, else ~/.cache/huggingface/hub.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def is_hub_name(name: str) -> bool:
 
 def is_revision(text: str) -> bool:
     """Whether the text can name a commit, branch or tag."""
-    return _REVISION.fullmatch(text) is not None and ".." not in text
+    return _REVISION.fullmatch(text) is not None
 
 
 def is_commit(text: str) -> bool:

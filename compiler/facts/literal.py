@@ -15,7 +15,7 @@ MAX_CHARACTERS = 4_000
 
 
 def literal(node: ast.expr) -> tuple[bool, Any]:
-    """(True, value as JSON) of a literal; (False, None) of anything else, and of what JSON has not (bytes, sets, NaN)."""
+    """(True, value as JSON) of a literal; (False, None) of all else, such as bytes or NaN."""
     try:
         value = _as_json(ast.literal_eval(node))
         return (True, value) if len(json.dumps(value)) <= MAX_CHARACTERS else (False, None)
@@ -38,7 +38,7 @@ def _as_json(value: Any) -> Any:
 
 
 def enum_members(node: ast.ClassDef, names: ModuleNames) -> Iterator[tuple[str, ast.stmt, tuple[bool, Any]]]:
-    """(name, statement, (known, value)) of each member, in order. `auto()` counts as the standard library does."""
+    """(name, statement, (known, value)) of each member, in order. `auto()` counts as `enum` does."""
     bases = {names.origin(base) for base in node.bases}
     last = 0
     seen: dict[str, tuple[bool, Any]] = {}
@@ -67,7 +67,7 @@ def enum_members(node: ast.ClassDef, names: ModuleNames) -> Iterator[tuple[str, 
 
 
 def fits(value: Any, schema: dict[str, Any]) -> bool:
-    """Whether a JSON value is of a type, and one of the values, that a schema of `annotation` allows at its top."""
+    """Whether a JSON value has a type, and is one of the values, that a schema allows at its top level."""
     if "anyOf" in schema:
         return any(fits(value, branch) for branch in schema["anyOf"])
     if "enum" in schema and value not in schema["enum"]:

@@ -53,13 +53,14 @@ class _Search:
 def local_modules(entry: Path, root: Path) -> LocalImports:
     """The modules and packages that `entry` imports from its own folder or from `root`.
 
-    Absolute imports are looked up beside the entry, then in the root; relative ones in their package. Imports count
-    wherever they stand, in functions and `try` blocks too, except under `if TYPE_CHECKING:`. Of a package its
-    `__init__.py` goes along. Data files are not followed. entry lies inside root.
+    Absolute imports are looked up beside the entry, then in the root; relative ones in their package.
+    Imports count wherever they stand, in functions and `try` blocks too, except under `if TYPE_CHECKING:`.
+    Of a package its `__init__.py` goes along. Data files are not followed. entry lies inside root.
 
     Raises ProblemError when the entry cannot be read or lies outside root, or a limit is exceeded.
     """
-    root, entry = _absolute(root), _absolute(entry)
+    root = root.resolve()
+    entry = entry.parent.resolve() / entry.name
     if not entry.is_relative_to(root):
         raise refuse("import-outside", f"{entry} is not inside {root}", Span(str(entry), 1, 1))
     search = _Search(root, tuple(dict.fromkeys((entry.parent, root))))
@@ -95,12 +96,6 @@ def local_modules(entry: Path, root: Path) -> LocalImports:
                 raise refuse("import-limit", message, Span(str(entry), 1, 1), fix="install them as a package")
     files = tuple(sorted(path.relative_to(root).as_posix() for path in search.files))
     return LocalImports(files, tuple(sorted(search.third_party)), tuple(search.problems))
-
-
-def _absolute(path: Path) -> Path:
-    """Absolute and without `..`, links in its folder resolved; the last part may be a link itself."""
-    path = path.absolute()
-    return path.parent.resolve() / path.name if path.name not in ("", "..") else path.resolve()
 
 
 def _is_inside(search: _Search, path: Path) -> bool:
@@ -152,41 +147,26 @@ def _dynamic_import(node: ast.Call) -> str | None:
 
 def _follow(search: _Search, module: PythonSource, importer: Path, found: _Import) -> None:
     span = module.span(found.node)
+    written = "." * found.level + found.module
     parts = found.module.split(".") if found.module else []
     if found.level:
-        folder = importer.parent
-        for _ in range(found.level - 1):
-            folder = folder.parent
+        folder = importer.parents[found.level - 1] if found.level <= len(importer.parents) else Path("/")
         if not folder.is_relative_to(search.root):
-            message = f"`{'.' * found.level}{found.module}` in {importer.name} leaves {search.root}"
+            message = f"`{written}` in {importer.name} leaves {search.root}"
             search.problems.append(fault("import-outside", message, span))
             return
-        # `from . import x` runs the package's __init__.py, which is found with the importer itself.
-        place = _walk(search, folder, parts, span) if parts else folder
-        if place is None:
-            _missing(search, importer, found, span)
+    else:
+        top = next((folder for folder in search.folders if _exists(folder, parts[0])), None)
+        if top is None:
+            if parts[0] not in sys.stdlib_module_names and parts[0] != "__main__":
+                search.third_party.add(parts[0])
             return
+        if parts[0] in sys.stdlib_module_names:
+            _shadows(search, parts[0], span)
+        folder = top
+    place = _walk(search, folder, parts, written, span)
+    if place is not None:
         _add_names(search, place, found.names, span, must_exist=not parts)
-        return
-    top = next((folder for folder in search.folders if _exists(folder, parts[0])), None)
-    if top is None:
-        if parts[0] not in sys.stdlib_module_names and parts[0] != "__main__":
-            search.third_party.add(parts[0])
-        return
-    if parts[0] in sys.stdlib_module_names:
-        _shadows(search, parts[0], span)
-    place = _walk(search, top, parts, span)
-    if place is None:
-        _missing(search, importer, found, span)
-        return
-    _add_names(search, place, found.names, span, must_exist=False)
-
-
-def _missing(search: _Search, importer: Path, found: _Import, span: Span) -> None:
-    message = f"{importer.name} imports `{'.' * found.level}{found.module}`, which is not there"
-    search.problems.append(
-        fault("import-missing", message, span, why="the import would fail where the code runs")
-    )
 
 
 def _exists(folder: Path, name: str) -> bool:
@@ -212,29 +192,34 @@ def _is_namespace(folder: Path) -> bool:
         return False
 
 
-def _walk(search: _Search, folder: Path, parts: list[str], span: Span) -> Path | None:
-    """Add every module on the way of `a.b.c`. Returns the folder for names inside it, None where a part is missing.
+def _walk(search: _Search, folder: Path, parts: list[str], written: str, span: Span) -> Path | None:
+    """Add every module on the way of `a.b.c`. Returns the last one's folder, None where the way ends early.
 
-    For a plain module that folder does not exist, so that nothing is found in it.
+    For a plain module the folder does not exist, so that no name is found in it.
     """
     for name in parts:
         file = _module_file(folder, name)
+        folder = folder / name
         if file is not None:
             if not _add(search, file, span):
-                return folder / name
-        elif not _is_namespace(folder / name):
+                return None
+        elif not _is_namespace(folder):
+            why = "the import would fail where the code runs"
+            message = f"`{written}` is imported, and there is no {name}.py in {folder.parent.name}"
+            search.problems.append(fault("import-missing", message, span, why=why))
             return None
-        elif not _is_inside(search, folder / name):
-            _outside(search, folder / name, span)
+        elif not _is_inside(search, folder):
+            _outside(search, folder, span)
             return None
-        folder = folder / name if file is None or file.name == "__init__.py" else folder / f"{name}.py"
+        if file is not None and file.name != "__init__.py":
+            folder = file
     return folder
 
 
 def _add_names(search: _Search, place: Path, names: tuple[str, ...], span: Span, *, must_exist: bool) -> None:
-    """`from place import names`: those that are modules. The others are taken for attributes of the package."""
+    """`from place import names`: those that are modules. Others are taken for attributes of the package."""
     for name in names:
-        file = _module_file(place, name) if name != "*" else None
+        file = _module_file(place, name)
         if file is not None:
             _add(search, file, span)
         elif (

@@ -1,4 +1,4 @@
-"""The one way to a model's facts: a local directory, else the local Hugging Face cache, else the catalogue."""
+"""The one way to a model's facts: a directory, else the local Hugging Face cache, else the catalogue."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from toolspec.specs.problem import Problem, ProblemError
 def model_facts(path_or_name: str, revision: str | None, base: Path, cache: Path | None = None) -> ModelFacts:
     """Facts about the model that a spec or config names.
 
-    path_or_name: a directory (`~` is expanded; relative to `base`), or a hub name. revision: commit, branch or tag.
+    path_or_name: a directory (`~` is expanded; relative to `base`), or a hub name. revision: commit, branch
+    or tag.
     cache: the Hugging Face cache's folder, default by the environment (hub_cache.cache_folder).
-    What the files of a directory or of the cache say goes before the catalogue, which adds what they do not say.
-    The catalogue knows the main branch only; with another revision its facts are still taken, and `origin` says so.
+    What the files of a directory or of the cache say goes before the catalogue, which adds what they do not
+    say.
+    The catalogue knows the main branch only; with another revision its facts are still taken, and `origin`
+    says so.
     Raises ProblemError: TS040 for a name that is known nowhere, TS041 for files that cannot be used.
     """
     directory = _directory(path_or_name, base)
@@ -39,7 +42,7 @@ def model_facts(path_or_name: str, revision: str | None, base: Path, cache: Path
 
 
 def _directory(text: str, base: Path) -> Path | None:
-    """The directory that the text names, if it names one. Raises ProblemError where only a path could be meant."""
+    """The directory that the text names, if it names one. Raises ProblemError for a file, and for no text."""
     if not text or "\0" in text:
         raise _unknown(text, base)
     try:
@@ -63,7 +66,8 @@ def _unknown(name: str, base: Path) -> ProblemError:
         near = nearest_models(name)
         meant = f"did you mean {' or '.join(near)}? Else " if near else ""
         message = f"unknown model {shown}: it is in neither the catalogue nor the local Hugging Face cache"
-        fix = f"{meant}run `toolspec fetch {name}` where there is network, or give a local directory with config.json"
+        fetch = f"run `toolspec fetch {name}` where there is network"
+        fix = f"{meant}{fetch}, or give a local directory with config.json"
     else:
         message = f"there is no model directory {shown!r} (relative to {base})"
         fix = "give a directory that exists, or a hub name such as Qwen/Qwen2.5-3B-Instruct"

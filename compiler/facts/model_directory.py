@@ -1,4 +1,4 @@
-"""Facts about a model from a directory in the hub's layout. Files are read as data; no code in them is run."""
+"""Facts about a model from a directory in the hub's layout. Files are read as data; their code is not run."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ MAX_BYTES: Mapping[str, int] = {
 
 
 def read_model_directory(path: Path, name: str | None = None) -> ModelFacts:
-    """Reads config.json, generation_config.json, tokenizer_config.json, the chat template and the weights' headers.
+    """Reads config.json, generation_config.json, the chat template and the headers of the weights.
 
     name: what to call the model; default: the directory as given. All but config.json may be missing.
-    Raises ProblemError (TS041) where config.json is missing, and where one of the files is not a JSON mapping,
-    not UTF-8, too large, or cannot be read.
+    Raises ProblemError (TS041) where config.json is missing, and where one of the files is not a JSON
+    mapping, not UTF-8, too large, or cannot be read.
     """
     config = read_mapping(path, "config.json")
     if config is None:
@@ -47,7 +47,9 @@ def read_model_directory(path: Path, name: str | None = None) -> ModelFacts:
     if stored is not None:
         facts.update(parameters=stored, parameters_from="weights")
     template = chat_template(path)
-    tool_format, reason = (None, "there is no chat template") if template is None else tool_format_of(template)
+    tool_format, reason = (
+        (None, "there is no chat template") if template is None else tool_format_of(template)
+    )
     return ModelFacts(
         name=name or str(path),
         origin=f"directory {path}",
@@ -55,13 +57,16 @@ def read_model_directory(path: Path, name: str | None = None) -> ModelFacts:
         directory=path,
         tool_format=tool_format,
         tool_format_reason=reason,
-        chat_template_sha256="" if template is None else hashlib.sha256(template.encode()).hexdigest(),
+        chat_template_sha256=""
+        if template is None
+        else hashlib.sha256(template.encode(errors="surrogatepass")).hexdigest(),
         **facts,
     )
 
 
 def chat_template(path: Path) -> str | None:
-    """The directory's chat template: chat_template.jinja, else chat_template.json, else tokenizer_config.json's.
+    """The directory's chat template: chat_template.jinja, else chat_template.json, else
+    tokenizer_config.json's.
 
     Of several named templates `tool_use`, else `default`: what transformers takes when tools are given
     (tokenization_utils_base.get_chat_template). Raises ProblemError (TS041).
@@ -96,7 +101,7 @@ def merge_catalogue(read: ModelFacts, known: ModelFacts | None) -> ModelFacts:
 
 
 def read_mapping(path: Path, name: str) -> dict[str, Any] | None:
-    """The JSON mapping in the directory's file, None where there is no such file. Raises ProblemError (TS041)."""
+    """The JSON mapping in the directory's file, None without the file. Raises ProblemError (TS041)."""
     text = _read(path, name)
     if text is None:
         return None
@@ -124,7 +129,9 @@ def _read(path: Path, name: str) -> str | None:
     except OSError as error:
         raise _problem(f"cannot read {file}: {error.strerror or error}") from None
     if len(data) > limit:
-        raise _problem(f"{file} has more than {limit:,} bytes", why="no such file of a real model is that large")
+        raise _problem(
+            f"{file} has more than {limit:,} bytes", why="no such file of a real model is that large"
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

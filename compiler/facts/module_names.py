@@ -1,4 +1,4 @@
-"""What the names at the top level of a module stand for: imports, classes, functions, aliases. Nothing is executed."""
+"""What the names at the top level of a module stand for: imports, classes, functions, aliases."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import cast
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -28,8 +29,9 @@ _TYPE_ALIAS = getattr(ast, "TypeAlias", None)  # `type X = ...`, from Python 3.1
 class ModuleNames:
     """Top-level names, also those bound inside `if`, `try` and `with` there.
 
-    imports: name → dotted origin. classes, aliases (assigned names): name → node. functions: name → definitions in
-    file order, `typing.overload` stubs left out. stars: modules imported from by `*`, of those that matter to types.
+    imports: name → dotted origin. classes, aliases (assigned names): name → node. functions: name →
+    definitions in file order, `typing.overload` stubs left out. stars: modules imported from by `*`, of
+    those that matter to types.
     """
 
     imports: Mapping[str, str]
@@ -39,7 +41,7 @@ class ModuleNames:
     stars: tuple[str, ...]
 
     def origin(self, node: ast.expr) -> str | None:
-        """The dotted name that `name` or `a.b.c` stands for, `typing.List` for `t.List`; None for anything else.
+        """The dotted name that `name` or `a.b.c` stands for, `typing.List` for `t.List`; None for all else.
 
         A name of this module is itself with a leading colon (`:Point`); a built-in has no dot (`list`).
         """
@@ -120,10 +122,10 @@ def read_names(tree: ast.Module) -> ModuleNames:
 
 
 def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a body and of the `if`, `try`, `with` and loops in it, the likely binding of a name last.
+    """The statements of a body and of the `if`, `try`, `with` and loops in it, the likelier binding last.
 
-    `try: from typing import X / except ImportError: from typing_extensions import X` and `if TYPE_CHECKING:` mean
-    their first branch to a reader of types.
+    `try: from typing import X / except ImportError: from typing_extensions import X` and `if
+    TYPE_CHECKING:` mean their first branch to a reader of types.
     """
     stack: list[ast.stmt] = list(reversed(body))
     while stack:
@@ -131,8 +133,9 @@ def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
         if isinstance(node, ast.If):
             stack.extend(reversed([*node.orelse, *node.body]))
         elif isinstance(node, ast.Try) or type(node).__name__ == "TryStar":
-            handlers = [s for handler in node.handlers for s in handler.body]  # type: ignore[attr-defined]
-            stack.extend(reversed([*handlers, *node.body, *node.orelse, *node.finalbody]))  # type: ignore[attr-defined]
+            block = cast(ast.Try, node)  # ast.TryStar, from Python 3.11 on, has the same fields
+            handlers = [s for handler in block.handlers for s in handler.body]
+            stack.extend(reversed([*handlers, *block.body, *block.orelse, *block.finalbody]))
         elif isinstance(node, ast.With | ast.For | ast.While):
             stack.extend(reversed(node.body))
         else:
@@ -140,7 +143,7 @@ def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
-    """(name bound here, dotted origin); a relative origin begins with its dots; the name of a star import is `*`."""
+    """(name bound here, dotted origin); a relative origin begins with dots; a star import binds `*`."""
     if isinstance(node, ast.Import):
         for alias in node.names:
             yield (alias.asname, alias.name) if alias.asname else (alias.name.partition(".")[0],) * 2

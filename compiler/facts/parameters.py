@@ -1,97 +1,26 @@
-"""How many numbers a decoder holds, counted from its config.json alone.
-
-One table row per architecture says which projections carry a bias, how queries and keys are normalised and how many
-norms a layer has; one loop over the layers adds them up. Source of every row: the model classes of transformers 5.10
-(`models/<model_type>/modeling_<model_type>.py`); the counts of the shipped catalogue were compared with those classes
-built without storage, where they agree to the last number.
-"""
+"""How many numbers a decoder holds, counted from its config.json alone: one loop over the layers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
+
+from toolspec.compiler.facts.families import FAMILIES, Family
 
 # A config.json may be hostile: beyond these, no real model, and a loop over the layers would take long.
 MAX_LAYERS = 4096
 MAX_NUMBER = 1 << 40
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """What distinguishes one architecture from a plain gated decoder with two norms a layer.
-
-    bias: projections (of `qkvo`) with a bias always; config_bias: those with one where `attention_bias` is true.
-    qk_norm: over each head, over the whole width, where `use_qk_norm` says so (per head), or none.
-    attention: the layer's kind; `delta`: layers of type linear_attention are gated delta nets and the others gate
-    their output. tied: the class's default for `tie_word_embeddings`.
-    """
-
-    bias: str = ""
-    config_bias: str = ""
-    qk_norm: Literal["none", "head", "width", "config"] = "none"
-    norms: int = 2
-    attention: Literal["plain", "latent", "delta", "gemma4"] = "plain"
-    sinks: bool = False
-    expert_bias: bool = False
-    shared_gate: bool = False
-    tied: bool = False
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-
-
-_GEMMA3 = MappingProxyType(
-    {
-        "num_attention_heads": 8,
-        "num_key_value_heads": 4,
-        "head_dim": 256,
-        "vocab_size": 262208,
-        "max_position_embeddings": 131072,
-    }
-)
-_QWEN3 = Family(config_bias="qkvo", qk_norm="head")
-_DELTA = Family(config_bias="qkvo", qk_norm="head", attention="delta", shared_gate=True)
-_LATENT = Family(config_bias="", attention="latent")
-
-FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {
-        "llama": Family(config_bias="qkvo"),
-        "mistral": Family(),
-        "ministral": Family(),
-        "ministral3": Family(),
-        "phi3": Family(),
-        "granite": Family(config_bias="qkvo"),
-        "smollm3": Family(config_bias="qkvo", tied=True),
-        "qwen2": Family(bias="qkv"),
-        "qwen3": _QWEN3,
-        "qwen3_moe": _QWEN3,
-        "qwen3_next": _DELTA,
-        "qwen3_5_text": _DELTA,
-        "qwen3_5_moe_text": _DELTA,
-        "olmo2": Family(config_bias="qkvo", qk_norm="width"),
-        "olmo3": Family(config_bias="qkvo", qk_norm="width"),
-        "gemma2": Family(config_bias="qkvo", norms=4, tied=True),
-        "gemma3_text": Family(config_bias="qkvo", qk_norm="head", norms=4, tied=True, defaults=_GEMMA3),
-        "gemma4_text": Family(config_bias="qkvo", qk_norm="head", norms=4, tied=True, attention="gemma4"),
-        "glm4": Family(config_bias="qkv", norms=4, defaults=MappingProxyType({"attention_bias": True})),
-        "glm4_moe": Family(config_bias="qkv", qk_norm="config"),
-        "glm4_moe_lite": _LATENT,
-        "deepseek_v3": _LATENT,
-        "gpt_oss": Family(
-            config_bias="qkvo",
-            sinks=True,
-            expert_bias=True,
-            defaults=MappingProxyType({"attention_bias": True, "head_dim": 64}),
-        ),
-    }
-)
+# The same figure under the names that architectures give it.
+EXPERT_NAMES = ("num_experts", "num_local_experts", "n_routed_experts")
+CHOSEN_NAMES = ("num_experts_per_tok", "experts_per_token", "top_k_experts")
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """parameters: all, embeddings once where they are tied. active: those a token passes through, one expert set of a
-    token only. cache_values: numbers kept for one token over all layers that keep keys and values (a layer with a
-    sliding window counted like the others: an upper bound).
+    """parameters: all, embeddings once where they are tied. active: those a token passes through, one expert
+    set of a token only. cache_values: numbers kept for one token over all layers that keep keys and values (a
+    layer with a sliding window counted like the others: an upper bound).
     """
 
     parameters: int
@@ -127,7 +56,8 @@ class _Numbers:
 def count_parameters(config: Mapping[str, Any]) -> Count | None:
     """Counts the decoder that `config` (a config.json's mapping, or its `text_config`) describes.
 
-    None where the architecture is not in FAMILIES, or a number that it needs is missing or is no sensible integer.
+    None where the architecture is not in FAMILIES, or a number that it needs is missing or is no sensible
+    integer.
     Vision and audio parts and extra prediction layers (MTP) are not counted: verl trains none of them here.
     """
     family = FAMILIES.get(str(config.get("model_type")))
@@ -136,7 +66,7 @@ def count_parameters(config: Mapping[str, Any]) -> Count | None:
     numbers = _Numbers(config, family.defaults)
     try:
         return _count(numbers, family)
-    except (KeyError, ValueError, TypeError):
+    except (LookupError, ValueError, TypeError, ArithmeticError):
         return None
 
 
@@ -165,7 +95,11 @@ def _count(n: _Numbers, family: Family) -> Count:
 
 def _heads(n: _Numbers) -> tuple[int, int, int]:
     heads = n.get("num_attention_heads")
-    return heads, n.get("num_key_value_heads", default=heads), n.get("head_dim", default=n.get("hidden_size") // heads)
+    return (
+        heads,
+        n.get("num_key_value_heads", default=heads),
+        n.get("head_dim", default=n.get("hidden_size") // heads),
+    )
 
 
 def _projections(n: _Numbers, family: Family, heads: int, kv_heads: int, head_dim: int) -> int:
@@ -204,7 +138,8 @@ def _latent(n: _Numbers, _family: Family, _layer: int) -> tuple[int, int]:
 
 
 def _delta(n: _Numbers, family: Family, layer: int) -> tuple[int, int]:
-    """Gated delta net in most layers; every fourth is full attention whose query projection also makes a gate."""
+    """Gated delta net in most layers; the others are full attention whose query projection also makes a
+    gate."""
     hidden = n.get("hidden_size")
     if _layer_type(n, layer, n.get("full_attention_interval", default=4)) != "linear_attention":
         heads, kv_heads, head_dim = _heads(n)
@@ -214,7 +149,9 @@ def _delta(n: _Numbers, family: Family, layer: int) -> tuple[int, int]:
     keys, values = key_heads * n.get("linear_key_head_dim"), value_heads * n.get("linear_value_head_dim")
     mixed = 2 * keys + values
     total = hidden * (mixed + values + 2 * value_heads) + values * hidden
-    return total + mixed * n.get("linear_conv_kernel_dim", default=4) + 2 * value_heads + values // value_heads, 0
+    return total + mixed * n.get(
+        "linear_conv_kernel_dim", default=4
+    ) + 2 * value_heads + values // value_heads, 0
 
 
 def _layer_type(n: _Numbers, layer: int, interval: int) -> str:
@@ -225,7 +162,7 @@ def _layer_type(n: _Numbers, layer: int, interval: int) -> str:
 
 
 def _gemma4(n: _Numbers, family: Family, layer: int) -> tuple[int, int]:
-    """Global layers have their own head size, and may use keys as values; the last layers may share keys and values."""
+    """Global layers have their own head size and may use keys as values; the last layers may have no keys."""
     hidden = n.get("hidden_size")
     heads, kv_heads, head_dim = _heads(n)
     types = n.config.get("layer_types")
@@ -267,13 +204,13 @@ def _mlp(n: _Numbers, family: Family, layer: int) -> tuple[int, int]:
     width = n.get("moe_intermediate_size", "intermediate_size")
     expert = 3 * hidden * width + (2 * width + hidden if family.expert_bias else 0)
     always = hidden * experts + (experts if family.expert_bias else 0)
-    always += 3 * hidden * n.get("shared_expert_intermediate_size", default=n.get("n_shared_experts", default=0) * width)
+    always += (
+        3
+        * hidden
+        * n.get("shared_expert_intermediate_size", default=n.get("n_shared_experts", default=0) * width)
+    )
     always += hidden if family.shared_gate else 0
     return always + experts * expert, always + n.get(*CHOSEN_NAMES) * expert
-
-
-EXPERT_NAMES = ("num_experts", "num_local_experts", "n_routed_experts")
-CHOSEN_NAMES = ("num_experts_per_tok", "experts_per_token", "top_k_experts")
 
 
 def _dense(n: _Numbers, family: Family, layer: int) -> int:
@@ -294,7 +231,7 @@ def _is_dense(n: _Numbers, layer: int) -> bool:
 
 
 def _beside(n: _Numbers, hidden: int, experts: int, dense: int) -> tuple[int, int]:
-    """Gemma 4's experts work beside the dense MLP: three more norms, a router with a scale for each input and expert."""
+    """Gemma 4's experts work beside the dense MLP, with three more norms and a router with two scales."""
     if not n.flag("enable_moe_block"):
         return dense, dense
     expert = 3 * hidden * n.get("moe_intermediate_size")

@@ -1,4 +1,4 @@
-"""A Python function's tool schema, signature and docstring, read from its source. The file is never imported."""
+"""A Python function's tool schema, from its signature and docstring. The file is never imported."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ _TRANSPARENT = frozenset(
 class FunctionFacts:
     """A function as a tool.
 
-    schema: the OpenAI form `{"type": "function", "function": {"name", "description", "parameters"}}`; `required` is
-    always there, since verl 0.7.1 demands it. line: of the `def`, from 1. returns: the text of the return annotation,
-    "" where there is none. problems: warnings and notes; errors are raised.
+    schema: the OpenAI form `{"type": "function", "function": {"name", "description", "parameters"}}`;
+    `required` is always there, since verl 0.7.1 demands it. line: of the `def`, from 1. returns: the text
+    of the return annotation, "" where there is none. problems: warnings and notes; errors are raised.
     """
 
     schema: dict[str, Any]
@@ -75,8 +75,8 @@ def function_schema(
 ) -> FunctionFacts:
     """The schema of the top-level function `name`, from its signature and docstring.
 
-    file: the name for problems. hidden: parameters that the caller gives and the model does not see; they need no
-    annotation. Raises ProblemError with every error of the function.
+    file: the name for problems. hidden: parameters that the caller gives and the model does not see; they
+    need no annotation. Raises ProblemError with every error of the function.
     """
     module, names, node = find_function(source, file, name)
     signature = read_signature(module, node)
@@ -157,7 +157,7 @@ def _property(
         schema["description"] = description
     if reader.converted:
         listed = ", ".join(f"`{text}`" for text in dict.fromkeys(reader.converted))
-        message = f"`{argument.arg}` is annotated with {listed}; a call passes plain JSON values (dict, list, str, …)"
+        message = f"`{argument.arg}` is annotated with {listed}; a call passes plain JSON values instead"
         problems.append(
             fault("plain-argument", message, module.span(argument), fix="make the object in the function")
         )
@@ -215,7 +215,8 @@ def _notes(module: PythonSource, names: ModuleNames, node: FunctionNode) -> Iter
     for decorator in node.decorator_list:
         target = decorator.func if isinstance(decorator, ast.Call) else decorator
         if names.origin(target) not in _TRANSPARENT:
-            message = f"the schema is of `{node.name}` as written; `@{ast.unparse(target)[:60]}` may change its parameters"
+            decorated = f"`@{ast.unparse(target)[:60]}` may change its parameters"
+            message = f"the schema is of `{node.name}` as written; {decorated}"
             yield fault("decorated", message, module.span(decorator))
     if len(names.functions[node.name]) > 1:
         message = f"`{node.name}` is defined {len(names.functions[node.name])} times; the last one counts"

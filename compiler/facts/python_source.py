@@ -1,4 +1,4 @@
-"""Python source as a syntax tree with places, parsed within limits and never imported; and the codes of its faults."""
+"""Python source as a syntax tree with places, parsed within limits, never imported; codes of its faults."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class PythonSource:
         return Span(self.file, line, start + 1, max(1, length))
 
     def text(self, node: ast.expr) -> str:
-        """The source of an expression, its lines joined by a space. Unlike `ast.unparse` it does not recurse."""
+        """The source of an expression, its lines joined by spaces; unlike `ast.unparse` without recursion."""
         first, last = node.lineno, node.end_lineno or node.lineno
         lines = list(self.lines[first - 1 : last])
         lines[-1] = lines[-1][: _characters(lines[-1], node.end_col_offset or 0)]
@@ -122,8 +122,8 @@ def parse_source(source: str, file: str) -> PythonSource:
 def read_source(path: Path, file: str | None = None) -> str:
     """The text of a Python file, decoded by its coding line or as UTF-8. `file`: the name for problems.
 
-    Raises ProblemError: python-file, python-syntax (the coding line). Only a regular file is read, so that a pipe
-    cannot make a reader wait.
+    Raises ProblemError: python-file, python-syntax (the coding line). Only a regular file is read, so that
+    a pipe cannot make a reader wait.
     """
     name = file if file is not None else str(path)
     span = Span(name, 1, 1)

@@ -18,7 +18,7 @@ Format = Literal["parquet", "jsonl", "json"]
 MAX_ROW_BYTES = 32 << 20
 """Longest row of a jsonl or json file: one row is held in memory whole."""
 
-# verl's RLHFDataset takes these endings and no other (utils/dataset/rl_dataset.py, _read_files_and_tokenize, all releases).
+# Endings that verl takes (utils/dataset/rl_dataset.py, _read_files_and_tokenize, all releases).
 FORMATS: dict[str, Format] = {".parquet": "parquet", ".jsonl": "jsonl", ".json": "json"}
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _BLANK = " \t\r\n"
@@ -28,8 +28,8 @@ _BLANK = " \t\r\n"
 class RowFiles:
     """What one `path` of the spec means.
 
-    files: absolute, sorted by name; empty where nothing is there or the address is remote. format: None where
-    neither the pattern nor a file tells. Links are not resolved.
+    files: absolute, sorted by name, links not resolved; empty where nothing is there or it is elsewhere.
+    format: None where neither the pattern nor a file tells. remote: an address (`hdfs://…`).
     """
 
     pattern: str
@@ -45,9 +45,8 @@ class RowFiles:
 def row_files(pattern: str, base: Path, span: Span | None = None) -> RowFiles:
     """The files that `pattern` means, seen from the folder `base`; `~` is the home folder.
 
-    A file that exists by exactly this name wins over the pattern's reading as a glob. A remote address
-    (`hdfs://…`, `s3://…`) is never contacted. Raises ProblemError: a folder, an ending that verl does not read,
-    several formats in one glob.
+    A file of exactly this name wins over reading the pattern as a glob. A remote address (`s3://…`) is never
+    contacted. Raises ProblemError: a folder, an ending that verl does not read, several formats in one glob.
     """
     if _REMOTE.match(pattern):
         return RowFiles(pattern, (), _format(Path(pattern), pattern, span), remote=True)
@@ -61,7 +60,9 @@ def row_files(pattern: str, base: Path, span: Span | None = None) -> RowFiles:
             if not written.is_file():
                 raise _problem(f"{pattern} is neither a file nor a glob of files", span)
             return RowFiles(pattern, (written,), _format(written, pattern, span))
-        found = sorted(Path(name) for name in glob.glob(str(written), recursive=True) if Path(name).is_file())
+        # pathlib's glob would take hidden files along
+        names = glob.glob(str(Path(pattern).expanduser()), root_dir=base, recursive=True)  # noqa: PTH207
+        found = sorted(file for name in names if (file := base.absolute() / name).is_file())
     except (OSError, RuntimeError) as error:
         raise _problem(f"cannot look for {pattern}: {_reason(error)}", span) from None
     if not found:
@@ -161,12 +162,12 @@ def _first_row(stream: IO[bytes]) -> Any:
                 raise
             text = head[: error.start].removeprefix(b"\xef\xbb\xbf").decode("utf-8")
         text = text.strip(_BLANK).removeprefix("[").lstrip(_BLANK)
-        if not block and text in ("", "]"):
+        if text.startswith("]") or not (block or text):
             return None
         try:
             return decoder.raw_decode(text)[0]
         except ValueError:
-            if not block or text.startswith("]"):
+            if not block:
                 raise
         if len(head) > MAX_ROW_BYTES:
             raise ValueError(f"no row ends within {MAX_ROW_BYTES:,} bytes")

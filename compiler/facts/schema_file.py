@@ -16,7 +16,7 @@ FORM = "a tool schema is `{type: function, function: {name, description, paramet
 
 
 def load_schema_file(path: Path) -> list[dict[str, Any]]:
-    """The tool schemas in a JSON or YAML file, each in the form `{"type": "function", "function": {"name": …}}`.
+    """The tool schemas in a JSON or YAML file, each as `{"type": "function", "function": {"name": …}}`.
 
     The file holds one schema (with or without the outer mapping), a list of them, or verl's tools.yaml form
     (`tools: [{class_name, config, tool_schema}]`). Keys keep their order. Raises ProblemError.

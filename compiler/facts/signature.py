@@ -1,4 +1,4 @@
-"""Functions and classes at the top level of a Python file: which there are, and what a function can be called with."""
+"""The top-level functions and classes of a Python file, and what a function can be called with."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def find_function(source: str, file: str, name: str) -> tuple[PythonSource, Modu
             "function-not-found", f"`{name}` is a class, not a function", span, fix=f"class: {file}:{name}"
         )
     if name in names.aliases:
-        message = f"`{name}` is assigned, not defined by `def`; its parameters are not known without running the file"
+        message = f"`{name}` is assigned, not defined by `def`; its parameters are not written there"
         raise refuse("function-not-found", message, module.span(names.aliases[name]), fix=f"def {name}(…): …")
     known = sorted(names.functions)
     close = nearest(name, known)

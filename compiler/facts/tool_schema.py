@@ -60,7 +60,8 @@ def check_schemas(schemas: Sequence[Mapping[str, Any]], where: str) -> list[Prob
 def check_schema(schema: Mapping[str, Any], where: str) -> list[Problem]:
     """What is wrong with one tool schema `{"type": "function", "function": {…}}`. Problems have no span.
 
-    where: begins each message, such as `tool search`. Nothing is fetched: a `$ref` may only name a place inside.
+    where: begins each message, such as `tool search`. Nothing is fetched: a `$ref` may only name a place
+    inside.
     """
     function = schema.get("function")
     if schema.get("type") != "function" or not isinstance(function, Mapping):
@@ -88,7 +89,8 @@ def check_schema(schema: Mapping[str, Any], where: str) -> list[Problem]:
 def lost_by_verl(schema: Mapping[str, Any]) -> list[str]:
     """JSON pointers of what verl's `OpenAIFunctionToolSchema` drops from a tool schema, outermost only.
 
-    Of a property it keeps `type`, `description` and `enum` (tools/schemas.py, the same on 0.7.1, 0.8.0, 0.9.1).
+    Of a property it keeps `type`, `description` and `enum` (tools/schemas.py, the same on 0.7.1, 0.8.0,
+    0.9.1).
     """
     lost = _pointers(schema, _KEPT_TOOL, "")
     function = schema.get("function")

@@ -1,6 +1,7 @@
 """How many numbers the stored weights hold, from the headers of the safetensors files; no tensor is read.
 
-Format: eight bytes with the header's length (little-endian), then that many bytes of JSON: name -> {dtype, shape}.
+Format: eight bytes with the header's length (little-endian), then that many bytes of JSON: name -> {dtype,
+shape}.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ def count_stored_parameters(directory: Path, quantized: bool, dtype: str | None)
     """The number of weights in model.safetensors, or in the shards that model.safetensors.index.json names.
 
     With the index but not every shard, its `total_parameters`, or `total_size` by the size of `dtype`.
-    None where there are no such files, where they are damaged, or where weights are packed (quantized), since then
-    the stored numbers are not the model's.
+    None where there are no such files, where they are damaged, or where weights are packed (quantized), since
+    then the stored numbers are not the model's.
     """
     if quantized:
         return None

@@ -188,9 +188,17 @@ NO_DYNAMIC = {
     "actor_rollout_ref__actor__ppo_micro_batch_size_per_gpu": None,
 }
 
+FIXED_BATCHES = {  # verl compares the mini-batch with the batch for fixed micro-batches only
+    "actor_rollout_ref__actor__use_dynamic_bsz": False,
+    "actor_rollout_ref__actor__ppo_micro_batch_size_per_gpu": 1,
+    "actor_rollout_ref__rollout__log_prob_micro_batch_size_per_gpu": 1,
+    "actor_rollout_ref__ref__log_prob_micro_batch_size_per_gpu": 1,
+    "actor_rollout_ref__actor__ppo_mini_batch_size": 10**6,
+}
+
 BREAKAGES = (
     Breakage("start-module-missing", "launch", remove("ts_start.py")),
-    Breakage("start-module-unnamed", "launch", replace("launch.sh", "VERL_USE_EXTERNAL_MODULES", "VERL_OTHER")),
+    Breakage("start-module-unnamed", "launch", replace("launch.sh", "USE_EXTERNAL_MODULES", "USE_NONE")),
     Breakage("searchpath-wrong", "compose", change(hydra__searchpath=["pkg://verl.trainer.configs"])),
     Breakage("searchpath-missing", "compose", change(hydra=None)),
     Breakage("base-unknown", "compose", change(defaults=["ppo_trainer_v9", "_self_"])),
@@ -200,7 +208,7 @@ BREAKAGES = (
     Breakage("loop-module-missing", "files", remove("ts_loop.py")),
     Breakage("manifest-missing", "files", remove("manifest.json")),
     Breakage("micro-batch-missing", "validate", change(**NO_DYNAMIC)),
-    Breakage("mini-batch-too-large", "validate", change(actor_rollout_ref__actor__ppo_mini_batch_size=10**6)),
+    Breakage("mini-batch-too-large", "validate", change(**FIXED_BATCHES)),
     Breakage("interpolation-dangling", "validate", change(data__shuffle="${data.no_such_key}")),
     Breakage("rollout-mode-removed", "classes", change(actor_rollout_ref__rollout__mode="sync")),
     Breakage("model-folder-empty", "classes", change(actor_rollout_ref__model__path="ts_user")),
@@ -219,8 +227,9 @@ BREAKAGES = (
     Breakage("mask-wrong", "drive", _other_loop(WRONG_MASK)),
     Breakage("spans-wrong", "drive", _other_loop(WRONG_SPANS)),
     Breakage("fields-differ", "drive", _other_loop(SOMETIMES)),
-    Breakage("prompt-cut", "drive", change(
-        data__filter_overlong_prompts=False, data__max_prompt_length=64, actor_rollout_ref__rollout__prompt_length=64)),
+    Breakage("prompt-too-long", "drive", change(
+        data__filter_overlong_prompts=False, data__max_prompt_length=64,
+        actor_rollout_ref__rollout__prompt_length=64)),
     Breakage("reward-class-missing", "reward", change(reward__reward_manager__name="custom_reward_manager")),
     Breakage("reward-raises", "reward", _other_reward("raise RuntimeError('from the reward')")),
     Breakage("reward-none", "reward", _other_reward("result['reward_score'] = None")),
@@ -232,7 +241,7 @@ BREAKAGES = (
 
 
 def broken_copy(bundle: Path, breakage: Breakage, folder: Path) -> Path:
-    """A copy of `bundle` in `folder` with the breakage made. Its data stay where they are, named absolutely."""
+    """A copy of `bundle` in `folder` with the breakage made. Its data stay where they are."""
     target = folder / breakage.name
     shutil.copytree(bundle, target)
     data = yaml.safe_load((target / "config.yaml").read_text(encoding="utf-8"))["data"]

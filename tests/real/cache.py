@@ -21,8 +21,8 @@ def cache_folder() -> Path:
 def cached(name: str, content: Any, build: Callable[[Path], None]) -> Path:
     """The folder of `name` for this `content` (a JSON value), built by `build(folder)` if it is not there.
 
-    Two processes never build at once: the second waits and finds the first one's. A build that fails or is killed
-    leaves nothing that a later call would take for whole.
+    Two processes never build at once: the second waits and finds the first one's. A build that fails or is
+    killed leaves nothing that a later call would take for whole.
     """
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
     folder = cache_folder() / f"{name}-{digest}"

@@ -73,7 +73,7 @@ def real_environment() -> Environment:
 
 
 def usable_python() -> tuple[str, str]:
-    """A Python that verl's dependencies support, with its version: this one if it will do, else one on PATH."""
+    """A Python that verl's dependencies support, and its version: this one, else one on PATH."""
     seen = []
     for name in (sys.executable, "python3.12", "python3.11", "python3.10"):
         path = shutil.which(name)
@@ -117,7 +117,9 @@ def _without_python_path() -> dict[str, str]:
 def _build(folder: Path, python: str) -> None:
     say(f"making the environment of real verl in {folder.parent} (a few minutes, once)")
     subprocess.run([python, "-m", "venv", str(folder / "venv")], check=True, env=_without_python_path())
-    inside = folder / "venv" / "bin" / "python"  # by this name only: scripts in bin/ keep the path from before the rename
+    inside = (
+        folder / "venv" / "bin" / "python"
+    )  # by this name only: scripts in bin/ keep the path from before the rename
     run_pip(inside, "install", TORCH)
     run_pip(inside, "install", *REQUIREMENTS)
     for release in RELEASES:

@@ -13,17 +13,25 @@ from pathlib import Path
 
 # Qwen's split pattern: as in GPT-4's, but one digit at a time.
 PATTERN = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 # The ids follow the 151,643 ranks of the vocabulary, in this order.
-SPECIAL = (
-    "<|endoftext|> <|im_start|> <|im_end|> <|object_ref_start|> <|object_ref_end|> <|box_start|> <|box_end|> "
-    "<|quad_start|> <|quad_end|> <|vision_start|> <|vision_end|> <|vision_pad|> <|image_pad|> <|video_pad|>"
-).split()
-PLAIN = (
-    "<tool_call> </tool_call> <|fim_prefix|> <|fim_middle|> <|fim_suffix|> <|fim_pad|> <|repo_name|> <|file_sep|>"
-).split()
-KNOWN_IDS = {"Hello": 9707, "<|endoftext|>": 151643, "<|im_start|>": 151644, "<|im_end|>": 151645, "<tool_call>": 151657}
+SPECIAL = """
+    <|endoftext|> <|im_start|> <|im_end|> <|object_ref_start|> <|object_ref_end|> <|box_start|> <|box_end|>
+    <|quad_start|> <|quad_end|> <|vision_start|> <|vision_end|> <|vision_pad|> <|image_pad|> <|video_pad|>
+"""
+PLAIN = """
+    <tool_call> </tool_call> <|fim_prefix|> <|fim_middle|> <|fim_suffix|> <|fim_pad|> <|repo_name|>
+    <|file_sep|>
+"""
+KNOWN_IDS = {
+    "Hello": 9707,
+    "<|endoftext|>": 151643,
+    "<|im_start|>": 151644,
+    "<|im_end|>": 151645,
+    "<tool_call>": 151657,
+}
 CONFIG = {
     "architectures": ["Qwen2ForCausalLM"],
     "model_type": "qwen2",
@@ -43,7 +51,12 @@ CONFIG = {
     "transformers_version": "4.43.1",
     "vocab_size": 151936,
 }
-GENERATION = {"bos_token_id": 151643, "pad_token_id": 151643, "eos_token_id": [151645, 151643], "do_sample": True}
+GENERATION = {
+    "bos_token_id": 151643,
+    "pad_token_id": 151643,
+    "eos_token_id": [151645, 151643],
+    "do_sample": True,
+}
 
 
 def main(vocabulary: str, template: str, folder: Path) -> None:
@@ -54,8 +67,8 @@ def main(vocabulary: str, template: str, folder: Path) -> None:
     core = TikTokenConverter(vocabulary, PATTERN).converted()
     core.normalizer = normalizers.NFC()
     core.add_tokens(
-        [AddedToken(token, normalized=False, special=True) for token in SPECIAL]
-        + [AddedToken(token, normalized=False, special=False) for token in PLAIN]
+        [AddedToken(token, normalized=False, special=True) for token in SPECIAL.split()]
+        + [AddedToken(token, normalized=False, special=False) for token in PLAIN.split()]
     )
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|endoftext|>", model_max_length=131072

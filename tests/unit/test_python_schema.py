@@ -1,4 +1,4 @@
-"""Python source → tool schema: a table of annotations and docstrings, what is refused and where, and properties."""
+"""Python source → tool schema: annotations, defaults, docstrings, and what is refused and where."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ from typing import Annotated, Any, List, Literal, NewType, Optional, Union
 
 from annotated_types import Ge, Len
 from pydantic import BaseModel, ConfigDict, Field
+import typing_extensions as te
 from typing_extensions import TypedDict, NotRequired
 
 class Color(str, enum.Enum):
@@ -64,7 +65,7 @@ class Point(TypedDict):
     y: NotRequired[float]
 
 class Loose(TypedDict, total=False):
-    a: t.Required[str]
+    a: te.Required[str]
     b: str
 
 class Point3(Point):
@@ -134,8 +135,25 @@ ANNOTATIONS: list[tuple[str, dict[str, Any]]] = [
     ("int | float", {"type": ["integer", "number"]}),
     ("Optional[Union[str, Optional[int]]]", {"type": ["integer", "string", "null"]}),
     ("Optional[list[str]]", {"type": ["array", "null"], "items": STRING}),
-    ("str | list[str]", {"anyOf": [STRING, {"type": "array", "items": STRING}]}),
-    ("str | list[str] | None", {"anyOf": [STRING, {"type": "array", "items": STRING}, {"type": "null"}]}),
+    ("str | list[str]", {"type": ["array", "string"], "items": STRING}),
+    ("str | list[str] | None", {"type": ["array", "string", "null"], "items": STRING}),
+    (
+        "list[str] | list[int]",
+        {"anyOf": [{"type": "array", "items": STRING}, {"type": "array", "items": INTEGER}]},
+    ),
+    ("Annotated[int, Ge(1)] | float", {"anyOf": [{"type": "integer", "minimum": 1}, NUMBER]}),
+    ("str | Literal[1]", {"anyOf": [STRING, {"type": "integer", "enum": [1]}]}),
+    (
+        "list[str] | list[int] | None",
+        {
+            "anyOf": [
+                {"type": "array", "items": STRING},
+                {"type": "array", "items": INTEGER},
+                {"type": "null"},
+            ]
+        },
+    ),
+    ("Point | str", {"anyOf": [POINT, STRING]}),
     ("str | Any", {}),
     ("Literal['a', 'b']", {"type": "string", "enum": ["a", "b"]}),
     ("Literal[1, 2]", {"type": "integer", "enum": [1, 2]}),
@@ -573,13 +591,12 @@ ANNOTATION = st.recursive(
         inner.map("list[{}]".format),
         inner.map("dict[str, {}]".format),
         inner.map("Optional[{}]".format),
-        inner.map("'{}'".format).filter(lambda text: text.count("'") == 2),
         inner.map(lambda a: f"Annotated[{a}, 'said', Field(title='T')]"),
         st.lists(inner, min_size=1, max_size=3).map(lambda parts: f"tuple[{', '.join(parts)}]"),
         st.lists(inner, min_size=2, max_size=3).map(lambda parts: f"Union[{', '.join(parts)}]"),
     ),
     max_leaves=6,
-)
+).flatmap(lambda a: st.sampled_from([a, repr(a)]))
 
 
 VALUES: list[Any] = [

@@ -1,4 +1,4 @@
-"""The right answer of a row as text, since verl's scorers compare text (utils/reward_score/*.py, all releases)."""
+"""The right answer of a row as text: verl's scorers compare text (utils/reward_score/*.py, all releases)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ EXACT = 2**53
 def answer(value: Any, column: str) -> str | list[str]:
     """`reward_model.ground_truth`: text, or the list of accepted texts. Raises Unusable.
 
-    Text stays as it is. A number is its shortest text: a whole one without a point (42.0 → "42": pandas makes 42.0 of
-    42 where another row of the column is empty), any other by the fewest digits that read back as the same number
-    (0.1, 1e-07, 1e+300). Whole numbers beyond 2**53 that were written with a point or exponent keep that form.
+    Text stays as it is. A number is its shortest text: a whole one without a point (42.0 → "42": pandas makes
+    42.0 of 42 where another row of the column is empty), any other by the fewest digits that read back as the
+    same number (0.1, 1e-07). Whole numbers beyond 2**53 that were written with a point or exponent are of the
+    latter kind (1e+300).
     """
     if isinstance(value, list):
         if not value:

@@ -1,4 +1,4 @@
-"""The user's files as one parquet file in verl's layout, in two passes: one finds the types, the other writes."""
+"""The user's files as one parquet file in verl's layout: one pass finds the types, the other writes."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ LAYOUT_VERSION = 1
 
 @dataclass(frozen=True)
 class RowsReport:
-    """What was written. rows: with repeats. logical_hash: sha256 over the rows, whatever parquet makes of them.
+    """What was written. rows: with repeats. logical_hash: sha256 over the rows, not the bytes of the file.
 
-    data_sources: name → rows, by name. columns_left_out: columns of files with a mapping that it does not name.
-    answers_are_lists: ground_truth is a list of accepted texts in every row (verl's own scorers compare one text).
+    data_sources: name → rows, by name. columns_left_out: those that the mapping of their file does not name.
+    answers_are_lists: ground_truth is a list of accepted texts in every row; verl's scorers compare one text.
     problems: warnings.
     """
 
@@ -40,8 +40,8 @@ class RowsReport:
 def convert(sources: Sequence[RowSource], settings: RowSettings, out: Path) -> RowsReport:
     """Writes the rows of one split to the parquet file `out`, which appears whole or not at all.
 
-    Memory does not grow with the files, but for 8 bytes and the key of each row if `order_by` is set. A file that
-    changes meanwhile is refused. Raises ProblemError with at most 20 kinds of problem, each with its rows.
+    Memory does not grow with the files, but for a number and the key of each row if `order_by` is set. A file
+    that changes meanwhile is refused. Raises ProblemError: at most 20 kinds of problem, each with its rows.
     """
     import pyarrow as pa
 
@@ -79,7 +79,7 @@ def convert(sources: Sequence[RowSource], settings: RowSettings, out: Path) -> R
 
 
 def settings_hash(sources: Sequence[tuple[RowSource, str]], settings: RowSettings) -> str:
-    """sha256 (hex) over what decides the rows: each source with the hash of its files' content, and the settings.
+    """sha256 (hex) over what decides the rows: the settings, and each source with its files' content hash.
 
     Names of files count only by their stem, which may become the data_source.
     """

@@ -1,4 +1,4 @@
-"""What is wrong with rows, gathered by kind: one finding names all its rows, so a file of bad rows stays readable."""
+"""What is wrong with rows, by kind: one finding names all its rows, so a bad file makes a short report."""
 
 from __future__ import annotations
 
@@ -74,12 +74,11 @@ class _Finding:
 
 
 class Findings:
-    """Problems of a conversion. Rows with the same subject are one finding; others beyond `MOST` are only counted."""
+    """Problems of a conversion. Rows with the same subject are one finding."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple[Path, str, str], _Finding] = {}
         self._whole: list[Problem] = []
-        self._more: set[tuple[Path, str, str]] = set()
 
     def row(
         self,
@@ -92,13 +91,12 @@ class Findings:
         fix: str = "",
         severity: Severity = "error",
     ) -> None:
-        """One row's problem. Message, reason and fix are those of the first row with this kind and subject."""
+        """One row's problem. Message, reason and fix are those of the first row of this kind and subject."""
         key = (place.file, kind, subject)
         finding = self._rows.get(key)
         if finding is None:
-            if len(self._rows) >= 2 * MOST:
-                if len(self._more) < 1000:
-                    self._more.add(key)
+            alike = sum(known.first.severity == severity for known in self._rows.values())
+            if alike >= MOST:
                 return
             problem = Problem(CODES[kind], kind, message, None, place.path, why, fix, severity=severity)
             finding = self._rows[key] = _Finding(problem, place)

@@ -1,4 +1,4 @@
-"""The elements of one JSON array of a file, one at a time: memory is that of the longest element, not of the file."""
+"""The elements of a file's JSON array, one at a time: memory is that of the longest, not of the file."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _ENDLESS = "the array does not end"
 
 
 def starts_like_an_array(stream: IO[bytes]) -> bool:
-    """Whether the first character is `[`; an empty file counts as an array. The stream is put back to its start."""
+    """Whether the first character is `[` (an empty file counts as an array). The stream is rewound."""
     head = b""
     while not head:
-        block = stream.read(_BLOCK)
+        block = stream.read(1 << 16)
         head = block.removeprefix(b"\xef\xbb\xbf").lstrip(_BLANK.encode())
         if not block:
             head = b"["
@@ -34,7 +34,7 @@ class _Text:
         self.left, self.at, self.ended = "", 0, False
 
     def more(self) -> bool:
-        """At least doubles what is at hand, so that decoding again after each call stays linear; False at the end."""
+        """At least doubles what is at hand, so that decoding anew stays linear. False at the end."""
         if self.ended:
             return False
         block = self._stream.read(max(_BLOCK, len(self.left) - self.at))

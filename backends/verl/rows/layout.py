@@ -3,10 +3,10 @@
 data_source   text: what validation reports the row under
 agent_name    text: the agent loop; the column wins over rollout.agent.default_agent_loop
 prompt        list of {role, content}
-reward_model  {style, ground_truth}; a `reward_model` of the file's own is kept where no answer column is named
-extra_info    split, index (the row's number in the files of its split, from 0, whatever the order they are written in),
-              repeat, need_tools_kwargs, tools_kwargs; fields of the file's own `extra_info` are kept, and a `split` or
-              `index` among them goes on as `source_split`, `source_index`
+reward_model  {style, ground_truth}; a `reward_model` of the file's own is kept if no answer column is named
+extra_info    split, index (the row's number in the files of its split, from 0, in whatever order rows are
+              written), repeat (0 for the first copy of a row), need_tools_kwargs, tools_kwargs; fields of
+              the file's own `extra_info` are kept, its split and index as `source_split`, `source_index`
 Files without a column mapping keep their other columns; with one, only what is named goes on.
 """
 
@@ -30,9 +30,11 @@ VERL_COLUMNS = ("data_source", "agent_name", "prompt", "reward_model", "extra_in
 
 @dataclass(frozen=True)
 class RowSource:
-    """Files read with one mapping. files: in the order read. columns: keys of specs.data.Columns → column (a dotted
-    name looks into mappings: `extra_info.db_id`), empty for files in verl's layout. data_source: of every row.
-    name: of a named validation set, else "". repeat: how often each row is written, one after the other.
+    """Files read with one mapping.
+
+    files: in the order read. columns: keys of specs.data.Columns → column (a dotted name looks into mappings:
+    `extra_info.db_id`), empty for files in verl's layout. data_source: of every row. name: of a named
+    validation set, else "". repeat: how often each row is written, one after the other.
     """
 
     files: tuple[Path, ...]
@@ -58,8 +60,10 @@ class RowSource:
 
 @dataclass(frozen=True)
 class RowSettings:
-    """What holds for all rows. tools: names, all of them. per_row: tool → create argument → column. system: message
-    for rows without one. agent_name: the agent loop. order_by: column to sort by (ascending, ties in file order).
+    """What holds for all rows.
+
+    tools: names, all of them. per_row: tool → create argument → column. system: message for rows without one.
+    agent_name: the agent loop. order_by: column to sort by (ascending, ties in file order).
     """
 
     tools: tuple[str, ...] = ()
@@ -183,7 +187,7 @@ class Layout:
         if name is not None:
             value = _label(self._needed(row, name, "data_source"), name)
             if source.name and value != source.name:
-                message = f"validation reports the row as {value!r} of the column `{name}`, not under `{source.name}`"
+                message = f"validation reports {value!r} of the column `{name}`, not `{source.name}`"
                 self.findings.row("row-choice", place, "data_source", message, severity="warning")
             return value
         if source.data_source or source.name:

@@ -10,7 +10,7 @@ Message = dict[str, str]
 
 
 class Unusable(ValueError):
-    """A value that cannot be written. fix: the smallest change that repairs it; why: the reason."""
+    """A value that cannot be written. fix: the smallest change that repairs it."""
 
     def __init__(self, message: str, fix: str = "", why: str = "") -> None:
         super().__init__(message)
@@ -20,8 +20,8 @@ class Unusable(ValueError):
 def messages(value: Any, column: str) -> list[Message]:
     """Text is one user message; a list of {role, content} stays as it is. Raises Unusable.
 
-    verl hands `prompt` to the chat template as it stands (rl_dataset.py, all releases): a text there would be taken
-    for a list of characters, of which Qwen's template renders none.
+    verl hands `prompt` to the chat template as it stands (rl_dataset.py, all releases): a text there would be
+    taken for a list of characters, of which Qwen's template renders none.
     """
     if value is None:
         raise Unusable(f"`{column}` is null", "leave the row out, or fill it in")
@@ -49,7 +49,7 @@ def _message(value: Any, path: str) -> Message:
         name for name, part in value.items() if name not in ("role", "content") and part not in (None, [], {})
     ]
     if more:
-        why = "a prompt that goes on after tool calls of its own cannot be checked against the chat template yet"
+        why = "a prompt with tool calls of its own is not supported yet"
         raise Unusable(
             f"`{path}` has `{more[0]}` beside role and content", f"drop `{more[0]}` from the messages", why
         )

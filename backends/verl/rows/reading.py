@@ -1,7 +1,7 @@
 """Rows of parquet, jsonl and json files as plain Python mappings, a bounded piece at a time.
 
-Whatever the format, a row comes out the same: missing is missing or None, numbers are int or float, text is str, maps
-are mappings. A float32 comes out as the double of its shortest decimal (0.1, not 0.10000000149011612).
+Whatever the format, a row comes out the same: missing is missing or None, numbers are int or float, text is
+str, maps are mappings. A float32 is the double of its shortest decimal (0.1, not 0.10000000149011612).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NAMES = 1000
 
 
 class Reader:
-    """Rows of one file. seen: names of all columns met (the first 1,000), also of those that were not asked for."""
+    """Rows of one file. seen: names of all columns met (the first 1,000), asked for or not."""
 
     def __init__(
         self, file: Path, path: str, findings: Findings, wanted: frozenset[str] | None = None
@@ -33,7 +33,7 @@ class Reader:
         self.seen: dict[str, None] = {}
 
     def rows(self) -> Iterator[tuple[Place, Row]]:
-        """(place, row) in file order. What cannot be read is a finding and left out; never raises for bad content."""
+        """(place, row) in file order. What cannot be read is a finding, and left out."""
         from pyarrow import ArrowException
 
         format_ = FORMATS[self.file.suffix.lower()]
@@ -76,7 +76,12 @@ class Reader:
                 )
                 continue
             except (ValueError, RecursionError) as error:
-                self.findings.row("not-json", place, "json", f"not JSON: {_json_fault(error)}")
+                message = f"not JSON: {_json_fault(error)}"
+                if number == 1 and self.file.suffix.lower() == ".json":
+                    fix = "a .json file is one array of rows, or one row a line"
+                    self.findings.row("not-json", place, "array", message, fix=fix)
+                    return
+                self.findings.row("not-json", place, _json_kind(error), message)
                 continue
             yield from self._mapping(place, value)
 
@@ -152,6 +157,10 @@ class Reader:
 
 def _refuse_constant(word: str) -> Any:
     raise ValueError(f"{word} is not JSON; write null or leave the key out")
+
+
+def _json_kind(error: Exception) -> str:
+    return error.msg if isinstance(error, json.JSONDecodeError) else str(error)
 
 
 def _json_fault(error: Exception) -> str:

@@ -1,8 +1,8 @@
 """The one type that fits every value met under a name: what the Arrow schema of the written rows is made of.
 
-Integers and other numbers together are numbers; dates and decimals are text; a field that is null in every row is left
-out, as is a mapping without fields (parquet cannot hold one). Fields of a mapping are in alphabetical order, so the
-schema does not depend on the file's format or on which row comes first.
+Whole and other numbers together are numbers; dates and decimals are text; a field that is null in every row
+is left out, as is a mapping without fields (parquet cannot hold one). Fields of a mapping are in alphabetical
+order, so the schema does not depend on the file's format or on which row comes first.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Shape:
         self.item: Shape | None = None
 
     def observe(self, value: Any, path: str, where: str, report: Report, depth: int = 0) -> None:
-        """Widens the shape by one value. where: the row, for the message about a later row that does not fit."""
+        """Widens the shape by one value. where: the row, to be named when a later one does not fit."""
         kind = kind_of(value)
         if kind == "null":
             return
@@ -102,39 +102,35 @@ class Shape:
                 if len(self.fields) >= MOST_FIELDS:
                     report(
                         path,
-                        f"`{path}` has more than {MOST_FIELDS:,} different keys over the rows; each becomes a column",
+                        f"`{path}` has more than {MOST_FIELDS:,} keys over the rows; each becomes a column",
                         "leave it out, or write it as JSON text",
                     )
                     return
                 field = self.fields[name] = Shape()
             field.observe(part, f"{path}.{name}" if path else name, where, report, depth + 1)
 
-    def arrow(self) -> Any | None:
-        """The pyarrow type, None where no value was ever there."""
+    def prune(self) -> Shape:
+        """Takes out what parquet cannot hold, once all is observed: mappings without fields in any row."""
+        if self.item is not None:
+            self.item.prune()
+        self.fields = {name: field for name, field in sorted(self.fields.items()) if field.prune().kind}
+        if self.kind == "struct" and not self.fields:
+            self.kind = ""
+        return self
+
+    def arrow(self) -> Any:
+        """The pyarrow type of a pruned shape; text where nothing was ever there."""
         import pyarrow as pa
 
         if self.kind == "struct":
-            fields = [pa.field(name, kind) for name, kind in self.named()]
-            return pa.struct(fields) if fields else None
+            return pa.struct([pa.field(name, field.arrow()) for name, field in self.fields.items()])
         if self.kind == "list":
-            return pa.list_((self.item.arrow() if self.item else None) or pa.string())
-        simple = {
-            "bool": pa.bool_,
-            "int": pa.int64,
-            "float": pa.float64,
-            "text": pa.string,
-            "bytes": pa.binary,
-        }
-        return simple[self.kind]() if self.kind else None
-
-    def named(self) -> Iterator[tuple[str, Any]]:
-        """(field, pyarrow type) of a mapping's fields that hold something."""
-        for name in sorted(self.fields):
-            if (kind := self.fields[name].arrow()) is not None:
-                yield name, kind
+            return pa.list_((self.item or Shape()).arrow())
+        simple = {"bool": pa.bool_, "int": pa.int64, "float": pa.float64, "bytes": pa.binary}
+        return simple.get(self.kind, pa.string)()
 
     def fit(self, value: Any) -> Any:
-        """The value as this shape writes it: numbers widened, dates as text, nothing that the shape leaves out."""
+        """The value as it is written: numbers widened, dates as text, nothing that the shape leaves out."""
         if value is None:
             return None
         if self.kind == "struct":

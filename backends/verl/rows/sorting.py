@@ -1,4 +1,4 @@
-"""Rows in the order of a column: keys and numbers stay in memory, the rows themselves come in bounded pieces."""
+"""Rows in the order of a column: keys are held in memory, the rows themselves in bounded pieces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from toolspec.backends.verl.rows.findings import Findings, Kind, Place
 from toolspec.backends.verl.rows.layout import MISSING, cell
 from toolspec.backends.verl.rows.shape import word
 
-_PIECE_BYTES = 128 << 20
+_PIECE_BYTES = 32 << 20
 _SORTABLE = {"bool": "truth values", "int": "numbers", "float": "numbers", "str": "text"}
 
 
@@ -79,4 +79,6 @@ def in_order(file: Path, order: array[int]) -> Iterator[Any]:
                     taken.append(rows.read_row_group(number).take(inside))
                 next_, first = last, first + group.num_rows
             at = {row: number for number, row in enumerate(wanted)}
-            yield pa.concat_tables(taken).take(pa.array([at[row] for row in piece], pa.int64()))
+            table = pa.concat_tables(taken)
+            del taken
+            yield table.take(pa.array([at[row] for row in piece], pa.int64()))

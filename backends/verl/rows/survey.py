@@ -1,4 +1,4 @@
-"""The first pass over the rows finds what is wrong and which types they have; the second lays them out accordingly."""
+"""The first pass over the rows finds what is wrong and the types; the second lays them out accordingly."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _TRUTH = "reward_model.ground_truth"
 
 
 class Survey:
-    """Rows read twice, by `run` and then by `written_rows`. rows: as many as will be written, with repeats.
+    """Rows read twice, by `run` and then by `written_rows`.
 
-    keys: of the rows to be sorted. lists: whether ground_truth is a list. left_out: columns that no mapping names.
+    rows: how many will be written, with repeats. keys: what they are sorted by, if they are. lists: whether
+    ground_truth is a list. left_out: columns that their mapping does not name.
     """
 
     def __init__(self, sources: Sequence[RowSource], settings: RowSettings, findings: Findings) -> None:
@@ -84,18 +85,18 @@ class Survey:
         self.shape.observe(free, "", where, report)
 
     def _settle(self) -> None:
-        """Ends the types: one text a row unless some row has a list; a placeholder for tools without state."""
-        fields = self.shape.fields
+        """Ends the types: one text a row unless a row has a list; a placeholder for tools without state."""
+        fields = self.shape.prune().fields
         if self.texts and not self.lists:
             truths = fields["reward_model"].fields
             truths["ground_truth"] = truths["ground_truth"].item or Shape()
         if not fields or not self.settings.tools:
             return
-        tools = fields["extra_info"].fields["tools_kwargs"].fields
-        self.stateless = frozenset(name for name, tool in tools.items() if tool.arrow() is None)
-        for name in self.stateless:
-            tools[name] = Shape()
-            tools[name].observe({"stateless": True}, "", "", lambda *_: None)
+        known = fields["extra_info"].fields.get("tools_kwargs", Shape()).fields
+        self.stateless = frozenset(self.settings.tools) - frozenset(known)
+        place_holders = written({}, self.stateless, self.stateless)
+        self.shape.observe({"extra_info": {"tools_kwargs": place_holders}}, "", "", lambda *_: None)
+        self.shape.prune()
 
     def schema(self) -> Any:
         """The Arrow schema of the written rows."""
@@ -104,7 +105,7 @@ class Survey:
         text = pa.string()
         message = pa.struct([pa.field("role", text), pa.field("content", text)])
         fixed = [("data_source", text), ("agent_name", text), ("prompt", pa.list_(message))]
-        free = dict(self.shape.named())
+        free = {name: field.arrow() for name, field in self.shape.fields.items()}
         first = [(name, free.pop(name)) for name in VERL_COLUMNS[3:]]
         return pa.schema([pa.field(name, kind) for name, kind in [*fixed, *first, *free.items()]])
 

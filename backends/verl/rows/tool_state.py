@@ -1,9 +1,10 @@
 """State of the tools that comes with a row: `extra_info.tools_kwargs`, with every tool in every row.
 
-verl reads `tools_kwargs.get(tool, {}).get("create_kwargs", {})` (tool_agent_loop.py `_call_tool`, all releases) and nothing
-else of it. Parquet gives every row of a column the same fields, so a tool that one row leaves out comes back as null,
-`.get` fails on it, and every call of the tool answers with an error. A tool without state is therefore written as
-`{stateless: true}`: parquet cannot hold a mapping without fields, and verl finds no `create_kwargs` in this one.
+verl reads `tools_kwargs.get(tool, {}).get("create_kwargs", {})` and nothing else of it (tool_agent_loop.py,
+`_call_tool`, all releases). Parquet gives every row of a column the same fields: a tool that one row leaves
+out comes back as null, `.get` fails on it, and every call of the tool answers with an error. A tool without
+state is therefore written as `{stateless: true}`: parquet cannot hold a mapping without fields, and as verl
+finds no `create_kwargs` in this one, it creates the tool with `create_kwargs={}`.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ _VERL = frozenset({"create_kwargs", "execute_kwargs", "calc_reward_kwargs", "rel
 
 
 def row_state(value: Any, column: str, tools: Sequence[str]) -> tuple[State, list[str]]:
-    """(state, what of it is left out) of a mapping tool → create arguments, or tool → {create_kwargs: …} as in verl.
+    """(state, what of it is left out) of a mapping tool → create arguments.
 
-    A JSON text of one is read. Nulls are what parquet made of missing keys: they are left out. Raises Unusable.
+    verl's own form, tool → {create_kwargs: …}, and a JSON text of either are read too. Nulls are what parquet
+    made of missing keys: they are left out. Raises Unusable.
     """
     if isinstance(value, str):
         try:

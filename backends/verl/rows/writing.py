@@ -1,4 +1,4 @@
-"""Rows into one parquet file: the same rows give the same bytes under the same pyarrow, and a sum that no pyarrow changes."""
+"""Rows into one parquet file: equal rows give equal bytes under one pyarrow, and one hash under any."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 GROUP_ROWS = 1024
 GROUP_BYTES = 64 << 20
-"""A row group ends at whichever comes first, counted in batches of BATCH_ROWS, so that it depends on the rows alone."""
+"""A row group ends at whichever comes first, in whole batches of BATCH_ROWS: it depends on the rows alone."""
 BATCH_ROWS = 64
 
 
@@ -32,7 +32,7 @@ def batches(rows: Iterable[dict[str, Any]], schema: Any) -> Iterator[Any]:
 
 
 def rebatched(tables: Iterable[Any]) -> Iterator[Any]:
-    """Record batches of exactly BATCH_ROWS rows out of tables of any length (the last batch may be shorter)."""
+    """Record batches of BATCH_ROWS rows out of tables of any length; the last may be shorter."""
     import pyarrow as pa
 
     rest: Any = None

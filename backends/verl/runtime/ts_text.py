@@ -12,7 +12,7 @@ from typing import Any
 
 from ts_number import marked
 
-SECONDS = 5.0
+SECONDS = 2.0
 
 
 class Pattern:
@@ -30,14 +30,14 @@ class Pattern:
             self.timeout = {"timeout": SECONDS}
 
     def last(self, text: str) -> str | None:
-        """First group (else the whole) of the last match, None without one. Raises TimeoutError after 5 s."""
+        """First group (else the whole) of the last match, None without one. Raises TimeoutError after 2 s."""
         found: str | None = None
         for match in self.compiled.finditer(text, **self.timeout):
             found = (match.group(1) or "") if self.compiled.groups else match.group()
         return found
 
     def occurs(self, text: str) -> bool:
-        """Whether it matches anywhere. Raises TimeoutError after 5 s."""
+        """Whether it matches anywhere. Raises TimeoutError after 2 s."""
         return self.compiled.search(text, **self.timeout) is not None
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -30,10 +29,12 @@ logger = logging.getLogger("toolspec")
 Answer = tuple[ToolResponse, float | None, dict[str, Any]]
 
 
-@lru_cache(maxsize=256)
 def _accepts(function: Callable[..., Any]) -> frozenset[str] | None:
-    """Names of the keyword arguments of a function; None when it takes any."""
-    parameters = inspect.signature(function).parameters.values()
+    """Names of the keyword arguments of a function; None when it takes any, or cannot be asked."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None
     return frozenset(
@@ -93,13 +94,13 @@ class FunctionTool(_Tool):
 
     def __init__(self, config: dict[str, Any], tool_schema: Any = None) -> None:
         self.function: Callable[..., Any] = ts_load.load_object(config["file"], config["function"])
+        self.accepted = _accepts(self.function)
         self.hidden: dict[str, Any] = dict(config.get("kwargs") or {})
         super().__init__(config, tool_schema)
 
     async def answer(self, instance_id: str, arguments: dict[str, Any], kwargs: dict[str, Any]) -> Answer:
-        accepted = _accepts(self.function)
         row = self.created.get(instance_id) or {}
-        row = {name: value for name, value in row.items() if accepted is None or name in accepted}
+        row = {name: value for name, value in row.items() if self.accepted is None or name in self.accepted}
         result = await ts_call.call(
             self.function, {**arguments, **self.hidden, **row}, self.seconds, self.door
         )

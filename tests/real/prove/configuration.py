@@ -1,4 +1,4 @@
-"""Stages on the text of config.yaml: it composes as the release's entry point composes it, and every key exists."""
+"""Stages on the text of config.yaml: it composes as in the release's entry point, and every key exists."""
 
 # mypy: disable-error-code="import-not-found,import-untyped"
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 from real.prove.proof import Failed, Proof
 
-# Read with .get() by the releases and absent from their defaults (trainer/ppo/reward.py, get_custom_reward_fn;
-# experimental/reward_loop/reward_loop.py, migrate_legacy_reward_impl).
+# Read with .get() by the releases, absent from their defaults: get_custom_reward_fn in trainer/ppo/reward.py,
+# migrate_legacy_reward_impl in experimental/reward_loop/reward_loop.py.
 OPEN_MAPPINGS = (
     "reward.reward_kwargs",
     "reward.custom_reward_function.reward_kwargs",
@@ -97,14 +97,16 @@ def _attributes(owner: Any, values: dict[str, Any]) -> Iterator[None]:
 
 
 def strict(proof: Proof) -> str:
-    """Every key of config.yaml exists in the release's generated defaults, and their struct merge takes it."""
+    """Every key of config.yaml is in the release's generated defaults, and their struct merge takes it."""
     import yaml
     from omegaconf import OmegaConf
 
     written = yaml.safe_load((proof.setting.bundle / "config.yaml").read_text(encoding="utf-8")) or {}
     written = {key: value for key, value in written.items() if key not in ("defaults", "hydra")}
     generated = proof.setting.wheel / "verl/trainer/config/_generated_ppo_trainer.yaml"
-    defaults = yaml.load(generated.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    defaults = yaml.load(
+        generated.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    )
     unknown = [key for key in _unknown(written, defaults, "") if not key.startswith(OPEN_MAPPINGS)]
     if unknown:
         raise Failed(f"keys that verl {proof.setting.release} does not have: {', '.join(unknown)}")

@@ -1,7 +1,7 @@
-"""Stages that run trajectories: the release's real AgentLoopWorker and RewardLoopWorker with a scripted policy.
+"""Stages that run trajectories: the release's real AgentLoopWorker and RewardLoopWorker, a scripted policy.
 
-No Ray and no engine: the worker is used as a plain object, its language model client is replaced by a script, and
-its handle on the reward worker by one that calls it directly.
+No Ray and no engine: the worker is used as a plain object, its language model client is replaced by a script,
+and its handle on the reward worker by one that calls it directly.
 """
 
 # mypy: disable-error-code="import-not-found,import-untyped"
@@ -10,76 +10,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import math
 from typing import Any
 
+from real.prove.account import account_of
+from real.prove.policy import ScriptedClient, Transcript
 from real.prove.proof import Failed, Proof, described
-from real.prove.script import STANDARD_ROW, reply_text, standard_trajectories
+from real.prove.script import STANDARD_ROW, standard_trajectories
 from real.prove.toolset import seen_schemas, template_options
-
-TOOL_FAILURES = ("Error", "Unknown function", "Invalid JSON")
-
-
-@dataclass
-class Transcript:
-    """What was seen of one trajectory while it ran. `turns`: the token ids that the policy wrote, by turn."""
-
-    replies: list[Any]
-    tool_format: str
-    turns: list[list[int]] = field(default_factory=list)
-    prompts: list[int] = field(default_factory=list)
-    calls: list[dict[str, Any]] = field(default_factory=list)
-    cut: bool = False
-    exhausted: bool = False
-    reward: dict[str, Any] | None = None
-
-
-class ScriptedClient:
-    """What the loop needs of its engine: `generate`. Turns are cut as the engines cut them.
-
-    At most min(response_length, prompt_length + response_length - prompt) tokens a turn (sglang_rollout and
-    vllm_rollout's async servers of the three releases), and max_model_len in all where it is set.
-    """
-
-    def __init__(self, tokenizer: Any, rollout: Any) -> None:
-        self.tokenizer = tokenizer
-        self.rollout = rollout
-        self.transcript = Transcript([], "")
-
-    async def generate(self, request_id: str, *, prompt_ids: list[int], **options: Any) -> Any:
-        from verl.workers.rollout.replica import TokenOutput
-
-        seen = self.transcript
-        seen.prompts.append(len(prompt_ids))
-        ids: list[int] = []
-        if len(seen.turns) < len(seen.replies):
-            reply = seen.replies[len(seen.turns)]
-            ids = list(reply["ids"]) if isinstance(reply, dict) and "ids" in reply else self._encode(reply)
-        else:
-            seen.exhausted = True
-            ids = [self.tokenizer.eos_token_id]
-        rollout = self.rollout
-        room = min(rollout.response_length, rollout.prompt_length + rollout.response_length - len(prompt_ids))
-        if rollout.max_model_len:
-            room = min(room, rollout.max_model_len - len(prompt_ids))
-        seen.cut = seen.cut or len(ids) > room
-        ids = ids[: max(room, 0)]
-        seen.turns.append(ids)
-        fields = {
-            "token_ids": ids,
-            "log_probs": [0.0] * len(ids),
-            "stop_reason": "completed",
-            "extra_fields": {"global_steps": 0},
-        }
-        return TokenOutput(**{key: value for key, value in fields.items() if key in TokenOutput.model_fields})
-
-    def _encode(self, reply: Any) -> list[int]:
-        ids: list[int] = self.tokenizer.encode(
-            reply_text(reply, self.transcript.tool_format), add_special_tokens=False
-        )
-        ends = not (isinstance(reply, dict) and reply.get("eos") is False)
-        return [*ids, self.tokenizer.eos_token_id] if ends else ids
 
 
 class DirectReward:
@@ -102,7 +40,7 @@ class DirectReward:
 
 
 def drive(proof: Proof) -> str:
-    """Each trajectory runs as configured; what the policy wrote, and nothing else, is under the response mask."""
+    """Each trajectory runs as configured; the response mask covers what the policy wrote and nothing else."""
     scripted = proof.setting.script
     asyncio.run(_drive_all(proof, scripted or standard_trajectories(proof)))
     problems = [f"{t['name']}: {problem}" for t in proof.trajectories for problem in t["problems"]]
@@ -138,7 +76,7 @@ async def _drive_all(proof: Proof, trajectories: list[dict[str, Any]]) -> None:
         output = await worker.generate_sequences(_batch(row))
         outputs.append(output)
         rendered = len(proof.tokenizer.encode(_prompt(proof, row), add_special_tokens=False))
-        proof.trajectories.append(_account(proof, trajectory, client.transcript, output, rendered))
+        proof.trajectories.append(account_of(proof, trajectory, client.transcript, output, rendered))
     named = sorted({", ".join(sorted(t["extra_info"] or {})) for t in proof.trajectories})
     if len(named) > 1:
         proof.reward_error = proof.reward_error or f"trajectories name different values: {'; '.join(named)}"
@@ -175,7 +113,7 @@ def _watch_calls(kind: Any, client: ScriptedClient) -> None:
 
 
 def _row(proof: Proof, trajectory: dict[str, Any]) -> dict[str, Any]:
-    """A row of the data, or the standard row where there are none, with the trajectory's own fields over it."""
+    """A row of the data, or the standard row where there is none, with the trajectory's own fields."""
     row = dict(STANDARD_ROW) if proof.rows is None else dict(proof.rows[trajectory.get("row", 0)])
     row |= trajectory.get("fields", {})
     if "messages" in trajectory:
@@ -199,79 +137,13 @@ def _prompt(proof: Proof, row: dict[str, Any]) -> str:
     """The prompt of a row as the chat template writes it, before any cut."""
     tools = seen_schemas(proof.tools, (row.get("extra_info") or {}).get("tool_selection"))
     text: str = proof.tokenizer.apply_chat_template(
-        row["raw_prompt"], tools=tools or None, add_generation_prompt=True, tokenize=False, **template_options(proof)
+        row["raw_prompt"],
+        tools=tools or None,
+        add_generation_prompt=True,
+        tokenize=False,
+        **template_options(proof),
     )
     return text
-
-
-def _account(proof: Proof, trajectory: dict[str, Any], seen: Transcript, output: Any, rendered: int) -> dict[str, Any]:
-    """One trajectory as JSON, with the problems found in it."""
-    decode = proof.tokenizer.decode
-    width = output.batch["prompts"].shape[1]
-    attention = output.batch["attention_mask"][0].tolist()
-    prompt = [t for t, on in zip(output.batch["prompts"][0].tolist(), attention[:width], strict=True) if on]
-    length = sum(attention[width:])
-    response = output.batch["responses"][0].tolist()[:length]
-    mask = output.batch["response_mask"][0].tolist()[:length]
-    fields = {key: value[0] for key, value in output.non_tensor_batch.items()}
-    segments = [
-        {"by": "policy" if on else "environment", "start": start, "tokens": count,
-         "text": decode(response[start : start + count])}
-        for on, start, count in runs(mask)
-    ]  # fmt: skip
-    account = {
-        "name": trajectory.get("name", "script"),
-        "row": trajectory.get("row", 0),
-        "prompt_text": decode(prompt),
-        "response_text": decode(response),
-        "prompt_tokens": len(prompt),
-        "rendered_tokens": rendered,
-        "response_tokens": length,
-        "mask": mask,
-        "segments": segments,
-        "spans": fields.get("ts_spans"),
-        "calls": seen.calls,
-        "turn_tokens": [len(ids) for ids in seen.turns],
-        "cut": seen.cut,
-        "exhausted": seen.exhausted,
-        "turns": int(fields["__num_turns__"]),
-        "extra_fields": {key: value for key, value in fields.items() if key.startswith(("ts_", "tool_"))},
-        "score": seen.reward and seen.reward["reward_score"],
-        "extra_info": seen.reward and seen.reward["reward_extra_info"],
-    }
-    account["problems"] = list(_problems(trajectory, seen, account, [t for t, on in zip(response, mask, strict=True) if on]))
-    return account
-
-
-def runs(mask: list[int]) -> list[tuple[int, int, int]]:
-    """(value, start, count) of each run of equal values."""
-    found: list[tuple[int, int, int]] = []
-    for index, value in enumerate(mask):
-        if found and found[-1][0] == value:
-            found[-1] = (value, found[-1][1], found[-1][2] + 1)
-        else:
-            found.append((value, index, 1))
-    return found
-
-
-def _problems(trajectory: dict[str, Any], seen: Transcript, account: dict[str, Any], written: list[int]) -> Iterator[str]:
-    policy = [token for ids in seen.turns for token in ids]
-    if written != policy[: len(written)] or (len(written) < len(policy) and account["mask"] and not seen.cut):
-        yield f"the mask marks {len(written)} tokens; the policy wrote {len(policy)}"
-    own = [[start, count] for on, start, count in runs(account["mask"]) if on]
-    if account["spans"] is not None and [list(span) for span in account["spans"]] != own:
-        yield f"ts_spans is {account['spans']}, the mask says {own}"
-    if account["prompt_tokens"] < account["rendered_tokens"]:
-        yield f"the prompt of {account['rendered_tokens']} tokens was cut to {account['prompt_tokens']}"
-    executed = [call["name"] for call in seen.calls]
-    if "calls" in trajectory:
-        if executed != trajectory["calls"]:
-            yield f"executed {executed}, expected {trajectory['calls']}"
-        yield from (f"{call['name']}: {call['text']}" for call in seen.calls if str(call["text"]).startswith(TOOL_FAILURES))
-        if seen.cut:
-            yield "a turn was cut by the length budget"
-        if len(seen.turns) < len(seen.replies):
-            yield f"the episode ended after turn {len(seen.turns)} of {len(seen.replies)}"
 
 
 def _faults(proof: Proof) -> str:
@@ -280,14 +152,14 @@ def _faults(proof: Proof) -> str:
 
 
 def reward(proof: Proof) -> str:
-    """The release's reward worker loads the manager; every trajectory got a finite score and the same named values."""
+    """The release's reward worker loads the manager; every trajectory got a finite score and named values."""
     if proof.reward_error:
         raise Failed(proof.reward_error)
     if not proof.trajectories:
         raise Failed("no trajectory was driven")
     for trajectory in proof.trajectories:
         score, extra = trajectory["score"], trajectory["extra_info"]
-        if isinstance(score, bool) or not isinstance(score, int | float) or score != score:
+        if isinstance(score, bool) or not isinstance(score, int | float) or math.isnan(score):
             raise Failed(f"{trajectory['name']}: the score is {score!r}")
         if extra.get("ts_fault"):
             raise Failed(f"{trajectory['name']}: the reward failed: {_faults(proof)}")

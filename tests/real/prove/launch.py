@@ -29,7 +29,7 @@ else:
 
 
 def launch(proof: Proof) -> str:
-    """launch.sh ends in main_ppo, run in the bundle with the bundle first on the import path; its modules import."""
+    """launch.sh runs main_ppo in the bundle, which is first on the import path; its start modules import."""
     folder = proof.setting.bundle
     script = folder / "launch.sh"
     if not script.exists():
@@ -61,12 +61,19 @@ def _recorded_call(proof: Proof, script: Path) -> dict[str, Any]:
     for name in ("python3", "python"):
         (tools / name).write_text(RECORDER.format(python=sys.executable, target=str(target)))
         (tools / name).chmod(0o755)
-    required = re.findall(r"\$\{(\w+):\?", script.read_text(encoding="utf-8"))  # secrets, an address of a cluster
+    required = re.findall(
+        r"\$\{(\w+):\?", script.read_text(encoding="utf-8")
+    )  # secrets, an address of a cluster
     environment = {**dict.fromkeys(required, "given"), **os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
     answer = subprocess.run(
-        ["bash", str(script)], cwd="/", env=environment, capture_output=True, text=True, timeout=LIMIT_SECONDS,
+        ["bash", str(script)],
+        cwd="/",
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
         check=False,
-    )  # fmt: skip
+    )
     if not target.exists():
         raise Failed(f"launch.sh ended with {answer.returncode} before python3: {answer.stderr[-300:]}")
     call: dict[str, Any] = json.loads(target.read_text())

@@ -3,6 +3,7 @@
 # mypy: disable-error-code="import-not-found,import-untyped"
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ class Skipped(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one stage ended, with the reason: `skip` where it cannot be run here, `not run` after a failure before it."""
+    """How one stage ended, with the reason: `skip` cannot be run here, `not run` follows a failure."""
 
     status: Status
     message: str = ""
@@ -54,6 +55,7 @@ class Proof:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
     arguments: list[str] = field(default_factory=list)
     config: Any = None
     use_critic: bool = False
@@ -91,6 +93,7 @@ class Proof:
                 name: {"status": outcome.status, "message": outcome.message}
                 for name, outcome in self.outcomes.items()
             },
+            "seconds": self.seconds,
             "facts": self.facts,
             "notes": self.notes,
             "trajectories": self.trajectories,
@@ -114,6 +117,7 @@ def run_stage(proof: Proof, name: str, stage: Stage, needs: tuple[str, ...]) -> 
     if missing:
         proof.outcomes[name] = Outcome("not run", f"it needs {missing[0]}")
         return
+    began = time.monotonic()
     try:
         proof.outcomes[name] = Outcome("ok", stage(proof))
     except Skipped as reason:
@@ -122,3 +126,4 @@ def run_stage(proof: Proof, name: str, stage: Stage, needs: tuple[str, ...]) -> 
         proof.outcomes[name] = Outcome("FAIL", str(problem)[:MESSAGE_CHARACTERS])
     except (Exception, SystemExit) as error:  # verl's own refusals are of every type
         proof.outcomes[name] = Outcome("FAIL", described(error))
+    proof.seconds[name] = round(time.monotonic() - began, 2)

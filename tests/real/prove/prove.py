@@ -3,9 +3,9 @@
 
 usage: prove.py BUNDLE... --verl 0.9.1 --wheel UNPACKED_WHEEL [--model DIR] [--scripts FILE] [--json OUT]
 
-Run by the Python of an environment that has what verl needs (`tests/real/environment.py` makes it). The release is
-imported once; each bundle is proven in a fork of its own, with the bundle as the working folder and first on the
-import path. The code of the bundle is executed: tools, loop, reward.
+Run by the Python of an environment that has what verl needs (`tests/real/environment.py` makes it). The
+release is imported once; each bundle is proven in a fork of its own, with the bundle as the working folder
+and first on the import path. The code of the bundle is executed: launch.sh, tools, loop, reward.
 Exit code: 0 every stage ok or skipped, 1 a stage failed, 2 wrong usage.
 """
 
@@ -27,12 +27,12 @@ from pathlib import Path
 from typing import Any
 
 if __name__ == "__main__":
-    # The harness is found through its own folder while it is imported, and only then: what the bundle imports must
-    # not find anything of this repository.
+    # The harness is found through its own folder while it is imported, and only then: what the bundle imports
+    # must not find anything of this repository.
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from real.prove import configuration, episode, launch, toolset, validation  # noqa: E402
-from real.prove.proof import Proof, Setting, Stage, run_stage  # noqa: E402
+from real.prove import configuration, episode, launch, rows, toolset, validation
+from real.prove.proof import Proof, Setting, Stage, run_stage
 
 if __name__ == "__main__":
     del sys.path[0]
@@ -46,7 +46,7 @@ STAGES: tuple[tuple[str, Stage, tuple[str, ...]], ...] = (
     ("validate", validation.validate, ("compose",)),
     ("classes", validation.classes, ("validate",)),
     ("enums", validation.enums, ("validate",)),
-    ("dataset", validation.dataset, ("classes",)),
+    ("dataset", rows.dataset, ("classes",)),
     ("tools", toolset.tools, ("files", "classes")),
     ("parser", toolset.parser, ("classes", "tools")),
     ("loop", toolset.loop, ("files", "dataset", "tools")),
@@ -56,7 +56,7 @@ STAGES: tuple[tuple[str, Stage, tuple[str, ...]], ...] = (
 
 
 def prove(setting: Setting) -> dict[str, Any]:
-    """The report of one bundle. Changes the working folder, the import path and verl's registries of this process."""
+    """The report of one bundle. Changes this process: working folder, import path, verl's registries."""
     sys.path.insert(0, str(setting.bundle))
     os.chdir(setting.bundle)
     os.environ["PYTHONPATH"] = f"{setting.bundle}:{os.environ.get('PYTHONPATH', '')}"
@@ -68,7 +68,7 @@ def prove(setting: Setting) -> dict[str, Any]:
 
 
 def import_release(release: str, wheel: Path, model_dir: Path | None) -> None:
-    """Import the release and what the stages need of it, from the unpacked wheel. Exits 2 if it is another one."""
+    """Import the release and what the stages need of it from the unpacked wheel, and nothing else."""
     os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
     sys.path.insert(0, str(wheel))
@@ -89,14 +89,16 @@ def import_release(release: str, wheel: Path, model_dir: Path | None) -> None:
     import verl.utils.dataset.rl_dataset
     import verl.workers.rollout.replica
 
-    _ = datasets
+    # The name of a cache entry, made by pickling the tokenizer: ten seconds for a cache that is thrown away
+    for module in (datasets.fingerprint, datasets.arrow_dataset):
+        module.update_fingerprint = lambda *_: datasets.fingerprint.generate_random_fingerprint()
     if model_dir is not None:
         read = transformers.AutoTokenizer.from_pretrained
         transformers.AutoTokenizer.from_pretrained = _read_once(read, str(model_dir))
 
 
 def _read_once(read: Callable[..., Any], folder: str) -> Callable[..., Any]:
-    """`read`, but the tokenizer of one folder is read now: it takes seconds, and each bundle asks for it five times."""
+    """`read`, with the tokenizer of one folder read now: it takes seconds, five times a bundle."""
     known = read(folder)
 
     def from_pretrained(path: Any, *arguments: Any, **options: Any) -> Any:
@@ -106,7 +108,7 @@ def _read_once(read: Callable[..., Any], folder: str) -> Callable[..., Any]:
 
 
 def prove_apart(setting: Setting, seconds: int) -> dict[str, Any]:
-    """`prove` in a fork, ended after `seconds`; a fork that dies is a report with the failed stage `prove`."""
+    """`prove` in a fork, ended after `seconds`; one that dies gives a report with a failed stage `prove`."""
     reader, writer = os.pipe()
     sys.stdout.flush()
     child = os.fork()
@@ -119,12 +121,12 @@ def prove_apart(setting: Setting, seconds: int) -> dict[str, Any]:
         text = stream.read()
     _, status = os.waitpid(child, 0)
     if text:
-        report: dict[str, Any] = json.loads(text)
-        return report
+        found: dict[str, Any] = json.loads(text)
+        return found
     message = f"ended with status {status} (limit {seconds} s)"
     outcome = {"prove": {"status": "FAIL", "message": message}}
-    return {"bundle": str(setting.bundle), "verl": setting.release, "stages": outcome, "facts": {}, "notes": [],
-            "trajectories": []}  # fmt: skip
+    report = Proof(setting).document()
+    return report | {"stages": outcome}
 
 
 def _prove_in_fork(setting: Setting, writer: int) -> None:
@@ -152,12 +154,18 @@ def shown(report: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("bundles", nargs="+", metavar="BUNDLE", type=Path)
     parser.add_argument("--verl", required=True, metavar="RELEASE")
-    parser.add_argument("--wheel", required=True, type=Path, help="folder of the unpacked wheel (holds verl/)")
+    parser.add_argument(
+        "--wheel", required=True, type=Path, help="folder of the unpacked wheel (holds verl/)"
+    )
     parser.add_argument("--model", type=Path, help="local model folder that stands for a model of a hub")
-    parser.add_argument("--scripts", type=Path, help="JSON: a list of trajectories, or {bundle folder name: list}")
+    parser.add_argument(
+        "--scripts", type=Path, help="JSON: a list of trajectories, or {bundle folder name: list}"
+    )
     parser.add_argument("--json", type=Path, help="where to write the reports")
     parser.add_argument("--timeout", type=int, default=120, help="seconds for each bundle")
     parser.add_argument("--quiet", action="store_true")

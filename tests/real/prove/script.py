@@ -20,7 +20,9 @@ SAMPLES: dict[str, Any] = {"integer": 3, "number": 3.5, "boolean": True, "null":
 
 
 def _hermes(name: str, arguments: Any) -> str:
-    return f"<tool_call>\n{json.dumps({'name': name, 'arguments': arguments}, ensure_ascii=False)}\n</tool_call>"
+    return (
+        f"<tool_call>\n{json.dumps({'name': name, 'arguments': arguments}, ensure_ascii=False)}\n</tool_call>"
+    )
 
 
 def _qwen3_coder(name: str, arguments: dict[str, Any]) -> str:
@@ -79,4 +81,8 @@ def sample(schema: dict[str, Any]) -> Any:
     if kind == "array":
         return [sample(schema.get("items", {}))] * max(1, schema.get("minItems", 1))
     value = SAMPLES.get(kind, "3 + 4")
-    return schema["minimum"] if isinstance(value, float | int) and value < schema.get("minimum", value) else value
+    return (
+        schema["minimum"]
+        if isinstance(value, float | int) and value < schema.get("minimum", value)
+        else value
+    )

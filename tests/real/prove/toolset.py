@@ -1,4 +1,4 @@
-"""Stages on the tools: the registry loads them, the model sees their schemas as written, the parser and loop exist."""
+"""Stages on the tools: they load, the model sees their schemas as written, the parser and the loop exist."""
 
 # mypy: disable-error-code="import-not-found,import-untyped"
 from __future__ import annotations
@@ -18,7 +18,7 @@ def tools(proof: Proof) -> str:
     """The release's registry loads the tools, and each schema reaches the prompt byte for byte.
 
     The schema as seen is what the loop takes from the tool
-    (`model_dump(exclude_unset, exclude_none)`, tool_agent_loop.py of each release) and the chat template renders.
+    (`model_dump(exclude_unset, exclude_none)`, tool_agent_loop.py of each release) and the template renders.
     """
     path = proof.get(TOOL_CONFIG)
     functions = proof.get(FUNCTION_TOOLS)
@@ -39,14 +39,16 @@ def tools(proof: Proof) -> str:
             continue
         text = json.dumps(schemas[name], ensure_ascii=False)
         if json.dumps(shown, ensure_ascii=False) != text:
-            raise Failed(f"the schema was altered: written {text}, seen {json.dumps(shown, ensure_ascii=False)}")
+            raise Failed(
+                f"the schema was altered: written {text}, seen {json.dumps(shown, ensure_ascii=False)}"
+            )
         if rendered is not None and text not in rendered:
             raise Failed(f"the prompt does not carry this schema: {text}")
     return ", ".join(names)
 
 
 def seen_schemas(tools: list[Any], selected: list[str] | None = None) -> list[dict[str, Any]]:
-    """The schemas as the loop takes them from the tools; `selected`: the row's tool_selection (0.8.0 and later)."""
+    """The schemas as the loop takes them; `selected`: the row's tool_selection (0.8.0 and later)."""
     return [
         tool.tool_schema.model_dump(exclude_unset=True, exclude_none=True)
         for tool in tools
@@ -74,8 +76,8 @@ def _load(release: str, path: str | None, functions: str | None) -> list[Any]:
 def _written_schemas(path: str | None) -> dict[str, Any]:
     """Schema by tool, as the bundle says that it was written.
 
-    ts_reward.json carries them as JSON; where the reward is the user's own, tools.yaml does, in which `${` is escaped
-    (verl reads it through OmegaConf). A tool that makes its schema in code has none.
+    ts_reward.json carries them as JSON; where the reward is the user's own, tools.yaml does, in which `${` is
+    escaped (verl reads it through OmegaConf). A tool that makes its schema in code has none.
     """
     import yaml
 
@@ -115,21 +117,23 @@ def parser(proof: Proof) -> str:
 
 
 def loop(proof: Proof) -> str:
-    """The loop of every row is registered as the worker registers it, resolves to a class, and offers the tools."""
+    """The loop of every row is registered as the worker does it, is a class, and calls tools."""
+    import yaml
     from hydra.utils import get_class
-    from omegaconf import OmegaConf
     from verl.experimental.agent_loop import agent_loop as registry
 
     path = proof.get("actor_rollout_ref.rollout.agent.agent_loop_config_path")
-    for entry in OmegaConf.load(path) if path else []:
-        registry._agent_loop_registry[entry.name] = entry
+    for entry in yaml.safe_load(Path(path).read_text(encoding="utf-8")) if path else []:
+        registry._agent_loop_registry[entry["name"]] = entry
     names = {str(proof.get("actor_rollout_ref.rollout.agent.default_agent_loop"))}
     if proof.rows is not None and "agent_name" in proof.rows.dataframe.column_names:
         names = {str(name) for name in proof.rows.dataframe["agent_name"]}
     found = []
     for name in sorted(names):
         if name not in registry._agent_loop_registry:
-            raise Failed(f"the agent loop {name} is not registered; known: {', '.join(registry._agent_loop_registry)}")
+            raise Failed(
+                f"the agent loop {name} is not registered; known: {', '.join(registry._agent_loop_registry)}"
+            )
         kind = get_class(registry._agent_loop_registry[name]["_target_"])
         if proof.tools and not hasattr(kind, "_call_tool"):
             raise Failed(f"{len(proof.tools)} tools are configured, but {name} ({kind.__name__}) calls none")

@@ -1,17 +1,23 @@
-"""Stages on the composed values: the release's own validation, its dataclasses, and the names it looks up late."""
+"""Stages on the composed values: the release's validation, its dataclasses, the names it looks up late."""
 
 # mypy: disable-error-code="import-not-found,import-untyped"
 from __future__ import annotations
 
+import contextlib
 import copy
+import importlib.util
+import sys
+import types
+import unittest.mock
+from collections.abc import Iterator
 from typing import Any
 
-from real.prove.proof import Failed, Proof, Skipped, described
+from real.prove.proof import Failed, Proof, described
 
+HIGHEST_LORA_RANK = 512
 STRATEGIES = ("fsdp", "fsdp2")
 RESUME_MODES = ("auto", "disable", "resume_path")
-# engine_workers.init_model of 0.9.1 (verl/workers/engine_workers.py:543-553) renames these before it builds the
-# reference worker's dataclass.
+# 0.9.1 renames these before it builds the reference's dataclass (verl/workers/engine_workers.py:543-553).
 REFERENCE_NAMES = {
     "ppo_micro_batch_size": "log_prob_micro_batch_size",
     "ppo_micro_batch_size_per_gpu": "log_prob_micro_batch_size_per_gpu",
@@ -21,7 +27,7 @@ REFERENCE_NAMES = {
 
 
 def validate(proof: Proof) -> str:
-    """migrate_legacy_reward_impl where `main` calls it (0.7.1, 0.8.0), then validate_config and the interpolations."""
+    """migrate_legacy_reward_impl where `main` calls it (0.7.1, 0.8.0), validate_config, interpolations."""
     import verl.trainer.main_ppo as entry
     from omegaconf import OmegaConf
     from verl.trainer.ppo.utils import need_critic, need_reference_policy
@@ -32,9 +38,10 @@ def validate(proof: Proof) -> str:
     proof.use_reference = bool(need_reference_policy(proof.config))
     proof.use_critic = bool(need_critic(proof.config))
     proof.facts |= {"use_reference": proof.use_reference, "use_critic": proof.use_critic}
-    validate_config(
-        config=proof.config, use_reference_policy=proof.use_reference, use_critic=proof.use_critic
-    )
+    with _lora_ranks(proof):
+        validate_config(
+            config=proof.config, use_reference_policy=proof.use_reference, use_critic=proof.use_critic
+        )
     OmegaConf.resolve(proof.config)
     roles = ["actor", "rollout"]
     roles += ["reference"] if proof.use_reference else []
@@ -42,8 +49,35 @@ def validate(proof: Proof) -> str:
     return ", ".join(roles)
 
 
+@contextlib.contextmanager
+def _lora_ranks(proof: Proof) -> Iterator[None]:
+    """With LoRA on vLLM, validate_config asks a module that needs vLLM for the highest rank.
+
+    Where vLLM is missing, a stand-in answers for that module with the ranks that verl falls back to
+    (verl/workers/rollout/vllm_rollout/utils.py of the three releases: at most 512).
+    """
+    if importlib.util.find_spec("vllm") is not None:
+        yield
+        return
+
+    def highest_rank(rank: int) -> int:
+        if rank > HIGHEST_LORA_RANK:
+            raise ValueError(f"vLLM takes LoRA ranks up to {HIGHEST_LORA_RANK}, not {rank}")
+        proof.notes.append(
+            f"vLLM is not installed: LoRA rank {rank} was compared with {HIGHEST_LORA_RANK} only"
+        )
+        return rank
+
+    package = "verl.workers.rollout.vllm_rollout"
+    stand_in = types.ModuleType(f"{package}.utils")
+    stand_in.__dict__["get_vllm_max_lora_rank"] = highest_rank
+    replaced = {package: types.ModuleType(package), f"{package}.utils": stand_in}
+    with unittest.mock.patch.dict(sys.modules, replaced):
+        yield
+
+
 def classes(proof: Proof) -> str:
-    """The dataclasses that the workers build: actor, rollout, model, algorithm, and critic and reference if used."""
+    """The dataclasses of the workers: actor, rollout, model, algorithm; critic and reference if used."""
     from omegaconf import OmegaConf
     from verl.utils.config import omega_conf_to_dataclass
 
@@ -78,7 +112,9 @@ def _reference_problems(proof: Proof) -> list[str]:
     root = proof.config.actor_rollout_ref
     problems = []
     if root.actor.use_dynamic_bsz != root.rollout.log_prob_use_dynamic_bsz:
-        problems.append("actor.use_dynamic_bsz differs from rollout.log_prob_use_dynamic_bsz (engine_workers.py:616)")
+        problems.append(
+            "actor.use_dynamic_bsz differs from rollout.log_prob_use_dynamic_bsz (engine_workers.py:616)"
+        )
     if proof.use_reference:
         reference = copy.deepcopy(root.ref)
         with open_dict(reference):
@@ -171,43 +207,3 @@ def _reward_manager(name: str) -> None:
     from verl.experimental.reward_loop.reward_manager import get_reward_manager_cls
 
     get_reward_manager_cls(name)
-
-
-def dataset(proof: Proof) -> str:
-    """The release's dataset class loads the rows, and at least one step fits in an epoch."""
-    from pathlib import Path
-
-    from omegaconf import open_dict
-    from verl.utils.dataset.rl_dataset import get_dataset_class
-
-    paths = {key: proof.files(f"data.{key}_files") for key in ("train", "val")}
-    absent = [path for group in paths.values() for path in group if not Path(path).expanduser().is_file()]
-    if absent:
-        raise Skipped(f"no such file: {', '.join(absent)}")
-    with open_dict(proof.config):
-        proof.config.data.cache_dir = str(proof.setting.run_dir / "datasets")
-    kind = get_dataset_class(proof.config.data)
-    loaded = {
-        key: kind(
-            data_files=group,
-            tokenizer=proof.tokenizer,
-            processor=proof.processor,
-            config=proof.config.data,
-            max_samples=proof.get(f"data.{key}_max_samples", -1),
-        )
-        for key, group in paths.items()
-    }
-    batch = int(proof.get("data.train_batch_size"))
-    for key, rows in loaded.items():
-        if not len(rows):
-            raise Failed(f"no {key} row is left")
-        for index in {0, len(rows) - 1}:
-            prompt = rows[index]["raw_prompt"]
-            if not isinstance(prompt, list) or not all(isinstance(m, dict) and "role" in m for m in prompt):
-                raise Failed(f"{key} row {index}: the prompt is not a list of messages")
-    if len(loaded["train"]) < batch:
-        raise Failed(f"{len(loaded['train'])} rows make no batch of {batch}: an epoch has no step")
-    proof.rows = loaded["train"]
-    counts = {f"{key}_rows": len(rows) for key, rows in loaded.items()}
-    proof.facts |= counts | {"steps_per_epoch": len(loaded["train"]) // batch}
-    return f"{counts['train_rows']} and {counts['val_rows']} rows"

@@ -1,0 +1,29 @@
+"""`toolspec completion`."""
+
+from __future__ import annotations
+
+import click
+
+NAME = "toolspec"
+SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell.
+
+    \b
+    Example:
+      toolspec completion bash > ~/.local/share/bash-completion/completions/toolspec
+      toolspec completion zsh  > ~/.zfunc/_toolspec          (with fpath+=~/.zfunc before compinit)
+      toolspec completion fish > ~/.config/fish/completions/toolspec.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    from toolspec.cli.app import app
+
+    found = get_completion_class(shell)
+    if found is None:
+        raise click.UsageError(f"click has no completion for {shell}")
+    print(found(app, {}, NAME, f"_{NAME.upper()}_COMPLETE").source())
