@@ -19,7 +19,9 @@ class LearningRate(Section):
 
     peak: Finite = Field(gt=0, description="Learning rate after the warm-up. Example: `1e-6`.")
     warmup: ShareOrSteps = Field(default=0, description="Steps, or a share of all steps: `10`, `5%`.")
-    schedule: Literal["constant", "cosine"] = Field(default="constant", description="What follows the warm-up.")
+    schedule: Literal["constant", "cosine"] = Field(
+        default="constant", description="What follows the warm-up."
+    )
     decay: Finite = Field(default=0.01, ge=0, description="Weight decay of AdamW.")
     clip: Finite = Field(default=1.0, gt=0, description="Largest norm of the gradient.")
 
@@ -30,7 +32,9 @@ class Clip(Section):
     low: Finite | None = Field(default=None, gt=0, lt=1, description="The ratio is clipped below at 1 − low.")
     high: Finite | None = Field(default=None, gt=0, description="The ratio is clipped above at 1 + high.")
     dual: Finite | None = Field(
-        default=None, gt=1, description="Dual clip: lower bound, in multiples, for negative advantages. Default: 3."
+        default=None,
+        gt=1,
+        description="Dual clip: lower bound, in multiples, for negative advantages. Default: 3.",
     )
 
     @model_validator(mode="before")
@@ -45,10 +49,15 @@ class Filter(Section):
     """Drop groups whose trajectories all got the same reward, and sample others in their place."""
 
     metric: Literal["reward", "correct"] = Field(
-        default="reward", description="What must differ within a group: the whole `reward`, or `correct` alone."
+        default="reward",
+        description="What must differ within a group: the whole `reward`, or `correct` alone.",
     )
-    keep: Literal["mixed"] = Field(default="mixed", description="Groups kept: those with more than one value.")
-    in_flight: Positive = Field(default=1, description="Generation batches under way at once while refilling.")
+    keep: Literal["mixed"] = Field(
+        default="mixed", description="Groups kept: those with more than one value."
+    )
+    in_flight: Positive = Field(
+        default=1, description="Generation batches under way at once while refilling."
+    )
 
 
 class Overlong(Section):
@@ -61,7 +70,9 @@ class Overlong(Section):
 class Kl(Section):
     """Keeps the policy near the reference model."""
 
-    where: Literal["loss", "reward"] = Field(default="loss", description="A term of the loss, or of each token's reward.")
+    where: Literal["loss", "reward"] = Field(
+        default="loss", description="A term of the loss, or of each token's reward."
+    )
     type: Literal["kl", "abs", "mse", "low_var_kl", "full"] = Field(
         default="low_var_kl", description="Estimator of the divergence (k1, |k1|, k2, k3)."
     )
@@ -69,13 +80,19 @@ class Kl(Section):
     schedule: Literal["fixed", "adaptive"] = Field(
         default="fixed", description="`adaptive` steers the weight to `target`; only with `where: reward`."
     )
-    target: Finite | None = Field(default=None, gt=0, description="`adaptive`: divergence to steer to. Default: 0.1.")
-    horizon: Positive | None = Field(default=None, description="`adaptive`: how slowly it steers. Default: 10000.")
+    target: Finite | None = Field(
+        default=None, gt=0, description="`adaptive`: divergence to steer to. Default: 0.1."
+    )
+    horizon: Positive | None = Field(
+        default=None, description="`adaptive`: how slowly it steers. Default: 10000."
+    )
 
     @model_validator(mode="after")
     def adaptive_belongs_to_reward(self) -> Kl:
         if self.schedule == "adaptive" and self.where == "loss":
-            raise ValueError("`schedule: adaptive` needs `where: reward`; a loss term has a fixed weight in verl")
+            raise ValueError(
+                "`schedule: adaptive` needs `where: reward`; a loss term has a fixed weight in verl"
+            )
         if self.schedule == "fixed" and (self.target is not None or self.horizon is not None):
             raise ValueError("`target` and `horizon` belong to `schedule: adaptive`")
         return self
@@ -93,14 +110,20 @@ class Algorithm(Section):
         )
     )
     batch: Positive = Field(default=128, description="Prompts a step.")
-    mini_batch: Positive | None = Field(default=None, description="Prompts an update. Default: the batch, one update.")
+    mini_batch: Positive | None = Field(
+        default=None, description="Prompts an update. Default: the batch, one update."
+    )
     updates: Positive | None = Field(default=None, description="Updates a step, in place of `mini_batch`.")
     passes: Positive = Field(default=1, description="Times that each step's trajectories are gone through.")
     group: Positive | None = Field(
         default=None, description="Trajectories a prompt. Default: 4 for ppo, 1 for remax, 8 for the others."
     )
-    lr: LearningRate | None = Field(default=None, description="The policy's optimiser. Default: 1e-6, constant.")
-    critic_lr: LearningRate | None = Field(default=None, description="The critic's (ppo only). Default: 1e-5, constant.")
+    lr: LearningRate | None = Field(
+        default=None, description="The policy's optimiser. Default: 1e-6, constant."
+    )
+    critic_lr: LearningRate | None = Field(
+        default=None, description="The critic's (ppo only). Default: 1e-5, constant."
+    )
     critic_warmup: NonNegative | None = Field(
         default=None, description="Steps in which only the critic learns (ppo only). Default: 0."
     )
@@ -125,7 +148,10 @@ class Algorithm(Section):
     )
     loss_aggregation: (
         Literal["token-mean", "seq-mean-token-sum", "seq-mean-token-mean", "seq-mean-token-sum-norm"] | None
-    ) = Field(default=None, description="Default: `token-mean`; `seq-mean-token-mean` for gspo.")
+    ) = Field(
+        default=None,
+        description="How token losses become one number. Default: `token-mean`; `seq-mean-token-mean` for gspo.",
+    )
 
     @field_validator("kl", mode="before")
     @classmethod
@@ -141,5 +167,7 @@ class Algorithm(Section):
                 if getattr(self, field) is not None:
                     raise ValueError(f"`{field}` belongs to ppo; {self.name} has no critic")
         if self.normalize is not None and self.name not in ("grpo", "dapo", "gspo"):
-            raise ValueError(f"`normalize` belongs to grpo, dapo and gspo; {self.name} has no group advantage to scale")
+            raise ValueError(
+                f"`normalize` belongs to grpo, dapo and gspo; {self.name} has no group advantage to scale"
+            )
         return self

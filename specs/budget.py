@@ -20,19 +20,23 @@ class Budget(Section):
         ),
     )
     rounds: NonNegative | None = Field(
-        default=None, description="Tool rounds, in place of `turns`: the answer comes on top (turns = rounds + 1)."
+        default=None,
+        description="Tool rounds, in place of `turns`: the answer comes on top (turns = rounds + 1).",
     )
     user_turns: Positive | None = Field(
-        default=None, description="Turns that are not the policy's (tool responses). Default: no limit of its own."
+        default=None,
+        description="Turns that are not the policy's (tool responses). Default: no limit of its own.",
     )
     calls: Positive | None = Field(
-        default=None, description="Calls executed in a trajectory. Default: no limit beside turns and parallel_calls."
+        default=None,
+        description="Calls executed in a trajectory. Default: no limit beside turns and parallel_calls.",
     )
     prompt_tokens: Positive = Field(
         default=2048, description="The first prompt: messages, chat template and tool schemas."
     )
     trajectory_tokens: Positive = Field(
-        default=1024, description="All that follows the first prompt: every turn of the policy and every tool response."
+        default=1024,
+        description="All that follows the first prompt: every turn of the policy and every tool response.",
     )
     turn_tokens: Positive | Literal["auto"] = Field(
         default="auto", description="One turn of the policy. `auto`: what is left of the trajectory."
@@ -41,7 +45,9 @@ class Budget(Section):
         default=256, description="One tool response, a hard bound; the middle of a longer one is cut out."
     )
     epochs: Positive = Field(default=1, description="Passes over the training rows.")
-    steps: Positive | None = Field(default=None, description="Stop after so many steps; the earlier of both ends the run.")
+    steps: Positive | None = Field(
+        default=None, description="Stop after so many steps; the earlier of both ends the run."
+    )
     gpu_hours: Finite | None = Field(
         default=None, gt=0, description="Upper bound of nodes × GPUs × time limit; more is refused."
     )
@@ -73,11 +79,16 @@ class Checkpoint(Section):
 
     short_form: ClassVar[str] = "every"
 
-    dir: Text | None = Field(default=None, description="Folder of the checkpoints. Default: checkpoints/ in the run folder.")
+    dir: Text | None = Field(
+        default=None, description="Folder of the checkpoints. Default: checkpoints/ in the run folder."
+    )
     every: Positive | Literal["never"] = Field(default=50, description="Steps between checkpoints.")
-    keep: Positive | Literal["all"] = Field(default="all", description="Newest checkpoints that stay on disk.")
+    keep: Positive | Literal["all"] = Field(
+        default="all", description="Newest checkpoints that stay on disk."
+    )
     resume: Text = Field(
-        default="auto", description="`auto`: go on from the newest in `dir`; `never`; or the path of a global_step_N folder."
+        default="auto",
+        description="`auto`: go on from the newest in `dir`; `never`; or the path of a global_step_N folder.",
     )
     contents: Many[Literal["model", "optimizer", "extra", "hf_model"]] = Field(
         default=("model", "optimizer", "extra"),
@@ -94,11 +105,17 @@ class Tracking(Section):
 
     short_form: ClassVar[str] = "to"
 
-    to: Many[Backend] = Field(default=("console",), min_length=1, description="Example: `[console, wandb]`.")
+    to: Many[Backend] = Field(
+        default=("console",),
+        min_length=1,
+        description="Trackers that get the metrics. Example: `[console, wandb]`.",
+    )
     project: Text = Field(default="toolspec", description="Project name at the tracker.")
     experiment: Text | None = Field(default=None, description="Run name at the tracker. Default: `name`.")
     samples: NonNegative = Field(default=0, description="Validation trajectories logged at each validation.")
-    rollouts: bool = Field(default=False, description="Write every training and validation trajectory to the run folder.")
+    rollouts: bool = Field(
+        default=False, description="Write every training and validation trajectory to the run folder."
+    )
     trace: Literal["none", "weave", "mlflow"] = Field(
         default="none", description="Trace of every model and tool call (trainer v0 only)."
     )

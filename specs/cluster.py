@@ -29,11 +29,14 @@ class Slurm(Section):
     exclude: Text | None = Field(default=None, description="Nodes to keep off.")
     mail: Text | None = Field(default=None, description="Address told of start, end and failure.")
     extra: dict[Text, str | int | bool] = Field(
-        default_factory=dict, description="Further sbatch options, without dashes: `{gres-flags: enforce-binding}`."
+        default_factory=dict,
+        description="Further sbatch options, without dashes: `{gres-flags: enforce-binding}`.",
     )
     modules: Many[Text] = Field(default=(), description="Environment modules loaded before the run.")
     container: Container | None = Field(default=None, description="Container image of the job.")
-    setup: Many[Text] = Field(default=(), description="Shell lines run before the job: `source ~/venv/bin/activate`.")
+    setup: Many[Text] = Field(
+        default=(), description="Shell lines run before the job: `source ~/venv/bin/activate`."
+    )
 
     @field_validator("modules", "setup", mode="before")
     @classmethod
@@ -46,5 +49,7 @@ class Cluster(Section):
 
     nodes: Positive = Field(default=1, description="Machines.")
     gpus: Positive = Field(default=8, description="GPUs a machine.")
-    gpu: Text | None = Field(default=None, description="GPU type: `h100-80gb`, `a100-40gb`, … (memory checks need it).")
+    gpu: Text | None = Field(
+        default=None, description="GPU type: `h100-80gb`, `a100-40gb`, … (memory checks need it)."
+    )
     slurm: Slurm | None = Field(default=None, description="Needed for `submit --slurm` only.")

@@ -17,14 +17,16 @@ class Columns(Section):
         description="The question: text, or a list of {role, content} messages. Default: `prompt`.",
     )
     answer: Text | None = Field(
-        default=None, description="The right answer, or a list of accepted ones (`reward_model.ground_truth`)."
+        default=None,
+        description="The right answer, or a list of accepted ones (`reward_model.ground_truth`).",
     )
     system: Text | None = Field(default=None, description="A system message of the row's own.")
     tools_kwargs: Text | None = Field(
         default=None, description="A mapping tool → create arguments of the row (`extra_info.tools_kwargs`)."
     )
     data_source: Text | None = Field(
-        default=None, description="The name under which validation reports the row and verl's scorers know it."
+        default=None,
+        description="The name under which validation reports the row and verl's scorers know it.",
     )
 
 
@@ -34,7 +36,9 @@ class Source(Section):
     short_form: ClassVar[str] = "path"
 
     path: Text = Field(description="A parquet, jsonl or json file, or a glob.")
-    columns: Columns | None = Field(default=None, description="Columns of this file. Default: `data.columns`.")
+    columns: Columns | None = Field(
+        default=None, description="Columns of this file. Default: `data.columns`."
+    )
     source: Text | None = Field(default=None, description="`data_source` of every row of this file.")
 
 
@@ -63,7 +67,8 @@ class Data(Section):
         ),
     )
     system: Text | None = Field(
-        default=None, description="System message put before every prompt: text, or a path ending in .txt or .md."
+        default=None,
+        description="System message put before every prompt: text, or a path ending in .txt or .md.",
     )
     order: Literal["shuffle", "given"] | OrderBy = Field(
         default="shuffle",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from toolspec.specs.problem import Problem, Severity, Span
+from toolspec.specs.problem import Problem, Severity, Span, in_file_order
 
 TAB_STOP = 4
 MIN_TEXT = 24
@@ -51,18 +51,6 @@ def summary(problems: Iterable[Problem]) -> str:
     kinds: tuple[Severity, ...] = ("error", "warning", "note")
     counts = [(severities.count(kind), kind) for kind in kinds]
     return ", ".join(f"{count} {kind}{'s' * (count > 1)}" for count, kind in counts if count)
-
-
-def in_file_order(problems: Iterable[Problem]) -> list[Problem]:
-    """By place inside a file, files as they first come up; what has no place comes first."""
-    listed = list(problems)
-    files = list(dict.fromkeys(p.span.file for p in listed if p.span))
-
-    def place(problem: Problem) -> tuple[int, int, int]:
-        span = problem.span
-        return (files.index(span.file), span.line, span.column) if span else (-1, 0, 0)
-
-    return sorted(listed, key=place)
 
 
 def to_json(problems: Iterable[Problem]) -> list[dict[str, Any]]:

@@ -74,7 +74,9 @@ def load(file: Path, sets: Iterable[str] = ()) -> LoadedSpec:
         raise
 
 
-def read(file: Path, sources: dict[str, tuple[str, ...]], chain: tuple[Path, ...] = (), said: Span | None = None) -> Raw:
+def read(
+    file: Path, sources: dict[str, tuple[str, ...]], chain: tuple[Path, ...] = (), said: Span | None = None
+) -> Raw:
     """The raw spec at `file` with its parents merged in. `sources` gathers the lines of each file read."""
     name = str(file)
     data = _bytes(file, said)
@@ -91,7 +93,9 @@ def read(file: Path, sources: dict[str, tuple[str, ...]], chain: tuple[Path, ...
         names = " → ".join(p.name for p in (*chain, target))
         raise ProblemError((_extends(f"`extends` goes in a circle: {names}", span, "drop one of them"),))
     if len(chain) >= MAX_PARENTS:
-        raise ProblemError((_extends(f"more than {MAX_PARENTS} files extend one another", span, "merge some of them"),))
+        raise ProblemError(
+            (_extends(f"more than {MAX_PARENTS} files extend one another", span, "merge some of them"),)
+        )
     return merge(read(target, sources, chain, span), raw)
 
 
@@ -101,11 +105,17 @@ def _bytes(file: Path, said: Span | None) -> bytes:
             # One byte more than allowed is enough for the parser to refuse the rest unread.
             return stream.read(MAX_BYTES + 1)
     except OSError as error:
-        what = {FileNotFoundError: "there is no such file", IsADirectoryError: "it is a folder"}.get(type(error))
-        problem = Problem("TS020", "unreadable-file", f"cannot read {file}: {what or error.strerror or error}", said)
+        what = {FileNotFoundError: "there is no such file", IsADirectoryError: "it is a folder"}.get(
+            type(error)
+        )
+        problem = Problem(
+            "TS020", "unreadable-file", f"cannot read {file}: {what or error.strerror or error}", said
+        )
         raise ProblemError((problem,)) from None
     except ValueError:
-        raise ProblemError((Problem("TS020", "unreadable-file", f"{str(file)!r} is no file name", said),)) from None
+        raise ProblemError(
+            (Problem("TS020", "unreadable-file", f"{str(file)!r} is no file name", said),)
+        ) from None
 
 
 def _extends(message: str, span: Span | None, fix: str) -> Problem:

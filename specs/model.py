@@ -69,4 +69,6 @@ class Model(Section):
         default="auto",
         description="Longest sequence the engine must hold, in tokens. `auto`: prompt_tokens + trajectory_tokens.",
     )
-    lora: Lora | None = Field(default=None, description="Train adapters in place of all weights. Example: `{rank: 32}`.")
+    lora: Lora | None = Field(
+        default=None, description="Train adapters in place of all weights. Example: `{rank: 32}`."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,3 +44,15 @@ class ProblemError(Exception):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("; ".join(p.message for p in problems))
         self.problems = problems
+
+
+def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Each problem once, by place inside a file, files as they first come up; what has no place comes first."""
+    listed = list(dict.fromkeys(problems))
+    files = list(dict.fromkeys(p.span.file for p in listed if p.span))
+
+    def place(problem: Problem) -> tuple[int, int, int]:
+        span = problem.span
+        return (files.index(span.file), span.line, span.column) if span else (-1, 0, 0)
+
+    return tuple(sorted(listed, key=place))

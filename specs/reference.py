@@ -22,7 +22,7 @@ from toolspec.specs.spec import Spec
 
 _PATTERNS: Mapping[str, str] = MappingProxyType(
     {
-        r"^[0-9].*": "a time with its unit, such as `12h`",
+        r"^\s*((\d+(\.\d+)?\s*(min|s|m|h|d)\s*)+|\d+-\d{1,3}:[0-5]\d(:[0-5]\d)?|\d{1,3}:[0-5]\d:[0-5]\d)\s*$": "a time with its unit, such as `12h`",
         r"^[0-9.]+\s*%$": "a share such as `5%`",
     }
 )

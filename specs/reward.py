@@ -35,7 +35,9 @@ class Reward(Section):
     correct: Correct | None = Field(default=None, description="The final answer is right.")
     valid_call: ValidCall | None = Field(default=None, description="At least one valid call was made.")
     extra_call: ExtraCall | None = Field(default=None, description="Valid calls beyond the free ones.")
-    bad_call: BadCall | None = Field(default=None, description="Calls of unknown tools or against the schema.")
+    bad_call: BadCall | None = Field(
+        default=None, description="Calls of unknown tools or against the schema."
+    )
     format: Format | None = Field(default=None, description="The answer has the asked form.")
     python: Text | None = Field(
         default=None,
@@ -45,7 +47,8 @@ class Reward(Section):
         ),
     )
     kwargs: dict[str, Any] = Field(
-        default_factory=dict, description="With `python`: keyword arguments added to every call of the function."
+        default_factory=dict,
+        description="With `python`: keyword arguments added to every call of the function.",
     )
 
     @model_validator(mode="before")
@@ -64,7 +67,9 @@ class Reward(Section):
                 f"`python` is the whole reward and stands alone; drop it or {', '.join(name for name, _ in self.terms)}"
             )
         if self.python is None and not self.terms:
-            raise ValueError(f"a reward needs at least one term ({', '.join(TERMS)}) or `python: file.py:function`")
+            raise ValueError(
+                f"a reward needs at least one term ({', '.join(TERMS)}) or `python: file.py:function`"
+            )
         if self.kwargs and self.python is None:
             raise ValueError("`kwargs` belongs to `python`")
         return self

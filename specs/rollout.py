@@ -17,7 +17,8 @@ class Rollout(Section):
     top_p: Share = Field(default=1.0, description="Nucleus sampling in training.")
     top_k: int = Field(default=-1, ge=-1, description="Top-k sampling in training; -1 is off.")
     tensor_parallel: Positive | Literal["auto"] = Field(
-        default="auto", description="GPUs a model copy of the engine. `auto`: the fewest that hold the weights."
+        default="auto",
+        description="GPUs a model copy of the engine. `auto`: the fewest that hold the weights.",
     )
     gpu_memory: Share | Literal["auto"] = Field(
         default="auto",
@@ -30,14 +31,17 @@ class Rollout(Section):
         default="auto", description="Processes that run trajectories. `auto`: 8, fewer for a small batch."
     )
     max_batched_tokens: Positive | Literal["auto"] = Field(
-        default="auto", description="Tokens the engine prefills at once. `auto`: at least the longest sequence."
+        default="auto",
+        description="Tokens the engine prefills at once. `auto`: at least the longest sequence.",
     )
     max_sequences: Positive | Literal["auto"] = Field(
         default="auto", description="Sequences under way at once in one engine. `auto`: 256."
     )
     eager: bool = Field(default=False, description="No CUDA graphs: slower, starts sooner, less memory.")
     free_cache: bool = Field(default=True, description="Release the KV cache while training.")
-    seed: NonNegative | None = Field(default=None, description="Seed of the engine (verl 0.9.1). Default: the release's.")
+    seed: NonNegative | None = Field(
+        default=None, description="Seed of the engine (verl 0.9.1). Default: the release's."
+    )
     engine_options: dict[str, Any] = Field(
         default_factory=dict,
         description="The engine's own arguments, passed on. Example: `{attention_backend: triton}`.",
@@ -63,5 +67,6 @@ class Agent(Section):
     )
     config: dict[str, Any] = Field(default_factory=dict, description="Arguments of the class.")
     manager: Text | None = Field(
-        default=None, description="Class that takes the place of verl's AgentLoopManager, `file.py:Class` or `module.Class`."
+        default=None,
+        description="Class that takes the place of verl's AgentLoopManager, `file.py:Class` or `module.Class`.",
     )

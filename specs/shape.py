@@ -89,7 +89,9 @@ def accepted(path: Sequence[str | int]) -> str:
     for member in annotations_at(path):
         origin = get_origin(member)
         if origin is Literal:
-            literals += [str(value).lower() if isinstance(value, bool) else str(value) for value in get_args(member)]
+            literals += [
+                str(value).lower() if isinstance(value, bool) else str(value) for value in get_args(member)
+            ]
         elif isinstance(member, type) and issubclass(member, Section):
             if member.short_form:
                 words.append(accepted((*path, member.short_form)))

@@ -36,7 +36,9 @@ class Spec(Section):
     )
     model: Model = Field(description="What is trained: a hub name, a local directory, or a mapping.")
     data: Data = Field(description="Training and validation rows.")
-    tools: dict[ToolName, Tool] = Field(default_factory=dict, description="What the policy may call, by name.")
+    tools: dict[ToolName, Tool] = Field(
+        default_factory=dict, description="What the policy may call, by name."
+    )
     reward: Reward = Field(description="What a trajectory is paid for.")
     algorithm: Algorithm = Field(description="How the policy is improved: a name, or a mapping.")
     rollout: Rollout = Field(default_factory=Rollout, description="The inference engine and its sampling.")
@@ -44,7 +46,9 @@ class Spec(Section):
     train: Train = Field(default_factory=Train, description="Strategy, memory and batch splitting.")
     budget: Budget = Field(default_factory=Budget, description="Limits of a trajectory and of the run.")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="Validation during training.")
-    checkpoint: Checkpoint = Field(default_factory=Checkpoint, description="What is saved and taken up again.")
+    checkpoint: Checkpoint = Field(
+        default_factory=Checkpoint, description="What is saved and taken up again."
+    )
     tracking: Tracking = Field(default_factory=Tracking, description="Where metrics go.")
     cluster: Cluster = Field(default_factory=Cluster, description="Nodes and GPUs.")
     env: dict[str, str | int | float | bool | None] = Field(
@@ -55,7 +59,8 @@ class Spec(Section):
         ),
     )
     sweep: dict[Text, Many[Any]] = Field(
-        default_factory=dict, description="Spec path → values to try. Example: `{reward.valid_call: [0.1, 0.2]}`."
+        default_factory=dict,
+        description="Spec path → values to try. Example: `{reward.valid_call: [0.1, 0.2]}`.",
     )
     overrides: dict[Text, Any] = Field(
         default_factory=dict,

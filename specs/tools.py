@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,8 @@ ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 
 class Tool(Section):
     """One tool: a Python function, or a verl tool class with its schema. A bare value is `python`."""
+
+    short_form: ClassVar[str] = "python"
 
     python: Text | None = Field(
         default=None,
@@ -41,10 +43,12 @@ class Tool(Section):
         description="Given to the class as its config, or to the function as keyword arguments the model does not see.",
     )
     timeout: Duration | None = Field(
-        default=None, description="Longest a call may take; then the model reads an error. Default: 60s. Example: `30s`."
+        default=None,
+        description="Longest a call may take; then the model reads an error. Default: 60s. Example: `30s`.",
     )
     concurrency: Positive | None = Field(
-        default=None, description="Calls of this tool under way at once in one rollout worker. Default: no limit."
+        default=None,
+        description="Calls of this tool under way at once in one rollout worker. Default: no limit.",
     )
     per_row: dict[Text, Text] = Field(
         default_factory=dict,
@@ -54,15 +58,14 @@ class Tool(Section):
         ),
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def expand_short_form(cls, value: Any) -> Any:
-        return {"python": value} if isinstance(value, str) else value
-
     @model_validator(mode="after")
     def one_implementation(self) -> Tool:
         if (self.python is None) == (self.class_ is None):
-            raise ValueError("a tool is either `python: file.py:function` or `class: file.py:Class`, exactly one of them")
+            raise ValueError(
+                "a tool is either `python: file.py:function` or `class: file.py:Class`, exactly one of them"
+            )
         if self.class_ is not None and self.schema_ is None:
-            raise ValueError("a tool class needs `schema:`, a JSON or YAML file with the schema that the model sees")
+            raise ValueError(
+                "a tool class needs `schema:`, a JSON or YAML file with the schema that the model sees"
+            )
         return self

@@ -14,7 +14,9 @@ OffloadWord = Literal["none", "params", "optimizer", "all", "auto"]
 class Offload(Section):
     """What each role keeps in CPU memory between its turns. A bare word sets all roles."""
 
-    actor: OffloadWord = Field(default="auto", description="The policy: `params`, `optimizer`, both (`all`) or `none`.")
+    actor: OffloadWord = Field(
+        default="auto", description="The policy: `params`, `optimizer`, both (`all`) or `none`."
+    )
     ref: Literal["none", "params", "all", "auto"] = Field(default="auto", description="The reference model.")
     critic: OffloadWord = Field(default="auto", description="The critic.")
 
@@ -34,17 +36,23 @@ class Train(Section):
     short_form: ClassVar[str] = ""
 
     trainer: Literal["auto", "v0", "v1"] = Field(
-        default="auto", description="verl's trainer. `auto`: the release's default, v1 on 0.9.1 and v0 before."
+        default="auto",
+        description="verl's trainer. `auto`: the release's default, v1 on 0.9.1 and v0 before.",
     )
-    strategy: Literal["fsdp", "fsdp2"] = Field(default="fsdp2", description="Sharding of weights and optimiser.")
+    strategy: Literal["fsdp", "fsdp2"] = Field(
+        default="fsdp2", description="Sharding of weights and optimiser."
+    )
     offload: Offload = Field(
         default_factory=Offload,
         description="A word for all roles, or by role: `{actor: none, ref: params}`. Default: none.",
     )
-    gradient_checkpointing: bool = Field(default=True, description="Recompute activations: less memory, a third slower.")
+    gradient_checkpointing: bool = Field(
+        default=True, description="Recompute activations: less memory, a third slower."
+    )
     sequence_parallel: Positive = Field(default=1, description="GPUs that share one sequence (Ulysses).")
     micro_batch: Positive | None = Field(
-        default=None, description="Trajectories a GPU takes at once: fixed micro batches in place of a token budget."
+        default=None,
+        description="Trajectories a GPU takes at once: fixed micro batches in place of a token budget.",
     )
     token_budget: Positive | Literal["auto"] | None = Field(
         default=None,
@@ -54,7 +62,9 @@ class Train(Section):
         ),
     )
     compile: bool = Field(default=True, description="torch.compile of the loss (actor and reference).")
-    seed: NonNegative | None = Field(default=None, description="Seed of FSDP and of the batch order. Default: 42.")
+    seed: NonNegative | None = Field(
+        default=None, description="Seed of FSDP and of the batch order. Default: 42."
+    )
 
     @model_validator(mode="after")
     def one_way_to_split(self) -> Train:

@@ -39,7 +39,9 @@ def share_or_steps(value: Any) -> Any:
     if isinstance(value, str):
         match = _SHARE.fullmatch(value.strip())
         if not match or float(match[1]) > 100:
-            raise ValueError(f"a number of steps, or a share of all steps such as 5%, is needed, not {value!r}")
+            raise ValueError(
+                f"a number of steps, or a share of all steps such as 5%, is needed, not {value!r}"
+            )
         return value.strip().replace(" ", "")
     if value < 0:
         raise ValueError(f"a number of steps of 0 or more is needed, not {value}")
@@ -54,10 +56,18 @@ def share(text: str) -> float:
 Duration = Annotated[
     int,
     BeforeValidator(seconds),
-    WithJsonSchema({"type": "string", "pattern": r"^[0-9].*", "examples": ["12h", "30m", "90s", "1d12h"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\s*((\d+(\.\d+)?\s*(min|s|m|h|d)\s*)+|\d+-\d{1,3}:[0-5]\d(:[0-5]\d)?|\d{1,3}:[0-5]\d:[0-5]\d)\s*$",
+            "examples": ["12h", "30m", "90s", "1d12h"],
+        }
+    ),
 ]
 ShareOrSteps = Annotated[
     int | str,
     BeforeValidator(share_or_steps),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9.]+\s*%$"}]}),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9.]+\s*%$"}]}
+    ),
 ]

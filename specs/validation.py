@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from toolspec.specs.nearest import nearest
-from toolspec.specs.problem import Problem, ProblemError, Span
+from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order
 from toolspec.specs.refused import refused
 from toolspec.specs.shape import accepted, annotations_at, keys_at
 from toolspec.specs.spec import Spec
@@ -39,23 +39,21 @@ _PATTERNS: Mapping[str, str] = {
 def validate(raw: Raw) -> Spec:
     """The spec that `raw` says. Raises ProblemError with everything that is wrong with it, in file order."""
     if not isinstance(raw.value, dict):
-        raise ProblemError((Problem("TS012", "not-a-mapping", "a spec is a mapping of keys to values", None),))
+        raise ProblemError(
+            (Problem("TS012", "not-a-mapping", "a spec is a mapping of keys to values", None),)
+        )
     known = [_placed(raw, problem) for problem in refused(raw.value)]
     known_paths = {problem.path for problem in known}
     try:
         spec = Spec.model_validate(raw.value)
     except ValidationError as error:
-        found = [p for p in _problems(raw, error.errors(include_url=False)) if not _covered(p.path, known_paths)]
+        found = [
+            p for p in _problems(raw, error.errors(include_url=False)) if not _covered(p.path, known_paths)
+        ]
         raise ProblemError(in_file_order([*known, *found])) from None
     if known:
         raise ProblemError(in_file_order(known))
     return spec
-
-
-def in_file_order(problems: list[Problem]) -> tuple[Problem, ...]:
-    """Sorted by place; problems without one come first."""
-    unique = dict.fromkeys(problems)
-    return tuple(sorted(unique, key=lambda p: (p.span.file, p.span.line, p.span.column) if p.span else ("", 0, 0)))
 
 
 def _covered(path: str, known: set[str]) -> bool:
@@ -140,7 +138,11 @@ def _missing_key(raw: Raw, path: SpecPath) -> Problem:
 def _wrong_value(raw: Raw, path: SpecPath, group: list[ErrorDetails]) -> Problem:
     value = _at(raw.value, path)
     span = _span(raw, path)
-    own_words = [str(e["ctx"]["error"]) for e in group if e["type"] in ("value_error", "assertion_error") and "ctx" in e]
+    own_words = [
+        str(e["ctx"]["error"])
+        for e in group
+        if e["type"] in ("value_error", "assertion_error") and "ctx" in e
+    ]
     fix = why = ""
     if own_words:
         message = own_words[0]
@@ -150,7 +152,9 @@ def _wrong_value(raw: Raw, path: SpecPath, group: list[ErrorDetails]) -> Problem
         span = raw.key_spans.get(path, span) if group[0]["loc"][-1] == "[key]" else span
         message = f"{wanted} is needed, not {named}"
     elif group[0]["type"] in _WANTED and len(group) == 1:
-        message = f"{_WANTED[group[0]['type']].format(**group[0].get('ctx', {}))} is needed, not {_shown(value)}"
+        message = (
+            f"{_WANTED[group[0]['type']].format(**group[0].get('ctx', {}))} is needed, not {_shown(value)}"
+        )
     else:
         message = f"{accepted(path) or 'another value'} is needed, not {_shown(value)}"
         fix = _closest_word(value, path)
@@ -165,7 +169,10 @@ def _misread_text(value: str, path: SpecPath, fix: str) -> tuple[str, str]:
     """Text where a number or a truth value is wanted: quotes around it, or a unit on it."""
     takes = annotations_at(path)
     if bool in takes and value.lower() in ("true", "false", "yes", "no", "on", "off"):
-        return "the quotes make it text", f"write {'true' if value.lower() in ('true', 'yes', 'on') else 'false'}"
+        return (
+            "the quotes make it text",
+            f"write {'true' if value.lower() in ('true', 'yes', 'on') else 'false'}",
+        )
     if int in takes or float in takes:
         digits = value.replace("_", "").replace(",", "").strip()
         try:
@@ -173,7 +180,10 @@ def _misread_text(value: str, path: SpecPath, fix: str) -> tuple[str, str]:
         except ValueError:
             head = digits.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ% ")
             if head and head != digits and head.replace(".", "", 1).isdigit():
-                return f"this field is a bare number; it has no unit such as {digits[len(head):].strip()}", fix
+                return (
+                    f"this field is a bare number; it has no unit such as {digits[len(head) :].strip()}",
+                    fix,
+                )
             return "", fix
         text = digits if number != int(number) or "e" in digits.lower() else str(int(number))
         return "it is written as text", f"write {text}"
@@ -181,7 +191,9 @@ def _misread_text(value: str, path: SpecPath, fix: str) -> tuple[str, str]:
 
 
 def _closest_word(value: Any, path: SpecPath) -> str:
-    words = [w for a in annotations_at(path) if hasattr(a, "__args__") for w in a.__args__ if isinstance(w, str)]
+    words = [
+        w for a in annotations_at(path) if hasattr(a, "__args__") for w in a.__args__ if isinstance(w, str)
+    ]
     close = nearest(value, words) if isinstance(value, str) else []
     return f"did you mean {close[0]}?" if close else ""
 

@@ -15,9 +15,10 @@ from toolspec.backends.verl.lower.moves import default_trainer
 from toolspec.backends.verl.releases import NEWEST, RELEASES, parse_target
 from toolspec.compiler.facts.gather import Facts, gather
 from toolspec.compiler.plan.decision import Plan
+from toolspec.compiler.plan.draft import spec_path
 from toolspec.compiler.plan.resolve import resolve
 from toolspec.specs.loading import LoadedSpec, load
-from toolspec.specs.problem import Problem, ProblemError
+from toolspec.specs.problem import Problem, ProblemError, Span
 
 Progress = Callable[[str], None]
 _PIN = re.compile(r"^\s*verl(?:\[[^\]]*\])?\s*==\s*([\w.]+)", re.MULTILINE)
@@ -36,6 +37,10 @@ class Compiled:
     config: VerlConfig
     folder: Path
     assumed: tuple[str, ...]
+
+    def place(self, path: str) -> Span | None:
+        """Where the spec says the value at a dotted path."""
+        return self.loaded.span(spec_path(path))
 
 
 def compile_spec(
@@ -63,8 +68,6 @@ def compile_loaded(loaded: LoadedSpec, target: str | None = None, out: Path | No
     return Compiled(loaded, facts, plan, config, folder, assumed)
 
 
-
-
 def choose_target(loaded: LoadedSpec, asked: str | None) -> tuple[str, tuple[str, ...]]:
     """The release: asked for, else the spec's, else a requirements file's beside it, else the newest (assumed)."""
     if asked is not None:
@@ -75,7 +78,9 @@ def choose_target(loaded: LoadedSpec, asked: str | None) -> tuple[str, tuple[str
         except ProblemError as error:
             span = loaded.span(("target",))
             raise ProblemError(
-                tuple(Problem(p.code, p.name, p.message, span, "target", p.why, p.fix) for p in error.problems)
+                tuple(
+                    Problem(p.code, p.name, p.message, span, "target", p.why, p.fix) for p in error.problems
+                )
             ) from None
     for requirements in sorted(loaded.file.parent.glob("requirements*.txt")):
         try:
@@ -92,12 +97,26 @@ def bundle_of(compiled: Compiled, data: Mapping[str, Any] | None = None) -> Bund
     return build_bundle(compiled.loaded, compiled.plan, compiled.config, compiled.facts, data)
 
 
-def write(compiled: Compiled, force: bool = False, progress: Progress = lambda _: None) -> tuple[Bundle, Written]:
+@dataclass(frozen=True)
+class Outcome:
+    """What `write` did. warnings: of converted rows."""
+
+    bundle: Bundle
+    written: Written
+    warnings: tuple[Problem, ...] = ()
+
+
+def write(compiled: Compiled, force: bool = False, progress: Progress = lambda _: None) -> Outcome:
     """Convert the rows if they must be, then write the bundle. Raises ProblemError; nothing is left half done."""
-    data = None
+    data, warnings = None, ()
     if compiled.facts.data.reasons:
         from toolspec.backends.verl.convert import convert_rows
 
-        data = convert_rows(compiled.facts, compiled.plan, compiled.folder.parent / "data", progress)
+        store = compiled.folder.parent / "data"
+        try:
+            data, warnings = convert_rows(compiled.facts, compiled.plan, store, compiled.place, progress)
+        except ProblemError as error:
+            error.sources = compiled.loaded.sources  # type: ignore[attr-defined]
+            raise
     bundle = bundle_of(compiled, data)
-    return bundle, write_bundle(bundle, compiled.folder, force)
+    return Outcome(bundle, write_bundle(bundle, compiled.folder, force), warnings)

@@ -7,59 +7,96 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from toolspec.compiler.facts.data import SourceFacts
 from toolspec.compiler.facts.gather import Facts
 from toolspec.compiler.plan.decision import Plan
+from toolspec.specs.problem import Problem, ProblemError, Span
 
+Place = Callable[[str], Span | None]
 REPORT = "rows.json"
 
 
-def convert_rows(facts: Facts, plan: Plan, store: Path, progress: Callable[[str], None]) -> dict[str, Any]:
-    """Write `store/<hash>/{train,val}.parquet` unless they are there. Returns rows and logical hash of each file.
+def convert_rows(
+    facts: Facts, plan: Plan, store: Path, place: Place, progress: Callable[[str], None]
+) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """Write `store/<hash>/{train,val}.parquet` unless they are there.
 
-    The folder appears whole or not at all. Raises ProblemError with the rows that cannot be read.
+    place: spec path → where the spec says it. Returns what the manifest says (rows and logical hash of each file)
+    and the warnings. The folder appears whole or not at all. Raises ProblemError with the rows that cannot be read.
     """
     folder = store / facts.data.hash
     report = _report(folder)
-    if report is not None:
-        return report
+    if report is None:
+        store.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{facts.data.hash}-", dir=store) as scratch:
+            fresh = Path(scratch) / "rows"
+            fresh.mkdir()
+            report = _write(facts, plan, fresh, place, progress)
+            (fresh / REPORT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", "utf-8")
+            fresh.chmod(0o755)
+            _publish(fresh, folder)
+    told = {
+        name: {k: v for k, v in file.items() if k != "warnings"} for name, file in report["files"].items()
+    }
+    warnings = tuple(
+        Problem(
+            w["code"], w["name"], w["message"], place(w["path"]), w["path"], fix=w["fix"], severity="warning"
+        )
+        for file in report["files"].values()
+        for w in file["warnings"]
+    )
+    return {"hash": report["hash"], "files": told}, warnings
+
+
+def _write(
+    facts: Facts, plan: Plan, folder: Path, place: Place, progress: Callable[[str], None]
+) -> dict[str, Any]:
     from toolspec.backends.verl.rows import RowSettings, convert
 
     names = plan["tools.names"]
-    settings = RowSettings(
-        tools=names,
-        per_row={name: dict(plan[f"tools.{name}.per_row"]) for name in names},
-        system=facts.data.system,
-        agent_name=plan["agent.loop"],
-        order_by=plan["data.order"].removeprefix("by ") if plan["data.order"].startswith("by ") else None,
-    )
-    store.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{facts.data.hash}-", dir=store) as scratch:
-        fresh = Path(scratch) / "rows"
-        fresh.mkdir()
-        report = {"hash": facts.data.hash, "files": {}}
-        for split, sources in (("train", facts.data.train), ("val", facts.data.val)):
-            if not sources:
-                continue
-            progress(f"writing {split} rows in verl's layout")
-            done = convert([_row_source(source) for source in sources], settings, fresh / f"{split}.parquet")
-            report["files"][f"{split}.parquet"] = {
-                "rows": done.rows,
-                "logical_hash": done.logical_hash,
-                "data_sources": dict(done.data_sources),
-            }
-        (fresh / REPORT).write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-        fresh.chmod(0o755)
+    by = plan["data.order"].removeprefix("by ") if plan["data.order"].startswith("by ") else None
+    files: dict[str, Any] = {}
+    for split, sources in (("train", facts.data.train), ("val", facts.data.val)):
+        if not sources:
+            continue
+        settings = RowSettings(
+            tools=names,
+            per_row={name: dict(plan[f"tools.{name}.per_row"]) for name in names},
+            system=facts.data.system,
+            agent_name=plan["agent.loop"],
+            order_by=by if split == "train" else None,
+        )
+        progress(f"writing {split} rows in verl's layout")
         try:
-            os.rename(fresh, folder)  # noqa: PTH104 - fails if another compile was first, which wrote the same rows
-        except OSError:
-            if _report(folder) is None:
-                shutil.rmtree(folder, ignore_errors=True)
-                os.rename(fresh, folder)  # noqa: PTH104
-    return report
+            done = convert([_row_source(source) for source in sources], settings, folder / f"{split}.parquet")
+        except ProblemError as error:
+            raise ProblemError(
+                tuple(replace(p, span=p.span or place(p.path)) for p in error.problems)
+            ) from None
+        files[f"{split}.parquet"] = {
+            "rows": done.rows,
+            "logical_hash": done.logical_hash,
+            "data_sources": dict(done.data_sources),
+            "columns_left_out": list(done.columns_left_out),
+            "warnings": [
+                {"code": p.code, "name": p.name, "message": p.message, "path": p.path, "fix": p.fix}
+                for p in done.problems
+            ],
+        }
+    return {"hash": facts.data.hash, "files": files}
+
+
+def _publish(fresh: Path, folder: Path) -> None:
+    try:
+        os.rename(fresh, folder)  # noqa: PTH104 - fails if another compile was first, which wrote the same rows
+    except OSError:
+        if _report(folder) is None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.rename(fresh, folder)  # noqa: PTH104
 
 
 def _row_source(source: SourceFacts) -> Any:

@@ -52,8 +52,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """changes: sorted by key. renamed: (name in a, name in b), of no effect. only_a, only_b: keys that one release
-    has alone and neither side decides.
+    """changes: sorted by key. renamed: (name in a, name in b), of no effect.
+
+    only_a, only_b: keys that one release has alone and neither side decides.
     """
 
     changes: tuple[Change, ...]

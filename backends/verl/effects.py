@@ -40,7 +40,8 @@ _FSDP = "*.*.fsdp_config critic.fsdp critic.model.fsdp_config"
 _SCHEDULE = "the same distribution is sampled in another order, with other random numbers"
 _ROUNDING = "equal up to rounding"
 # dp_actor.py:583 of 0.7.1 averages the tokens of each micro batch, then the micro batches by their
-# trajectories (the critic's worker too); later releases divide by the tokens of the mini batch (core_algos.py, agg_loss).
+# trajectories (the critic's worker too); later releases divide by the tokens of the mini batch
+# (core_algos.py, agg_loss).
 _SPLIT_071 = "gradients equal up to rounding, but for 0.7.1, which averages tokens within each micro batch"
 _UNREAD = "read by no trainer"
 
@@ -135,8 +136,8 @@ RULES: tuple[Rule, ...] = (
         _SCHEDULE,
         """max_num_seqs max_num_batched_tokens enable_chunked_prefill enable_prefix_caching
         scheduling_policy gpu_memory_utilization tensor_model_parallel_size data_parallel_size
-        pipeline_model_parallel_size expert_parallel_size enforce_eager cudagraph_capture_sizes free_cache_engine agent.num_workers
-        disaggregation router_config_path""",
+        pipeline_model_parallel_size expert_parallel_size enforce_eager cudagraph_capture_sizes
+        free_cache_engine agent.num_workers disaggregation router_config_path""",
         under=_ROLLOUT,
     ),
     *_rules("resources", "the trainer sends its weights before the first sample", f"{_ROLLOUT}.load_format"),

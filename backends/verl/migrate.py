@@ -36,7 +36,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class Migration:
-    """before, after: the file's bytes. source: the release that the spec was for, None where that is not known.
+    """before, after: the file's bytes. source: the release that the spec was for, None where not known.
 
     decisions: what the user has to decide. changes: in the meaning, from the old release to the new; None
     where the spec did not compile for the old one. problems: what keeps the result from compiling.
@@ -63,7 +63,7 @@ def migrate(file: Path, target: str) -> Migration:
     source = _source(loaded)
     text = SpecText(file.read_bytes(), str(file))
     expected = dict(text.value)
-    edits = [*_target(text, expected, target), *_overrides(text, expected, source, target)]
+    edits = [*_target(text, expected, target), *edit_overrides(text, expected, source, target)]
     after = text.edited(expected) if edits else text.data
     sources: dict[str, tuple[str, ...]] = {}
     problems: tuple[Problem, ...] = ()
@@ -120,7 +120,7 @@ def _target(text: SpecText, expected: dict[str, Any], target: str) -> Iterator[E
     yield Edit("target", 0, "", new)
 
 
-def _overrides(text: SpecText, expected: dict[str, Any], source: str | None, target: str) -> list[Edit]:
+def edit_overrides(text: SpecText, expected: dict[str, Any], source: str | None, target: str) -> list[Edit]:
     """Rename and drop the file's own overrides, and rename those that a sweep varies."""
     edits: list[Edit] = []
     dropped: list[tuple[Entry, str]] = []
@@ -201,7 +201,7 @@ def _trainer(new: Compiled | None, loaded: LoadedSpec) -> Iterator[str]:
     for key in loaded.spec.overrides:
         if any(below(key, other) for other in ONLY_V0):
             version = new.plan.target
-            yield f"{key} is not read by trainer v1, verl {version}'s default; train: {{trainer: v0}} reads it"
+            yield f"{key} is not read by trainer v1, verl {version}'s default; `train.trainer: v0` does"
 
 
 def _changes(loaded: LoadedSpec, source: str | None, new: Compiled | None) -> tuple[Change, ...] | None:

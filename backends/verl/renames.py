@@ -75,9 +75,7 @@ GONE: tuple[Gone, ...] = (
     Gone(f"{ROLLOUT}.multi_turn.num_repeat_rollouts", "0.7.1", "nothing reads it"),
     Gone(f"{ROLLOUT}.multi_turn.tokenization_sanity_check_mode", "0.9.1", "no agent loop reads it"),
     Gone(f"{ROLLOUT}.multi_turn.use_inference_chat_template", "0.9.1", "no agent loop reads it"),
-    Gone(
-        "reward_model.launch_reward_fn_async", "0.7.1", "the reward is always computed in workers of its
-    own" ),
+    Gone("reward_model.launch_reward_fn_async", "0.7.1", "the reward always has workers of its own"),
     Gone("trainer.use_legacy_worker_impl", "0.8.0", "there is one implementation of the workers"),
     Gone("actor_rollout_ref.nccl_timeout", "0.8.0", "nothing reads it (verl issue 7815)"),
     Gone("actor_rollout_ref.actor.sum_pi_squared_checkpointing", "0.8.0", "removed; it saved memory only"),

@@ -84,7 +84,7 @@ class Side:
         return name_in(key, self.release.version)
 
     def value(self, key: str) -> Any:
-        """What `key` (in the newest names) comes to, written or default, interpolations resolved if they can be.
+        """What `key` (in the newest names) comes to, written or default, resolved where it can be.
 
         NOT_USED where the plan switches off what reads it; MISSING where the release has no such key. A
         key that the release lacks without harm has the value that its plan stands for.
@@ -131,7 +131,7 @@ class Side:
         return self.plan[row.plan] if row.value is None else row.value(self.plan[row.plan])
 
     def _implying_row(self, key: str) -> Row | None:
-        """The row whose plan value the release, lacking the key, keeps all the same (lower/moves.py, ABSENT)."""
+        """The row whose plan value the release, lacking the key, keeps all the same (lower/moves.py)."""
         if not any(entry.key == key for entry in ABSENT[self.release.version]):
             return None
         return next(
@@ -219,10 +219,12 @@ def side_of_bundle(folder: Path, label: str) -> Side:
         told = document["config"]
         files = _bundle_files(folder, manifest["files"])
         written = _config(files[CONFIG], folder / CONFIG)
-        keys = {common_name(key, version): (value, _told(told.get(key))) for key, value in written.items()}
+        keys = {
+            common_name(key, version): (value, _told(told.get(key), plan)) for key, value in written.items()
+        }
         for key, entry in told.items():
             keys.setdefault(
-                common_name(key, version), (target.defaults.get(key, entry["value"]), _told(entry))
+                common_name(key, version), (target.defaults.get(key, entry["value"]), _told(entry, plan))
             )
         overridden = frozenset(common_name(k, version) for k, e in told.items() if e["from"] == "overrides")
     except (KeyError, TypeError, AttributeError) as error:
@@ -257,11 +259,15 @@ def _config(body: bytes, file: Path) -> dict[str, Any]:
     return dict(leaves({name: below for name, below in tree.items() if name not in ("hydra", "defaults")}))
 
 
-def _told(entry: Any) -> str:
+def _told(entry: Any, plan: Plan) -> str:
+    """What plan.json says of a key, in the words of config.yaml's comments."""
     if entry is None:
         return "written by hand"
+    path = str(entry["from"])
+    decision = plan.decisions.get(path)
+    why = f": {decision.reason}" if decision is not None and decision.kind != "given" else ""
     line = f", {entry['file']}:{entry['line']}" if "line" in entry else ""
-    return f"{entry['from']}{line}"
+    return f"{path}{why}{line}"
 
 
 def _document(folder: Path, name: str) -> Any:

@@ -137,9 +137,11 @@ class SpecText:
         for at, entry in enumerate(ordered[:tail]):
             if entry.path in leaving:
                 self._edits.append((entry.key_start, ordered[at + 1].key_start, ""))
-        if tail < len(ordered):
-            start = ordered[tail - 1].value_end if tail else ordered[0].key_start
-            self._edits.append((start, ordered[-1].value_end, ""))
+        if not stays:
+            above = self.entries[entries[0][0].path[:-1]]
+            self._edits.append((self.text.index("{", above.value_start), above.value_end, "{}"))
+        elif tail < len(ordered):
+            self._edits.append((ordered[tail - 1].value_end, ordered[-1].value_end, ""))
         top = self.entries[entries[0][0].path[:1]]
         start = self._line_start(top.key_start)
         indent = " " * (top.key_start - start) if not self.text[start : top.key_start].strip() else ""

@@ -13,7 +13,7 @@ from toolspec.backends.verl.lower.table import COMPOSED, NOT_LOWERED, NOT_LOWERE
 from toolspec.backends.verl.reason import origin, reason_words
 from toolspec.backends.verl.renames import below
 from toolspec.specs.problem import Span
-from toolspec.specs.shape import annotations_at
+from toolspec.specs.shape import all_paths, annotations_at
 
 # Spec fields that are no value of the run, with what they do.
 ABOUT_THE_SPEC: Mapping[str, str] = {
@@ -56,7 +56,7 @@ def explain_path(compiled: Compiled, path: str) -> PathAnswer | None:
         items = _items(compiled, "tracking.experiment") if path == "name" else ()
         return PathAnswer(path, items, ABOUT_THE_SPEC[path])
     parts = tuple(int(part) if part.isdigit() else part for part in path.split("."))
-    if not annotations_at(parts) and not any(below(other, path) for other in compiled.plan):
+    if not _in_language(parts) and not any(below(other, path) for other in compiled.plan):
         return None
     items = _items(compiled, path)
     while not items and len(parts) > 1:
@@ -78,6 +78,16 @@ def _items(compiled: Compiled, path: str) -> tuple[PathItem, ...]:
         )
         for name, decision in compiled.plan.decisions.items()
         if below(name, path) or any(below(source, path) for source in decision.sources)
+    )
+
+
+def _in_language(parts: tuple[str | int, ...]) -> bool:
+    """Whether a spec may say the path; the field of a list's items counts without their number."""
+    if annotations_at(parts):
+        return True
+    return any(
+        len(path) == len(parts) and all(a in ("<name>", b) for a, b in zip(path, parts, strict=True))
+        for path, _ in all_paths()
     )
 
 

@@ -97,10 +97,7 @@ def _one(
     base = loaded.base(_parts(path))
     files = row_files(source.path, base, loaded.span(_parts(path)))
     mapping = source.columns if source.columns is not None else loaded.spec.data.columns
-    columns = _mapping(mapping)
-    # Rows without a source of their own are reported under the spec's name, and a named set under its name.
-    shown_as = source.source or (None if name or "data_source" in columns else loaded.spec.name)
-    facts = SourceFacts(path, split, name, source.path, files.files, columns, shown_as, repeat)
+    facts = SourceFacts(path, split, name, source.path, files.files, _mapping(mapping), source.source, repeat)
     return facts, files
 
 
@@ -117,7 +114,9 @@ def _reasons(loaded: LoadedSpec, sources: list[tuple[SourceFacts, RowFiles]]) ->
     for source, files in sources:
         if source.columns:
             yield "a column mapping is given"
-        if any(given.source is not None for given in (*spec.data.train, *(s for _, s in spec.data.val_sources))):
+        if any(
+            given.source is not None for given in (*spec.data.train, *(s for _, s in spec.data.val_sources))
+        ):
             yield "a data source is named"
         if files.format in ("json", "jsonl"):
             yield f"{files.format} files"
@@ -172,12 +171,16 @@ def _system(loaded: LoadedSpec) -> str | None:
     span = loaded.span(("data", "system"))
     try:
         if file.stat().st_size > MAX_SYSTEM_BYTES:
-            raise ProblemError((Problem("TS603", "system-message", f"{text} is over 1 MiB", span, "data.system"),))
+            raise ProblemError(
+                (Problem("TS603", "system-message", f"{text} is over 1 MiB", span, "data.system"),)
+            )
         return file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         what = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         fix = "text that ends in .txt or .md is read as a file"
-        problem = Problem("TS603", "system-message", f"cannot read {text}: {what}", span, "data.system", fix=fix)
+        problem = Problem(
+            "TS603", "system-message", f"cannot read {text}: {what}", span, "data.system", fix=fix
+        )
         raise ProblemError((problem,)) from None
 
 
@@ -187,14 +190,22 @@ def _digest(loaded: LoadedSpec, sources: tuple[SourceFacts, ...], system: str | 
     decides: dict[str, Any] = {
         "layout": LAYOUT_VERSION,
         "sources": [
-            [s.split, s.name, content_hash(s.files), sorted(s.columns.items()), s.source, s.repeat, [f.stem for f in s.files]]
+            [
+                s.split,
+                s.name,
+                content_hash(s.files),
+                sorted(s.columns.items()),
+                s.source,
+                s.repeat,
+                [f.stem for f in s.files],
+            ]
             for s in sources
         ],
         "system": system,
         "order": order.by if isinstance(order, OrderBy) else None,
         "tools": list(spec.tools),
         "per_row": {name: dict(tool.per_row) for name, tool in spec.tools.items()},
-        "agent": "single_turn_agent" if not spec.tools else "tool_agent",
+        "agent": [spec.agent.name, spec.agent.class_ is not None],
     }
     text = json.dumps(decides, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -14,9 +14,8 @@ from toolspec.compiler.facts.model import model_facts
 from toolspec.compiler.facts.tools import ToolFacts, tool_facts
 from toolspec.compiler.facts.user_code import CodeRef, code_ref
 from toolspec.specs.loading import LoadedSpec
-from toolspec.specs.problem import Problem, ProblemError
+from toolspec.specs.problem import Problem, ProblemError, in_file_order
 from toolspec.specs.reward import Reward
-from toolspec.specs.validation import in_file_order
 
 T = TypeVar("T")
 MAX_TEMPLATE_BYTES = 1 << 20
@@ -100,7 +99,9 @@ def _model(loaded: LoadedSpec) -> ModelFacts | None:
                     p.span or span,
                     p.path or "model.path",
                     p.why or f"it decides {' and '.join(open_questions)}",
-                    f"{p.fix}; or say {' and '.join(open_questions)}" if p.fix else f"say {' and '.join(open_questions)}",
+                    f"{p.fix}; or say {' and '.join(open_questions)}"
+                    if p.fix
+                    else f"say {' and '.join(open_questions)}",
                 )
                 for p in error.problems
             )
@@ -116,7 +117,9 @@ def _gpu(loaded: LoadedSpec) -> GpuFacts | None:
         close = nearest_gpus(name)
         fix = f"known: {', '.join(close)}" if close else "leave `cluster.gpu` out"
         span = loaded.span(("cluster", "gpu"))
-        raise ProblemError((Problem("TS506", "unknown-gpu", f'"{name}" is no known GPU', span, "cluster.gpu", fix=fix),))
+        raise ProblemError(
+            (Problem("TS506", "unknown-gpu", f'"{name}" is no known GPU', span, "cluster.gpu", fix=fix),)
+        )
     return found
 
 
@@ -148,11 +151,15 @@ def _template(loaded: LoadedSpec) -> str | None:
     span = loaded.span(path)
     try:
         if file.stat().st_size > MAX_TEMPLATE_BYTES:
-            raise ProblemError((Problem("TS302", "chat-template", f"{name} is over 1 MiB", span, "model.chat_template"),))
+            raise ProblemError(
+                (Problem("TS302", "chat-template", f"{name} is over 1 MiB", span, "model.chat_template"),)
+            )
         return file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         what = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        problem = Problem("TS302", "chat-template", f"cannot read {name}: {what}", span, "model.chat_template")
+        problem = Problem(
+            "TS302", "chat-template", f"cannot read {name}: {what}", span, "model.chat_template"
+        )
         raise ProblemError((problem,)) from None
 
 
@@ -179,5 +186,7 @@ def _shipped(
             if shipped.setdefault(name, file) != file:
                 span = loaded.span(tuple(path.split(".")))
                 message = f"two files would be {name} in the bundle: {shipped[name]} and {file}"
-                problems.append(Problem("TS311", "same-module", message, span, path, fix="rename one of them"))
+                problems.append(
+                    Problem("TS311", "same-module", message, span, path, fix="rename one of them")
+                )
     return dict(sorted(shipped.items())), tuple(sorted(third_party)), problems

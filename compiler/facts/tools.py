@@ -48,10 +48,14 @@ def tool_facts(loaded: LoadedSpec, name: str) -> ToolFacts:
                     ),
                 )
             )
-        facts = function_schema(_source(code.file, loaded.span(path)), str(code.file), code.name, hidden=hidden)
+        facts = function_schema(
+            _source(code.file, loaded.span(path)), str(code.file), code.name, hidden=hidden
+        )
         schema, problems = facts.schema, facts.problems
     named = _named(schema, name)
-    checked = tuple(_placed(p, loaded.span(path), ".".join(path)) for p in check_schema(named, f"tool {name}"))
+    checked = tuple(
+        _placed(p, loaded.span(path), ".".join(path)) for p in check_schema(named, f"tool {name}")
+    )
     return ToolFacts(code, named, (*problems, *checked))
 
 
@@ -69,7 +73,9 @@ def _source(file: Path, span: Span | None) -> str:
         return file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         what = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ProblemError((Problem("TS310", "user-code", f"cannot read {file.name}: {what}", span),)) from None
+        raise ProblemError(
+            (Problem("TS310", "user-code", f"cannot read {file.name}: {what}", span),)
+        ) from None
 
 
 def _given_schema(loaded: LoadedSpec, name: str, tool: Tool) -> tuple[Mapping[str, Any], tuple[Problem, ...]]:

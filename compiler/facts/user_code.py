@@ -30,15 +30,22 @@ def code_ref(text: str, base: Path, path: str, span: Span | None) -> CodeRef:
     if ":" in text:
         file_text, _, name = text.rpartition(":")
         if not file_text.endswith(".py") or not name.isidentifier():
-            raise _problem(f'"{text}" is not of the form file.py:name', path, span, "example: tools.py:search")
+            raise _problem(
+                f'"{text}" is not of the form file.py:name', path, span, "example: tools.py:search"
+            )
         file = (base / Path(file_text).expanduser()).resolve()
         if not file.is_file():
-            raise _problem(f"there is no file {file_text} beside the spec", path, span, _similar(base, file_text))
+            raise _problem(
+                f"there is no file {file_text} beside the spec", path, span, _similar(base, file_text)
+            )
         return CodeRef(file, file.stem, name, file.parent)
     parts = text.split(".")
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         raise _problem(
-            f'"{text}" is neither file.py:name nor module.Name', path, span, f"example: {parts[0] or 'tools'}.py:name"
+            f'"{text}" is neither file.py:name nor module.Name',
+            path,
+            span,
+            f"example: {parts[0] or 'tools'}.py:name",
         )
     for candidate in (Path(*parts[:-1]).with_suffix(".py"), Path(*parts[:-1]) / "__init__.py"):
         if (base / candidate).is_file():

@@ -33,7 +33,9 @@ PRESETS: Mapping[str, Preset] = {
     "reinforce++": Preset("reinforce_plus_plus", group=8),
     "remax": Preset("remax", group=1),
     "dapo": Preset("grpo", group=8, clip=(0.2, 0.28), kl=False, group_filter=True, overlong=True),
-    "gspo": Preset("grpo", group=8, policy_loss="gspo", clip=(3e-4, 4e-4), aggregation="seq-mean-token-mean", kl=False),
+    "gspo": Preset(
+        "grpo", group=8, policy_loss="gspo", clip=(3e-4, 4e-4), aggregation="seq-mean-token-mean", kl=False
+    ),
 }
 
 
@@ -43,8 +45,20 @@ def decide_algorithm(draft: Draft) -> None:
     preset = PRESETS[algorithm.name]
     of = f"default for {algorithm.name}"
     draft.take(algorithm, "name", "algorithm")
-    draft.add("algorithm.estimator", preset.estimator, "derived", f"{algorithm.name}'s advantage", ("algorithm.name",))
-    draft.add("algorithm.policy_loss", preset.policy_loss, "derived", f"{algorithm.name}'s loss", ("algorithm.name",))
+    draft.add(
+        "algorithm.estimator",
+        preset.estimator,
+        "derived",
+        f"{algorithm.name}'s advantage",
+        ("algorithm.name",),
+    )
+    draft.add(
+        "algorithm.policy_loss",
+        preset.policy_loss,
+        "derived",
+        f"{algorithm.name}'s loss",
+        ("algorithm.name",),
+    )
     _decide_batch(draft, algorithm, preset, of)
     decide_learning_rate(draft, algorithm.lr, "algorithm.lr", 1e-6)
     if preset.estimator == "gae":

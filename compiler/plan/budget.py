@@ -13,11 +13,26 @@ def decide_budget(draft: Draft) -> None:
     tools = bool(draft.spec.tools)
     if budget.rounds is not None:
         turns = budget.rounds + 1
-        draft.add("budget.turns", turns, "derived", f"{budget.rounds} tool rounds and the answer", ("budget.rounds",))
+        draft.add(
+            "budget.turns",
+            turns,
+            "derived",
+            f"{budget.rounds} tool rounds and the answer",
+            ("budget.rounds",),
+        )
     else:
-        turns = draft.choose(budget, "turns", "budget", 5 if tools else 1, "default with tools" if tools else "default without tools")
+        turns = draft.choose(
+            budget,
+            "turns",
+            "budget",
+            5 if tools else 1,
+            "default with tools" if tools else "default without tools",
+        )
     draft.add(
-        "budget.rounds", turns - 1, "derived", f"{turns} turns less the last, whose call verl does not execute"
+        "budget.rounds",
+        turns - 1,
+        "derived",
+        f"{turns} turns less the last, whose call verl does not execute",
     )
     if tools and turns == 1:
         where = "budget.rounds" if budget.rounds is not None else "budget.turns"
@@ -35,7 +50,9 @@ def decide_budget(draft: Draft) -> None:
     trajectory = draft.take(budget, "trajectory_tokens", "budget")
     draft.choose(budget, "turn_tokens", "budget", trajectory, "derived: what is left of the trajectory")
     draft.take(budget, "tool_response_tokens", "budget")
-    draft.add("budget.sequence_tokens", prompt + trajectory, "derived", f"prompt {prompt} + trajectory {trajectory}")
+    draft.add(
+        "budget.sequence_tokens", prompt + trajectory, "derived", f"prompt {prompt} + trajectory {trajectory}"
+    )
     draft.take(budget, "epochs", "budget")
     draft.choose(budget, "steps", "budget", 0, "default: all epochs")
     draft.choose(budget, "gpu_hours", "budget", 0.0, "default: no bound")
@@ -69,7 +86,9 @@ def decide_evaluation(draft: Draft) -> None:
         why = f"the greatest common divisor of {', '.join(f'{k} {v}' for k, v in per_set.items())}"
         draft.add("evaluation.samples", common, "derived", why, ("evaluation.samples",))
         repeats = {name: count // common for name, count in per_set.items()}
-        draft.add("evaluation.repeats", repeats, "derived", "rows of a set stand as often as it needs more samples")
+        draft.add(
+            "evaluation.repeats", repeats, "derived", "rows of a set stand as often as it needs more samples"
+        )
     else:
         draft.take(evaluation, "samples", "evaluation")
         draft.add("evaluation.repeats", {}, "default", "default")
@@ -92,7 +111,10 @@ def _check_set_names(draft: Draft, samples: dict[str, int], names: list[str]) ->
         if name not in names:
             known = ", ".join(filter(None, names)) or "none; name them: `data.val: {math: path}`"
             draft.problem(
-                "TS703", "unknown-set", f"`{name}` is no validation set (named sets: {known})", f"evaluation.samples.{name}"
+                "TS703",
+                "unknown-set",
+                f"`{name}` is no validation set (named sets: {known})",
+                f"evaluation.samples.{name}",
             )
 
 
@@ -159,5 +181,17 @@ def decide_cluster(draft: Draft) -> None:
         draft.add("cluster.time_seconds", 0, "default", "default: the partition's limit")
     names = tuple(name for name, value in draft.spec.env.items() if value is None)
     values = {name: value for name, value in draft.spec.env.items() if value is not None}
-    draft.add("env.values", values, "given" if values else "default", "env" if values else "default", ("env",) if values else ())
-    draft.add("env.passed_on", names, "given" if names else "default", "env" if names else "default", ("env",) if names else ())
+    draft.add(
+        "env.values",
+        values,
+        "given" if values else "default",
+        "env" if values else "default",
+        ("env",) if values else (),
+    )
+    draft.add(
+        "env.passed_on",
+        names,
+        "given" if names else "default",
+        "env" if names else "default",
+        ("env",) if names else (),
+    )

@@ -48,7 +48,9 @@ class Draft:
             return self.add(to or source, recorded, "given", source, (source,))
         return self.add(to or source, recorded, "default", "default")
 
-    def choose(self, section: Section | None, name: str, path: str, otherwise: Any, why: str, to: str = "") -> Any:
+    def choose(
+        self, section: Section | None, name: str, path: str, otherwise: Any, why: str, to: str = ""
+    ) -> Any:
         """The field as written if it is neither None nor `auto`, else `otherwise` for the reason `why`."""
         given = getattr(section, name) if section is not None else None
         spec_name = name if section is None else type(section).model_fields[name].alias or name

@@ -25,7 +25,9 @@ def decide_model(draft: Draft, facts: ModelFacts | None) -> None:
     attention = draft.choose(model, "attention", "model", "flash_attention_2", "default: verl's own choice")
     draft.choose(model, "thinking", "model", "template", "default: the template's own")
     longest = draft.value("budget.sequence_tokens")
-    limit = draft.choose(model, "max_model_len", "model", longest, "derived: prompt_tokens + trajectory_tokens")
+    limit = draft.choose(
+        model, "max_model_len", "model", longest, "derived: prompt_tokens + trajectory_tokens"
+    )
     if limit < longest:
         draft.problem(
             "TS203",
@@ -100,7 +102,13 @@ def decide_rollout(draft: Draft, facts: ModelFacts | None, gpu: GpuFacts | None)
     draft.take(rollout, "parallel_calls", "rollout")
     trajectories = draft.value("algorithm.trajectories")
     workers = max(w for w in range(1, 9) if trajectories % w == 0)
-    chosen = draft.choose(rollout, "workers", "rollout", workers, f"derived: the most, up to 8, that divide {trajectories} trajectories")
+    chosen = draft.choose(
+        rollout,
+        "workers",
+        "rollout",
+        workers,
+        f"derived: the most, up to 8, that divide {trajectories} trajectories",
+    )
     if trajectories % chosen:
         draft.problem(
             "TS503",
@@ -112,7 +120,11 @@ def decide_rollout(draft: Draft, facts: ModelFacts | None, gpu: GpuFacts | None)
         )
     limit = draft.value("model.max_model_len")
     draft.choose(
-        rollout, "max_batched_tokens", "rollout", max(8192, limit), f"derived: verl's 8192, at least one sequence of {limit}"
+        rollout,
+        "max_batched_tokens",
+        "rollout",
+        max(8192, limit),
+        f"derived: verl's 8192, at least one sequence of {limit}",
     )
     draft.choose(rollout, "max_sequences", "rollout", 256, "default")
     draft.take(rollout, "eager", "rollout")
@@ -124,7 +136,9 @@ def decide_rollout(draft: Draft, facts: ModelFacts | None, gpu: GpuFacts | None)
         "rollout.load_format",
         "safetensors" if lora else "dummy",
         "derived",
-        "adapters are laid over the engine's own copy of the base" if lora else "the trainer sends the weights",
+        "adapters are laid over the engine's own copy of the base"
+        if lora
+        else "the trainer sends the weights",
     )
 
 
@@ -213,5 +227,3 @@ def _check_sequence_parallel(draft: Draft, parallel: int) -> None:
             "train.sequence_parallel",
             fix=f"sequence_parallel: {max(d for d in range(1, parallel) if world % d == 0)}",
         )
-
-

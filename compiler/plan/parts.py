@@ -20,17 +20,22 @@ def decide_places(draft: Draft, facts: Facts, bundle: Path) -> None:
     model = draft.spec.model
     base = draft.loaded.base(("model", "path"))
     if is_local_model(model.path, base):
-        place, why = on_node(model.path, base, bundle), "model.path, from the bundle's folder"
+        place = on_node(model.path, base, bundle)
+        why = "model.path" if place == model.path else "model.path, from the bundle's folder"
     elif model.revision is not None:
         place, why = in_run_folder("model"), "launch.sh links the revision's snapshot there"
     else:
         place, why = model.path, "model.path"
-    draft.add("model.path_on_node", place, "given" if place == model.path else "derived", why, ("model.path",))
+    draft.add(
+        "model.path_on_node", place, "given" if place == model.path else "derived", why, ("model.path",)
+    )
     text = facts.chat_template if facts.chat_template is not None else "own"
     draft.add("model.chat_template_text", text, "derived", "model.chat_template", ("model.chat_template",))
     checkpoint = draft.spec.checkpoint
     if checkpoint.dir is None:
-        draft.add("checkpoint.dir_on_node", in_run_folder("checkpoints"), "default", "default: the run folder")
+        draft.add(
+            "checkpoint.dir_on_node", in_run_folder("checkpoints"), "default", "default: the run folder"
+        )
     else:
         folder = on_node(checkpoint.dir, draft.loaded.base(("checkpoint", "dir")), bundle)
         draft.add("checkpoint.dir_on_node", folder, "given", "checkpoint.dir", ("checkpoint.dir",))
@@ -78,7 +83,13 @@ def decide_data(draft: Draft, facts: Facts, bundle: Path) -> None:
         draft.add("data.order", f"by {data.order.by}", "given", "data.order", ("data.order",))
     else:
         draft.take(data, "order", "data")
-    draft.add("data.shuffle", data.order == "shuffle", "derived", f"order: {draft.value('data.order')}", ("data.order",))
+    draft.add(
+        "data.shuffle",
+        data.order == "shuffle",
+        "derived",
+        f"order: {draft.value('data.order')}",
+        ("data.order",),
+    )
     draft.take(data, "seed", "data")
     if data.class_ is None:
         draft.add("data.class_file", "none", "default", "default: verl's RLHFDataset")
@@ -89,7 +100,9 @@ def decide_data(draft: Draft, facts: Facts, bundle: Path) -> None:
         draft.add("data.class_name", code.name, "given", "data.class", ("data.class",))
 
 
-def _as_it_is(draft: Draft, pattern: str, files: tuple[Path, ...], path: str, bundle: Path) -> tuple[str, ...]:
+def _as_it_is(
+    draft: Draft, pattern: str, files: tuple[Path, ...], path: str, bundle: Path
+) -> tuple[str, ...]:
     base = draft.loaded.base(tuple(int(p) if p.isdigit() else p for p in path.split(".")))
     if any(c in pattern for c in "*?[") and files:
         return tuple(on_node(str(file), base, bundle) for file in files)
@@ -104,7 +117,13 @@ def decide_tools(draft: Draft, facts: Facts) -> None:
     """Adds `tools.*`: names in order, and of each tool its kind, code, limits and the row's state."""
     spec_tools = draft.spec.tools
     names = tuple(spec_tools)
-    draft.add("tools.names", names, "given" if names else "default", "tools" if names else "default: none", ("tools",) if names else ())
+    draft.add(
+        "tools.names",
+        names,
+        "given" if names else "default",
+        "tools" if names else "default: none",
+        ("tools",) if names else (),
+    )
     for name, tool in spec_tools.items():
         path = f"tools.{name}"
         code = facts.tools[name].code
@@ -152,7 +171,13 @@ def decide_agent(draft: Draft, facts: Facts) -> None:
     tools = bool(draft.spec.tools)
     if agent.class_ is not None:
         code = facts.code["agent.class"]
-        draft.add("agent.loop", USER_LOOP, "derived", "agent.class, by its name in agent_loops.yaml", ("agent.class",))
+        draft.add(
+            "agent.loop",
+            USER_LOOP,
+            "derived",
+            "agent.class, by its name in agent_loops.yaml",
+            ("agent.class",),
+        )
         draft.add("agent.class", f"{code.module}.{code.name}", "given", "agent.class", ("agent.class",))
     elif agent.name is not None:
         loop = "single_turn_agent" if agent.name == "single_turn" else "tool_agent"

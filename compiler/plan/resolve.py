@@ -20,12 +20,15 @@ from toolspec.compiler.plan.engine import decide_model, decide_rollout, decide_t
 from toolspec.compiler.plan.parts import decide_agent, decide_data, decide_places, decide_reward, decide_tools
 from toolspec.compiler.plan.relations import check_relations
 from toolspec.specs.loading import LoadedSpec
-from toolspec.specs.problem import ProblemError
-from toolspec.specs.validation import in_file_order
+from toolspec.specs.problem import ProblemError, in_file_order
 
 
 def resolve(
-    loaded: LoadedSpec, facts: Facts, target: str, bundle: Path, default_trainer: Callable[[str, str], tuple[str, str]]
+    loaded: LoadedSpec,
+    facts: Facts,
+    target: str,
+    bundle: Path,
+    default_trainer: Callable[[str, str], tuple[str, str]],
 ) -> Plan:
     """Every decision for `loaded`, in the order in which `toolspec plan` shows them.
 

@@ -14,7 +14,8 @@ class Format(Term):
     """1 when the trajectory ends with an answer of its own accord (not cut, not a call) in the asked form, else 0."""
 
     pattern: Text | None = Field(
-        default=None, description="A regular expression that the answer must contain. Default: any non-empty answer."
+        default=None,
+        description="A regular expression that the answer must contain. Default: any non-empty answer.",
     )
 
     @model_validator(mode="after")

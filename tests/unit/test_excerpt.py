@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from toolspec.specs.excerpt import in_file_order, render, summary, to_json
-from toolspec.specs.problem import Problem, ProblemError, Span
+from toolspec.specs.excerpt import render, summary, to_json
+from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order
 from toolspec.specs.source import show_lines
 from toolspec.specs.yaml_tree import parse
 
@@ -178,8 +178,8 @@ def test_json_is_the_findings_contract() -> None:
 
 def test_order_is_stable_within_a_place() -> None:
     twins = [Problem("TS001", "syntax", m, Span("e", 1, 1)) for m in ("first", "second")]
-    assert in_file_order(twins) == twins
-    assert in_file_order(reversed(twins)) == twins[::-1]
+    assert in_file_order(twins) == tuple(twins)
+    assert in_file_order(reversed(twins)) == tuple(twins[::-1])
 
 
 @settings(max_examples=200, deadline=None)

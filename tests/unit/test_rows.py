@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from toolspec.backends.verl.rows import RowSettings, RowSource, RowsReport, convert, settings_hash
+from toolspec.backends.verl.rows import RowSettings, RowSource, RowsReport, convert
 
 QA = {"prompt": "q", "answer": "a"}
 
@@ -273,31 +273,3 @@ def test_equal_input_gives_equal_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "1.parquet").read_bytes() == (tmp_path / "2.parquet").read_bytes()
 
 
-def test_the_hash_of_settings_follows_whatever_decides_the_rows() -> None:
-    source = RowSource((Path("/data/a.parquet"),), QA)
-    settings = RowSettings(tools=("calc",), system="s")
-    same = RowSource((Path("/elsewhere/a.parquet"),), dict(QA))
-    assert settings_hash([(source, "h")], settings) == settings_hash([(same, "h")], settings)
-    seen = {settings_hash([(source, "h")], settings), settings_hash([(source, "i")], settings)}
-    seen |= {
-        settings_hash([(changed, "h")], settings)
-        for changed in (
-            RowSource((Path("/data/b.parquet"),), QA),
-            RowSource(source.files, {"prompt": "q"}),
-            RowSource(source.files, QA, data_source="x"),
-            RowSource(source.files, QA, split="val"),
-            RowSource(source.files, QA, name="x"),
-            RowSource(source.files, QA, repeat=2),
-        )
-    }
-    seen |= {
-        settings_hash([(source, "h")], changed)
-        for changed in (
-            RowSettings(tools=("calc", "sql"), system="s"),
-            RowSettings(tools=("calc",), system="t"),
-            RowSettings(tools=("calc",), system="s", per_row={"calc": {"x": "y"}}),
-            RowSettings(tools=("calc",), system="s", agent_name="single_turn_agent"),
-            RowSettings(tools=("calc",), system="s", order_by="x"),
-        )
-    }
-    assert len(seen) == 13

@@ -26,7 +26,10 @@ def tools_yaml(plan: Plan, facts: Facts) -> str:
 
     The order of the schema's keys is the order in the prompt.
     """
-    lines = ["# The tools of the run, for ts_tools.py. The model sees each schema exactly as it stands here.", "tools:"]
+    lines = [
+        "# The tools of the run, for ts_tools.py. The model sees each schema exactly as it stands here.",
+        "tools:",
+    ]
     for name in plan["tools.names"]:
         path = f"tools.{name}"
         code = plan.text(f"{path}.code")
@@ -80,6 +83,8 @@ def reward_json(plan: Plan, facts: Facts) -> str:
     shared: dict[str, Any] = {"version": 1, "on_error": 0.0}
     if overlong["buffer"]:
         shared["overlong"] = overlong
+    if plan["agent.class"] != "none":
+        shared["spans"] = False
     if plan["reward.python_file"] != "none":
         file = plan.text("reward.python_file").removeprefix(f"{USER_FOLDER}/")
         return json_text({**shared, "python": {"file": file, "function": plan["reward.python_name"]}})
@@ -133,12 +138,17 @@ def launch_sh(plan: Plan, config: VerlConfig, digest: str) -> str:
         "export PYTHONDONTWRITEBYTECODE=1",
     ]
     if plan["model.attention"] != "flash_attention_2":
-        lines += [f"export TOOLSPEC_ATTENTION={plan['model.attention']}  # the critic's, which verl hard-codes"]
+        lines += [
+            f"export TOOLSPEC_ATTENTION={plan['model.attention']}  # the critic's, which verl hard-codes"
+        ]
     for name, value in plan["env.values"].items():
         lines.append(f"export {name}={shlex.quote(_shell_text(value))}")
     for name in plan["env.passed_on"]:
         lines.append(f': "${{{name}:?set {name}, which the spec passes on}}"; export {name}')
-    if plan["model.revision"] != "main" and config.settings["actor_rollout_ref.model.path"].value != plan["model.path"]:
+    if (
+        plan["model.revision"] != "main"
+        and config.settings["actor_rollout_ref.model.path"].value != plan["model.path"]
+    ):
         lines += ["", *_snapshot(plan)]
     if nodes > 1:
         lines += [
@@ -157,7 +167,9 @@ def _shell_text(value: Any) -> str:
 
 
 def _snapshot(plan: Plan) -> list[str]:
-    call = "import sys, huggingface_hub as hub; print(hub.snapshot_download(sys.argv[1], revision=sys.argv[2]))"
+    call = (
+        "import sys, huggingface_hub as hub; print(hub.snapshot_download(sys.argv[1], revision=sys.argv[2]))"
+    )
     return [
         "# verl takes no revision: the snapshot is fetched here, and config.yaml names the link to it.",
         f'snapshot=$(python3 -c "{call}" {shlex.quote(plan["model.path"])} {shlex.quote(plan["model.revision"])})',

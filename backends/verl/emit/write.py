@@ -43,7 +43,11 @@ def write_bundle(bundle: Bundle, folder: Path, force: bool = False) -> Written:
             return Written(folder, "unchanged")
         if not force:
             shown = ", ".join(changes[:6]) + (f" and {len(changes) - 6} more" if len(changes) > 6 else "")
-            raise _refusal(folder, f"holds another bundle (differs in {shown})", "--force replaces it, --out writes elsewhere")
+            raise _refusal(
+                folder,
+                f"holds another bundle (differs in {shown})",
+                "--force replaces it, --out writes elsewhere",
+            )
         state = "replaced"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
@@ -62,7 +66,11 @@ def _changes(bundle: Bundle, folder: Path) -> list[str]:
     manifest = _manifest(folder)
     if manifest is None:
         raise _refusal(folder, "is not empty and holds no bundle of toolspec", "choose another --out")
-    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() or path.is_symlink()}
+    there = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() or path.is_symlink()
+    }
     there = {path for path in there if "__pycache__" not in path}
     differing = set(bundle.files) ^ there
     for path in there & set(bundle.files):

@@ -14,8 +14,7 @@ from toolspec.backends.verl.releases import RELEASES, Release, release
 from toolspec.compiler.plan.decision import Decision, Plan
 from toolspec.compiler.plan.places import Interpolation
 from toolspec.specs.loading import LoadedSpec
-from toolspec.specs.problem import Problem, ProblemError
-from toolspec.specs.validation import in_file_order
+from toolspec.specs.problem import Problem, ProblemError, in_file_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +154,18 @@ def _override(settings: dict[str, Setting], target: Release, loaded: LoadedSpec)
             continue
         for leaf, item in _leaves(key, _raw(value)):
             before = settings.get(leaf)
-            reason = "overrides" if before is None else f"overrides, in place of {before.value!r} from {before.plan}"
-            decision = Decision(item if item is not None else "null", "given", reason, loaded.span(path), (f"overrides.{key}",))
+            reason = (
+                "overrides"
+                if before is None
+                else f"overrides, in place of {before.value!r} from {before.plan}"
+            )
+            decision = Decision(
+                item if item is not None else "null",
+                "given",
+                reason,
+                loaded.span(path),
+                (f"overrides.{key}",),
+            )
             settings[leaf] = Setting(item, "overrides", decision, "", written=True)
 
 

@@ -51,7 +51,9 @@ _OLDER: tuple[Absent, ...] = (
     Absent("algorithm.filter_groups.max_inflight_gen_batches", _no_filter, _FILTER),
     # Their main_ppo runs RayPPOTrainer (v0) and nothing else.
     Absent("trainer.use_v1", _v0, "set `train.trainer: v0` or `auto`, or target verl==0.9.1"),
-    Absent("actor_rollout_ref.rollout.seed", lambda plan: plan["rollout.seed"] == "release", "target verl==0.9.1"),
+    Absent(
+        "actor_rollout_ref.rollout.seed", lambda plan: plan["rollout.seed"] == "release", "target verl==0.9.1"
+    ),
 )
 ABSENT: Mapping[str, tuple[Absent, ...]] = {"0.7.1": _OLDER, "0.8.0": _OLDER, "0.9.1": ()}
 

@@ -88,7 +88,9 @@ DATA = (
         "model.thinking",
         when=given("model.thinking", "template"),
     ),
-    Row("data.trust_remote_code", "model.trust_remote_code", note="the tokenizer's, loaded by the task runner"),
+    Row(
+        "data.trust_remote_code", "model.trust_remote_code", note="the tokenizer's, loaded by the task runner"
+    ),
 )
 
 ALGORITHM = (
@@ -108,7 +110,11 @@ ALGORITHM = (
     Row(f"{ACTOR}.use_kl_loss", "algorithm.kl.where", lambda where: where == "loss"),
     Row(f"{ACTOR}.kl_loss_type", "algorithm.kl.type", when=kl_in("loss")),
     Row(f"{ACTOR}.kl_loss_coef", "algorithm.kl.coef", when=kl_in("loss")),
-    Row(f"{ACTOR}.ppo_mini_batch_size", "algorithm.mini_batch", note="prompts, before they are multiplied by the group"),
+    Row(
+        f"{ACTOR}.ppo_mini_batch_size",
+        "algorithm.mini_batch",
+        note="prompts, before they are multiplied by the group",
+    ),
     Row(f"{ACTOR}.ppo_epochs", "algorithm.passes"),
     Row(
         f"{ACTOR}.clip_ratio",
@@ -145,7 +151,11 @@ def optimiser(section: str, path: str, when: Any = None) -> tuple[Row, ...]:
 
 
 def sharding(section: str, fsdp: str, role: str, when: Any = None) -> tuple[Row, ...]:
-    optimizer = () if role == "ref" else (Row(f"{fsdp}.optimizer_offload", f"train.offload.{role}.optimizer", when=when),)
+    optimizer = (
+        ()
+        if role == "ref"
+        else (Row(f"{fsdp}.optimizer_offload", f"train.offload.{role}.optimizer", when=when),)
+    )
     strategy = () if role == "ref" else (Row(f"{section}.strategy", "train.strategy", when=when),)
     return (
         *strategy,
@@ -160,7 +170,11 @@ def sharding(section: str, fsdp: str, role: str, when: Any = None) -> tuple[Row,
 MODELS = (
     Row(f"{MODEL}.path", "model.path_on_node"),
     Row(f"{MODEL}.trust_remote_code", "model.trust_remote_code"),
-    Row(f"{MODEL}.custom_chat_template", "model.chat_template_text", when=given("model.chat_template_text", "own")),
+    Row(
+        f"{MODEL}.custom_chat_template",
+        "model.chat_template_text",
+        when=given("model.chat_template_text", "own"),
+    ),
     Row(f"{MODEL}.enable_gradient_checkpointing", "train.gradient_checkpointing"),
     Row(f"{MODEL}.use_remove_padding", "model.remove_padding"),
     Row(
@@ -189,7 +203,11 @@ TRAIN = (
     *sharding("critic", "critic.fsdp", "critic", when=critic),
     *optimiser(ACTOR, "algorithm.lr"),
     *optimiser("critic", "algorithm.critic_lr", when=critic),
-    Row(f"{ACTOR}.use_dynamic_bsz", "train.dynamic", note="reference, critic and rollout follow it by interpolation"),
+    Row(
+        f"{ACTOR}.use_dynamic_bsz",
+        "train.dynamic",
+        note="reference, critic and rollout follow it by interpolation",
+    ),
     Row(f"{ACTOR}.ppo_max_token_len_per_gpu", "train.token_budget", when=dynamic),
     Row("critic.ppo_max_token_len_per_gpu", "train.token_budget", when=lambda p: critic(p) and dynamic(p)),
     Row(f"{ACTOR}.ppo_micro_batch_size_per_gpu", "train.micro_batch", when=fixed),
@@ -225,9 +243,17 @@ ROLLOUTS = (
     Row(f"{ROLLOUT}.tensor_model_parallel_size", "rollout.tensor_parallel", note="verl's default is 2"),
     Row(f"{ROLLOUT}.gpu_memory_utilization", "rollout.gpu_memory"),
     Row(f"{ROLLOUT}.dtype", "model.dtype"),
-    Row(f"{ROLLOUT}.max_model_len", "model.max_model_len", note="null would be the model's maximum: more KV cache"),
+    Row(
+        f"{ROLLOUT}.max_model_len",
+        "model.max_model_len",
+        note="null would be the model's maximum: more KV cache",
+    ),
     Row(f"{ROLLOUT}.max_num_batched_tokens", "rollout.max_batched_tokens"),
-    Row(f"{ROLLOUT}.max_num_seqs", "rollout.max_sequences", note="verl's default went from 1024 to 256 in 0.9.0"),
+    Row(
+        f"{ROLLOUT}.max_num_seqs",
+        "rollout.max_sequences",
+        note="verl's default went from 1024 to 256 in 0.9.0",
+    ),
     Row(f"{ROLLOUT}.enforce_eager", "rollout.eager"),
     Row(f"{ROLLOUT}.free_cache_engine", "rollout.free_cache"),
     Row(f"{ROLLOUT}.seed", "rollout.seed", when=given("rollout.seed", "release")),
@@ -236,8 +262,17 @@ ROLLOUTS = (
     Row(f"{ROLLOUT}.val_kwargs.temperature", "evaluation.temperature"),
     Row(f"{ROLLOUT}.val_kwargs.top_p", "evaluation.top_p"),
     Row(f"{ROLLOUT}.val_kwargs.top_k", "evaluation.top_k"),
-    Row(f"{ROLLOUT}.val_kwargs.do_sample", "evaluation.sampled", note="the v1 trainer reads the temperature alone"),
-    Row(f"{ROLLOUT}.multi_turn.enable", "tools.names", bool, note="bookkeeping of the v0 trainer; the loop decides"),
+    Row(
+        f"{ROLLOUT}.val_kwargs.do_sample",
+        "evaluation.sampled",
+        note="the v1 trainer reads the temperature alone",
+    ),
+    Row(
+        f"{ROLLOUT}.multi_turn.enable",
+        "tools.names",
+        bool,
+        note="bookkeeping of the v0 trainer; the loop decides",
+    ),
     Row(f"{ROLLOUT}.multi_turn.tool_config_path", "tools.names", lambda _: "tools.yaml", when=tools),
     Row(f"{ROLLOUT}.multi_turn.format", "model.tool_format"),
     Row(f"{ROLLOUT}.multi_turn.max_assistant_turns", "budget.turns", when=loop_runs_tools),
@@ -256,7 +291,10 @@ ROLLOUTS = (
     Row(f"{ROLLOUT}.agent.num_workers", "rollout.workers"),
     Row(f"{ROLLOUT}.agent.default_agent_loop", "agent.loop", note="verl's default shows the model no tool"),
     Row(
-        f"{ROLLOUT}.agent.agent_loop_config_path", "agent.loop", lambda _: "agent_loops.yaml", when=loop_runs_tools
+        f"{ROLLOUT}.agent.agent_loop_config_path",
+        "agent.loop",
+        lambda _: "agent_loops.yaml",
+        when=loop_runs_tools,
     ),
     Row(f"{ROLLOUT}.agent.agent_loop_manager_class", "agent.manager", when=given("agent.manager", "none")),
     Row(f"{ROLLOUT}.trace.backend", "tracking.trace", when=given("tracking.trace", "none")),

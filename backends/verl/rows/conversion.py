@@ -16,9 +16,6 @@ from toolspec.backends.verl.rows.survey import Survey
 from toolspec.backends.verl.rows.writing import RowFile, batches, rebatched, unfinished
 from toolspec.specs.problem import Problem, ProblemError
 
-LAYOUT_VERSION = 1
-"""Raised whenever the same input would be written as other rows."""
-
 
 @dataclass(frozen=True)
 class RowsReport:
@@ -76,34 +73,6 @@ def convert(sources: Sequence[RowSource], settings: RowSettings, out: Path) -> R
         answers_are_lists=survey.lists,
         problems=findings.problems("warning"),
     )
-
-
-def settings_hash(sources: Sequence[tuple[RowSource, str]], settings: RowSettings) -> str:
-    """sha256 (hex) over what decides the rows: the settings, and each source with its files' content hash.
-
-    Names of files count only by their stem, which may become the data_source.
-    """
-    decides = {
-        "layout": LAYOUT_VERSION,
-        "sources": [
-            [
-                content,
-                [file.stem for file in source.files],
-                sorted(source.columns.items()),
-                source.data_source,
-                source.split,
-                source.name,
-                source.repeat,
-            ]
-            for source, content in sources
-        ],
-        "tools": list(settings.tools),
-        "per_row": {tool: dict(state) for tool, state in settings.per_row.items()},
-        "system": settings.system,
-        "agent_name": settings.agent_name,
-        "order_by": settings.order_by,
-    }
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
 def _changed() -> ProblemError:

@@ -6,6 +6,9 @@ What is paid stands in ts_reward.json beside this file, in one of two forms:
      "terms": [{"name": "correct", "weight": 1.0, "match": "number", "tolerance": 0.0}, ...]}
     {"version": 1, "python": {"file": "reward.py", "function": "compute_score"}, "keys": ["acc"]}
 
+Either may have `overlong` (ts_overlong.py), added to the score. `spans: false` says that the agent loop is one of the
+user's own, which leaves no spans: the whole response then counts as written by the policy.
+
 Terms: score = Σ weight × value (ts_terms). `answer_field` is a dotted path in the row (`extra_info.answer`)
 in place of reward_model.ground_truth. Python: the function stands in verl's key
 reward.custom_reward_function, verl loads it and passes it here, and the release's own naive manager calls it;
@@ -41,6 +44,7 @@ if _HERE not in sys.path:
 
 import ts_arguments  # noqa: E402
 import ts_load  # noqa: E402
+import ts_overlong  # noqa: E402
 import ts_record  # noqa: E402
 import ts_score  # noqa: E402
 import ts_terms  # noqa: E402
@@ -70,6 +74,7 @@ class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ign
         super().__init__(config, tokenizer, compute_score)
         self.spec = ts_load.read_json("ts_reward.json")
         self.on_error = float(self.spec.get("on_error") or 0.0)
+        self.overlong = self.spec.get("overlong")
         self.faults = 0
         self.naive: Any = None
         if self.spec.get("python"):
@@ -101,6 +106,9 @@ class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ign
             record = describe(row)
             score, metrics, more = await (self._python(data) if self.naive else self._terms(item, row))
             record.update(more)
+            if self.overlong:
+                metrics["overlong"] = ts_overlong.overlong(self.overlong, len(ts_trajectory.response_ids(item)))
+                score += metrics["overlong"]
         except Exception as error:
             fault = f"{type(error).__name__}: {error}"[:500]
             self._log(fault)
@@ -130,7 +138,7 @@ class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ign
         ids = ts_trajectory.response_ids(item)
         spans = extra.get("ts_spans")
         if spans is None:
-            if self.checks:
+            if self.checks and self.spec.get("spans", True):
                 raise ValueError("the agent loop left no ts_spans: it is not ts_loop.SpanToolAgentLoop")
             spans = [[0, len(ids)]]
         turn_ids, at_end = ts_trajectory.policy_turns(ids, spans)
@@ -211,11 +219,14 @@ class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ign
             # V0 takes the keys of a worker's first row, indexes the others by them and asserts that the
             # workers agree. Without `keys` in ts_reward.json they are learnt from the function, so one that
             # changes them can still end a V0 run, as it does under verl's own manager.
-            return defaultdict(float, dict.fromkeys(sorted({*self.keys, "score", "ts_fault"}), 0.0))
+            names = {*self.keys, "score", "ts_fault", *(("overlong",) if self.overlong else ())}
+            return defaultdict(float, dict.fromkeys(sorted(names), 0.0))
         names = ["score", *(name for name, _, _ in self.terms)]
         names += ["tool_calls", "tool_parse_success", "ts_fault"]
         if "correct" in names:
             names += ["acc", "task_success"]
+        if self.overlong:
+            names.append("overlong")
         return dict.fromkeys(names, 0.0)
 
     def _named(self, metrics: dict[str, Any], data: Any) -> dict[str, Any]:

@@ -58,7 +58,11 @@ def trajectory(tokenizer, system: str, schemas: list, chance: random.Random) -> 
     asked = question(chance)
     arithmetic = expression(asked)
     number = result(arithmetic)
-    call = "<tool_call>\n" + json.dumps({"name": "calculator", "arguments": {"expression": arithmetic}}) + "\n</tool_call>"
+    call = (
+        "<tool_call>\n"
+        + json.dumps({"name": "calculator", "arguments": {"expression": arithmetic}})
+        + "\n</tool_call>"
+    )
     kind, calls, final = chance.random(), 1, f"The result is {number}."
     if kind < 0.12:
         call = call.replace("}}\n", "}\n")
@@ -94,9 +98,17 @@ def main() -> None:
     torch.manual_seed(0)
     data = [trajectory(tokenizer, system, schemas, chance) for _ in range(8000)]
     config = Qwen2Config(
-        vocab_size=151936, hidden_size=512, intermediate_size=1536, num_hidden_layers=8, num_attention_heads=8,
-        num_key_value_heads=2, max_position_embeddings=4096, tie_word_embeddings=True,
-        bos_token_id=151643, eos_token_id=151645, pad_token_id=151643,
+        vocab_size=151936,
+        hidden_size=512,
+        intermediate_size=1536,
+        num_hidden_layers=8,
+        num_attention_heads=8,
+        num_key_value_heads=2,
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+        bos_token_id=151643,
+        eos_token_id=151645,
+        pad_token_id=151643,
     )
     model = Qwen2ForCausalLM(config).cuda().float()
     optimiser = torch.optim.AdamW(model.parameters(), lr=PEAK, betas=(0.9, 0.98), fused=True)
@@ -110,7 +122,11 @@ def main() -> None:
         labels = torch.full((BATCH, width), -100)
         mask = torch.zeros((BATCH, width), dtype=torch.long)
         for at, (row, taught) in enumerate(rows):
-            ids[at, : len(row)], labels[at, : len(row)], mask[at, : len(row)] = torch.tensor(row), torch.tensor(taught), 1
+            ids[at, : len(row)], labels[at, : len(row)], mask[at, : len(row)] = (
+                torch.tensor(row),
+                torch.tensor(taught),
+                1,
+            )
         ids, labels, mask = ids.cuda(), labels.cuda(), mask.cuda()
         with torch.autocast("cuda", torch.bfloat16):
             hidden = model.model(input_ids=ids, attention_mask=mask).last_hidden_state

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from toolspec.cli.output import FORMAT, OUT, SET, SPEC, TARGET, paint, print_json
+from toolspec.cli.output import FORMAT, OUT, SET, SPEC, TARGET, paint, print_json, wants_colour, width
 
 
 @click.command("compile")
@@ -19,7 +19,14 @@ from toolspec.cli.output import FORMAT, OUT, SET, SPEC, TARGET, paint, print_jso
 @click.option("--check", is_flag=True, help="Do everything but write.")
 @FORMAT
 def compile_(
-    spec: str, target: str | None, sets: tuple[str, ...], out: str | None, force: bool, check: bool, form: str
+    *,
+    spec: str,
+    target: str | None,
+    sets: tuple[str, ...],
+    out: str | None,
+    force: bool,
+    check: bool,
+    form: str,
 ) -> None:
     """Check a spec and write its bundle.
 
@@ -30,11 +37,13 @@ def compile_(
     from toolspec.backends.verl.compile import bundle_of, compile_spec, write
 
     compiled = compile_spec(Path(spec), sets, target, Path(out) if out else None)
+    notes = compiled.facts.notes
     if check:
         bundle, state = bundle_of(compiled), "checked"
     else:
-        bundle, written = write(compiled, force, progress=_progress)
-        state = written.state
+        outcome = write(compiled, force, progress=_progress)
+        bundle, state = outcome.bundle, outcome.written.state
+        notes += outcome.warnings
     settings = compiled.config.settings
     count = len(compiled.config.written)
     derived = sum(1 for decision in compiled.plan.decisions.values() if decision.kind == "derived")
@@ -51,14 +60,18 @@ def compile_(
                 "state": state,
                 "bundle": bundle.digest,
                 "keys_written": count,
-                "findings": to_json(compiled.facts.notes),
+                "findings": to_json(notes),
                 "assumed": list(compiled.assumed),
             }
         )
         return
-    _notes(compiled)
+    if notes:
+        from toolspec.specs.excerpt import render
+
+        sources = compiled.loaded.sources
+        sys.stderr.write(render(notes, sources, color=wants_colour(sys.stderr), width=width()))
     print(f"{paint(bundle.name, '1')} → verl {compiled.plan.target}")
-    print(f"  {count} keys written, {left} left at verl's defaults · {derived} values derived (toolspec plan {spec})")
+    print(f"  {count} keys written, {left} left at verl's defaults · {derived} derived (toolspec plan {spec})")
     print(f"  bundle  {compiled.folder}   {len(bundle.files)} files, sha256 {bundle.digest[:12]}…   {state}")
     for line in compiled.assumed:
         print(f"  assumed {line}")
@@ -70,13 +83,3 @@ def _progress(what: str) -> None:
     if sys.stderr.isatty():
         print(f"  {what} …", file=sys.stderr)
 
-
-def _notes(compiled: object) -> None:
-    from toolspec.backends.verl.compile import Compiled
-    from toolspec.cli.output import wants_colour, width
-    from toolspec.specs.excerpt import render
-
-    assert isinstance(compiled, Compiled)
-    if compiled.facts.notes:
-        text = render(compiled.facts.notes, compiled.loaded.sources, color=wants_colour(sys.stderr), width=width())
-        sys.stderr.write(text)

@@ -52,10 +52,13 @@ def diff(
     left = _side(a, target_a, ())
     right = _side(a if b is None else b, target_b, sets)
     found = compare(left, right)
+    edited = {text: files for text in (a, b) if text is not None and (files := _edited(text))}
     if form == "json":
-        print_json(_document(left, right, found))
+        print_json({**_document(left, right, found), "edited": edited})
     else:
         _print(left, right, found, verbose)
+        for text, files in edited.items():
+            print(f"{text} was edited by hand: {', '.join(files)}")
     return 1 if exit_code and found.of("result") else 0
 
 
@@ -75,6 +78,13 @@ def _side(text: str, target: str | None, sets: tuple[str, ...]) -> Side:
             )
         return side
     return side_of_spec(compile_spec(path, sets, target), text)
+
+
+def _edited(text: str) -> list[str]:
+    """Files of a bundle that are not as they were compiled."""
+    from toolspec.backends.verl.emit.write import edited_files
+
+    return edited_files(Path(text)) if Path(text).is_dir() else []
 
 
 def _print(a: Side, b: Side, found: Comparison, verbose: bool) -> None:
@@ -108,7 +118,7 @@ def _print(a: Side, b: Side, found: Comparison, verbose: bool) -> None:
 def _print_change(change: Change) -> None:
     import textwrap
 
-    line = f"  {short(change.key)}   {shown(change.a)} → {shown(change.b)}"
+    line = f"  {short(change.key)}   {shown(change.a, change.key)} → {shown(change.b, change.key)}"
     words = _words(change)
     if words and len(line) + 5 + len(words) <= width():
         print(f"{line}     {paint(words, '2')}")
@@ -133,24 +143,26 @@ def short(key: str) -> str:
     return key.removeprefix("actor_rollout_ref.")
 
 
-def shown(value: Any) -> str:
+def shown(value: Any, key: str = "") -> str:
+    """A value in few characters; nothing of it where `key` is the name of a secret."""
     from toolspec.backends.verl.emit.config_yaml import flow
     from toolspec.backends.verl.side import Marker
+    from toolspec.cli.plan_rows import without_secrets
 
+    value = without_secrets(value, key)
     text = str(value) if isinstance(value, (Marker, str)) else flow(value)
     text = " ".join(text.split()) or '""'
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
 
 
 def _document(a: Side, b: Side, found: Comparison) -> dict[str, Any]:
-    def plain(value: Any) -> Any:
-        from toolspec.backends.verl.side import MISSING, NOT_USED
+    from toolspec.backends.verl.side import MISSING, NOT_USED
+    from toolspec.cli.plan_rows import without_secrets
 
-        return (
-            {"state": "absent" if value is MISSING else "not used"}
-            if value in (MISSING, NOT_USED)
-            else {"value": value}
-        )
+    def plain(value: Any, key: str) -> dict[str, Any]:
+        if value is MISSING or value is NOT_USED:
+            return {"state": "absent" if value is MISSING else "not used"}
+        return {"value": without_secrets(value, key)}
 
     return {
         "version": 1,
@@ -160,8 +172,8 @@ def _document(a: Side, b: Side, found: Comparison) -> dict[str, Any]:
             {
                 "key": change.key,
                 "class": change.effect,
-                "a": {**plain(change.a), "from": change.from_a or None},
-                "b": {**plain(change.b), "from": change.from_b or None},
+                "a": {**plain(change.a, change.key), "from": change.from_a or None},
+                "b": {**plain(change.b, change.key), "from": change.from_b or None},
                 "reason": change.reason,
                 "moved_in": change.moved_in or None,
                 "keep": change.keep or None,

@@ -14,9 +14,16 @@ import click
 from toolspec.specs.problem import ProblemError
 
 FORMAT = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Output form.",
 )
-SET = click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="Set a value of the spec. Repeatable.")
+SET = click.option(
+    "--set", "sets", multiple=True, metavar="PATH=VALUE", help="Set a value of the spec. Repeatable."
+)
 TARGET = click.option("--target", metavar="VERL", help="verl release, such as verl==0.9.1.")
 OUT = click.option(
     "--out", type=click.Path(path_type=str), metavar="DIR", help="The bundle's folder. Default: build/NAME."
@@ -43,7 +50,9 @@ def json_wanted() -> bool:
     if context is not None:
         return context.params.get("form") == "json"
     args = sys.argv
-    return "--format=json" in args or any(a == "--format" and b == "json" for a, b in zip(args, args[1:], strict=False))
+    return "--format=json" in args or any(
+        a == "--format" and b == "json" for a, b in zip(args, args[1:], strict=False)
+    )
 
 
 def report(error: ProblemError) -> None:

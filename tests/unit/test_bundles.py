@@ -1,0 +1,114 @@
+"""Goldens: every example compiled for every release, byte for byte but for what the run-time modules' hashes decide."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toolspec.backends.verl.compile import Compiled, bundle_of, compile_spec
+from toolspec.backends.verl.emit.modules import runtime_files
+from toolspec.backends.verl.releases import NEWEST, RELEASES
+from toolspec.cli.plan import plan_lines
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = tuple(sorted(path.parent.name for path in (ROOT / "examples").glob("*/exp.yaml")))
+TEXTS = ("config.yaml", "tools.yaml", "agent_loops.yaml", "ts_reward.json", "ts_loop.json", "launch.sh")
+PLAN_COLUMNS = 110
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A home, a model cache and a working folder with nothing in them: a bundle must not depend on them."""
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.chdir(tmp_path)
+
+
+def compiled(example: str, release: str) -> Compiled:
+    spec = ROOT / "examples" / example / "exp.yaml"
+    return compile_spec(spec, target=release, out=ROOT / "build" / example)
+
+
+def golden_files(example: str, release: str) -> dict[str, str]:
+    """Name of the golden → text. The bundle's digest stands for the run-time modules too and is masked."""
+    bundle = bundle_of(compiled(example, release))
+    manifest = json.loads(bundle.files["manifest.json"])
+    texts = {name: bundle.files[name].decode() for name in TEXTS if name in bundle.files}
+    launcher, named = re.subn(rf"(/{bundle.name})-[0-9a-f]{{8}}\b", r"\1-DIGEST", texts["launch.sh"])
+    assert named == 1
+    texts["launch.sh"] = launcher
+    texts["manifest.json"] = json.dumps(without_runtime(manifest), indent=1) + "\n"
+    return {f"{example}/{release}/{name}": text for name, text in texts.items()}
+
+
+def without_runtime(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest without what changes whenever a run-time module or toolspec's own version does."""
+    files = dict(manifest["files"])
+    for name in (*runtime_files(), "launch.sh"):
+        assert re.fullmatch("[0-9a-f]{64}", files.pop(name)), name
+    assert re.fullmatch("[0-9a-f]{64}", manifest["bundle"])
+    return {key: value for key, value in manifest.items() if key not in ("bundle", "toolspec")} | {"files": files}
+
+
+def test_bundles(goldens: Any) -> None:
+    texts = {"runtime_modules.txt": "".join(f"{name}\n" for name in runtime_files())}
+    for example in EXAMPLES:
+        for release in RELEASES:
+            texts |= golden_files(example, release)
+        lines = plan_lines(compiled(example, NEWEST), everything=True, columns=PLAN_COLUMNS)
+        texts[f"{example}/plan.txt"] = "\n".join(lines) + "\n"
+    for name, text in texts.items():
+        goldens.check(name, text)
+
+
+def test_a_bundle_names_nothing_of_this_machine(tmp_path: Path) -> None:
+    for example in EXAMPLES:
+        for path, content in bundle_of(compiled(example, NEWEST)).files.items():
+            for place in (ROOT, tmp_path, Path.home()):
+                assert str(place).encode() not in content, f"{example}: {path} names {place}"
+
+
+def test_a_bundle_is_the_same_from_another_place(tmp_path: Path) -> None:
+    """A copy of the examples elsewhere, compiled to the same place beside it, gives the same bytes."""
+    copy = tmp_path / "copy"
+    shutil.copytree(ROOT / "examples", copy / "examples")
+    for example in EXAMPLES:
+        here = bundle_of(compiled(example, NEWEST))
+        spec = copy / "examples" / example / "exp.yaml"
+        there = bundle_of(compile_spec(spec, target=NEWEST, out=copy / "build" / example))
+        assert there.files == here.files, example
+
+
+def test_goldens_of_no_test_are_none() -> None:
+    """A golden folder whose test was renamed or deleted would never be compared again."""
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    for folder in (ROOT / "tests" / "golden").iterdir():
+        assert f"def test_{folder.name}(" in source, folder
+
+
+def test_a_missing_golden_fails_and_update_writes_it(goldens: Any, tmp_path: Path) -> None:
+    kind = type(goldens)
+    with pytest.raises(AssertionError, match="missing"):
+        kind(tmp_path, update=False).check("a/b.txt", "text\n")
+    kind(tmp_path, update=True).check("a/b.txt", "text\n")
+    kind(tmp_path, update=False).check("a/b.txt", "text\n")
+    with pytest.raises(AssertionError, match="differs"):
+        kind(tmp_path, update=False).check("a/b.txt", "another\n")
+
+
+def test_a_leftover_golden_fails_and_update_removes_it(goldens: Any, tmp_path: Path) -> None:
+    kind = type(goldens)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "old.txt").write_text("text\n")
+    with pytest.raises(AssertionError, match=r"leftover.*a/old\.txt"):
+        kind(tmp_path, update=False).finish()
+    assert (tmp_path / "a" / "old.txt").is_file()
+    kind(tmp_path, update=True).finish()
+    assert not (tmp_path / "a" / "old.txt").exists()
