@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from toolspec.specs.section import Finite, Many, Positive, Section, Text
+from toolspec.specs.section import Many, Positive, Section, Text
 
 
 class Lora(Section):
@@ -15,8 +15,8 @@ class Lora(Section):
     short_form: ClassVar[str] = "rank"
 
     rank: Positive = Field(description="Rank of the adapters. Example: `32`.")
-    alpha: Finite | None = Field(
-        default=None, gt=0, description="Scale of the adapters. Default: the rank, a scale of 1."
+    alpha: Positive | None = Field(
+        default=None, description="Scale of the adapters. Default: the rank, a scale of 1."
     )
     targets: Literal["all-linear"] | Many[Text] = Field(
         default="all-linear",

@@ -10,8 +10,9 @@ from typing import Any
 
 from toolspec.backends.verl.emit.bundle import Bundle, build_bundle
 from toolspec.backends.verl.emit.write import Written, write_bundle
-from toolspec.backends.verl.lower.lower import VerlConfig, lower
+from toolspec.backends.verl.lower.lower import lower
 from toolspec.backends.verl.lower.moves import default_trainer
+from toolspec.backends.verl.lower.setting import VerlConfig
 from toolspec.backends.verl.releases import NEWEST, RELEASES, parse_target
 from toolspec.compiler.facts.gather import Facts, gather
 from toolspec.compiler.plan.decision import Plan

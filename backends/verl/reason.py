@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import Any
 
 from toolspec.backends.verl.emit.config_yaml import flow
-from toolspec.backends.verl.lower.lower import Setting
+from toolspec.backends.verl.lower.setting import Setting
 from toolspec.compiler.plan.decision import Decision
 from toolspec.specs.loading import SET
 from toolspec.specs.problem import Span

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from toolspec.compiler.facts.plain_schema import is_plain
 from toolspec.compiler.facts.schema_file import FORM, load_schema_file
 from toolspec.specs.problem import Problem, Severity
 
@@ -145,6 +146,8 @@ def _size_problem(function: Mapping[str, Any], where: str) -> Problem | None:
 
 
 def _invalid(parameters: Mapping[str, Any], where: str) -> list[Problem]:
+    if is_plain(parameters):
+        return []
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
 

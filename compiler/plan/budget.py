@@ -109,12 +109,13 @@ def decide_evaluation(draft: Draft) -> None:
 def _check_set_names(draft: Draft, samples: dict[str, int], names: list[str]) -> None:
     for name in samples:
         if name not in names:
-            known = ", ".join(filter(None, names)) or "none; name them: `data.val: {math: path}`"
+            known = ", ".join(filter(None, names))
             draft.problem(
                 "TS703",
                 "unknown-set",
-                f"`{name}` is no validation set (named sets: {known})",
+                f"`{name}` is no validation set (named sets: {known or 'none'})",
                 f"evaluation.samples.{name}",
+                fix=f"one of {known}" if known else f"name it: data.val: {{{name}: PATH}}",
             )
 
 

@@ -52,7 +52,7 @@ def decide_model(draft: Draft, facts: ModelFacts | None) -> None:
         draft.add("model.lora.rank", 0, "default", "default: all weights are trained")
     else:
         draft.take(lora, "rank", "model.lora")
-        draft.choose(lora, "alpha", "model.lora", float(lora.rank), "derived: the rank, a scale of 1")
+        draft.choose(lora, "alpha", "model.lora", lora.rank, "derived: the rank, a scale of 1")
         draft.take(lora, "targets", "model.lora")
     draft.add(
         "model.remove_padding",

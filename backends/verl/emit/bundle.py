@@ -19,7 +19,7 @@ from toolspec.backends.verl.emit.side_files import (
     reward_json,
     tools_yaml,
 )
-from toolspec.backends.verl.lower.lower import VerlConfig
+from toolspec.backends.verl.lower.setting import VerlConfig
 from toolspec.compiler.facts.gather import Facts
 from toolspec.compiler.plan.decision import Plan
 from toolspec.compiler.plan.parts import USER_FOLDER

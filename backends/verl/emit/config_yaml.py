@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from toolspec.backends.verl.lower.lower import Setting, VerlConfig
+from toolspec.backends.verl.lower.setting import Setting, VerlConfig
 from toolspec.compiler.plan.places import RUN_FOLDER, Interpolation
 
 # Plain words that no YAML reader takes for anything but text.

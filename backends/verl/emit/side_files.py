@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolspec.backends.verl.emit.config_yaml import flow, quoted, scalar
-from toolspec.backends.verl.lower.lower import VerlConfig
+from toolspec.backends.verl.lower.setting import VerlConfig
 from toolspec.compiler.facts.gather import Facts
 from toolspec.compiler.plan.decision import Plan
 from toolspec.compiler.plan.parts import USER_FOLDER, USER_LOOP

@@ -58,7 +58,7 @@ def write_bundle(bundle: Bundle, folder: Path, force: bool = False) -> Written:
 
 
 def _refusal(folder: Path, what: str, fix: str) -> ProblemError:
-    return ProblemError((Problem("TS030", "bundle-exists", f"{folder} {what}", None, fix=fix),))
+    return ProblemError((Problem("TS032", "bundle-exists", f"{folder} {what}", None, fix=fix),))
 
 
 def _changes(bundle: Bundle, folder: Path) -> list[str]:

@@ -2,46 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator
 from typing import Any
 
 from toolspec.backends.verl.lower.moves import ABSENT, CLASHES, moved
+from toolspec.backends.verl.lower.overrides import override
 from toolspec.backends.verl.lower.row import Row
+from toolspec.backends.verl.lower.setting import Setting, VerlConfig
 from toolspec.backends.verl.lower.table import ROLLOUT, TABLE
 from toolspec.backends.verl.releases import RELEASES, Release, release
 from toolspec.compiler.plan.decision import Decision, Plan
-from toolspec.compiler.plan.places import Interpolation
 from toolspec.specs.loading import LoadedSpec
 from toolspec.specs.problem import Problem, ProblemError, in_file_order
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """A value of verl's configuration. plan: the plan path it comes from, or `overrides`. note: verl's side of it."""
-
-    value: Any
-    plan: str
-    decision: Decision
-    note: str = ""
-    written: bool = True
-
-
-@dataclass(frozen=True)
-class VerlConfig:
-    """Key → setting for every key that the plan decides; `written` are those that differ from the release's default."""
-
-    release: Release
-    settings: Mapping[str, Setting]
-
-    @cached_property
-    def written(self) -> Mapping[str, Setting]:
-        return {key: setting for key, setting in self.settings.items() if setting.written}
-
-    @cached_property
-    def values(self) -> Mapping[str, Any]:
-        return {key: setting.value for key, setting in self.written.items()}
 
 
 def lower(plan: Plan, loaded: LoadedSpec) -> VerlConfig:
@@ -67,10 +39,10 @@ def lower(plan: Plan, loaded: LoadedSpec) -> VerlConfig:
         settings[key] = _setting(target, key, value, row.plan, plan.decisions[row.plan], row.note)
     for key, value, path in _composed(plan):
         settings[key] = _setting(target, key, value, path, plan.decisions[path], "")
-    problems += _override(settings, target, loaded)
-    if problems:
+    problems += override(settings, target, loaded)
+    if any(problem.severity == "error" for problem in problems):
         raise ProblemError(in_file_order(_one_a_place(problems)))
-    return VerlConfig(target, settings)
+    return VerlConfig(target, settings, tuple(problems))
 
 
 def _setting(target: Release, key: str, value: Any, plan: str, decision: Decision, note: str) -> Setting:
@@ -132,65 +104,3 @@ def _one_a_place(problems: list[Problem]) -> list[Problem]:
     for problem in problems:
         seen.setdefault((problem.code, problem.path if problem.code != "TS801" else problem.fix), problem)
     return list(seen.values())
-
-
-def _override(settings: dict[str, Setting], target: Release, loaded: LoadedSpec) -> Iterator[Problem]:
-    """Lay `overrides` over the settings; unknown keys are problems with the nearest known one."""
-    for key, value in loaded.spec.overrides.items():
-        path = ("overrides", key)
-        span = loaded.raw.key_spans.get(path) or loaded.span(path)
-        if not target.knows(key):
-            close = target.nearest(key)
-            moved_to = _renamed(key, target)
-            yield Problem(
-                "TS802",
-                "unknown-verl-key",
-                f"verl {target.version} has no key `{key}`",
-                span,
-                f"overrides.{key}",
-                "from a config file verl takes an unknown key without a word",
-                f"it is `{moved_to}` there" if moved_to else f"did you mean `{close}`?" if close else "",
-            )
-            continue
-        for leaf, item in _leaves(key, _raw(value)):
-            before = settings.get(leaf)
-            reason = (
-                "overrides"
-                if before is None
-                else f"overrides, in place of {before.value!r} from {before.plan}"
-            )
-            decision = Decision(
-                item if item is not None else "null",
-                "given",
-                reason,
-                loaded.span(path),
-                (f"overrides.{key}",),
-            )
-            settings[leaf] = Setting(item, "overrides", decision, "", written=True)
-
-
-def _renamed(key: str, target: Release) -> str:
-    """The key's name in the target if it is one that moved between releases."""
-    for version in RELEASES:
-        if version != target.version and release(version).knows(key):
-            for row in TABLE:
-                if moved(row.key, version) == key:
-                    return moved(row.key, target.version)
-    return ""
-
-
-def _raw(value: Any) -> Any:
-    """An override is verl's own text: `${…}` in it is an interpolation and is not escaped."""
-    if isinstance(value, str):
-        return Interpolation(value)
-    if isinstance(value, dict):
-        return {name: _raw(below) for name, below in value.items()}
-    return [_raw(item) for item in value] if isinstance(value, list) else value
-
-
-def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for name, below in value.items():
-            yield from _leaves(f"{key}.{name}", below)
-    else:
-        yield key, value

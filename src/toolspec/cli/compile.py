@@ -37,7 +37,7 @@ def compile_(
     from toolspec.backends.verl.compile import bundle_of, compile_spec, write
 
     compiled = compile_spec(Path(spec), sets, target, Path(out) if out else None)
-    notes = compiled.facts.notes
+    notes = (*compiled.facts.notes, *compiled.config.notes)
     if check:
         bundle, state = bundle_of(compiled), "checked"
     else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from toolspec.backends.verl.lower.lower import VerlConfig
+from toolspec.backends.verl.lower.setting import VerlConfig
 from toolspec.compiler.plan.decision import Decision, Plan
 from toolspec.compiler.plan.places import RUN_FOLDER
 
