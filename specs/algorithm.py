@@ -105,8 +105,10 @@ class Algorithm(Section):
 
     name: AlgorithmName = Field(
         description=(
-            "`ppo` (GAE and a critic), `grpo`, `rloo`, `reinforce++`, `remax`, `gspo`, or `dapo`: grpo with clip-higher, "
-            "group filter, token-mean loss, soft overlong penalty and no KL, each of which `plan` lists and can be set."
+            "`ppo` (GAE and a critic), `grpo`, `rloo`, `reinforce++`, `remax`, `gspo`, or `dapo`: "
+            "grpo with clip-higher, "
+            "group filter, token-mean loss, soft overlong penalty and no KL, each of which `plan` "
+            "lists and can be set."
         )
     )
     batch: Positive = Field(default=128, description="Prompts a step.")
@@ -133,7 +135,9 @@ class Algorithm(Section):
     filter: Filter | bool | None = Field(default=None, description="Group filter. Default: on for dapo only.")
     overlong: Overlong | Literal[False] | None = Field(
         default=None,
-        description="Soft length penalty. Default: for dapo a buffer of a fifth of trajectory_tokens, penalty 1.",
+        description=(
+            "Soft length penalty. Default: for dapo a buffer of a fifth of trajectory_tokens, penalty 1."
+        ),
     )
     kl: Kl | Literal["none"] | None = Field(
         default=None,
@@ -144,13 +148,17 @@ class Algorithm(Section):
     lambda_: Finite = Field(default=1.0, ge=0, le=1, alias="lambda", description="GAE's trace decay.")
     normalize: bool | None = Field(
         default=None,
-        description="Divide a group's advantages by their standard deviation (grpo, dapo, gspo). Default: true.",
+        description=(
+            "Divide a group's advantages by their standard deviation (grpo, dapo, gspo). Default: true."
+        ),
     )
     loss_aggregation: (
         Literal["token-mean", "seq-mean-token-sum", "seq-mean-token-mean", "seq-mean-token-sum-norm"] | None
     ) = Field(
         default=None,
-        description="How token losses become one number. Default: `token-mean`; `seq-mean-token-mean` for gspo.",
+        description=(
+            "How token losses become one number. Default: `token-mean`; `seq-mean-token-mean` for gspo."
+        ),
     )
 
     @field_validator("kl", mode="before")

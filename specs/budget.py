@@ -15,7 +15,8 @@ class Budget(Section):
     turns: Positive | None = Field(
         default=None,
         description=(
-            "Turns of the policy, the answer included. The last turn's call is never executed: 5 turns are at most 4 "
+            "Turns of the policy, the answer included. The last turn's call is never executed: 5 "
+            "turns are at most 4 "
             "tool rounds. Default: 5 with tools, else 1."
         ),
     )

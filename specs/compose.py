@@ -208,7 +208,8 @@ class Composer:
         if not frame.is_key:
             self._complaints.collection_key(event, frame.path, what)
         frame.key = yaml.ScalarEvent(None, None, (True, False), "?", event.start_mark, event.end_mark)
-        self.key_marks[(*frame.path, "?")] = (event, event)
+        path = (*frame.path, "?")
+        self.key_marks[path] = (event, event)
 
     def _open(self, event: Any, items: Any, tag: str) -> None:
         self._grow(event)

@@ -57,12 +57,15 @@ class Data(Section):
     )
     val: Many[Source] | dict[Text, Source] | None = Field(
         default=None,
-        description="As `train`, or named sets: `{aime25: path, math: path}`. Validation reports each by its name.",
+        description=(
+            "As `train`, or named sets: `{aime25: path, math: path}`. Validation reports each by its name."
+        ),
     )
     columns: Columns | None = Field(
         default=None,
         description=(
-            "Column mapping for files that are not in verl's layout. Without it a parquet file is used as it is. "
+            "Column mapping for files that are not in verl's layout. Without it a parquet file is "
+            "used as it is. "
             "Example: `{prompt: question, answer: answer}`."
         ),
     )
@@ -79,7 +82,8 @@ class Data(Section):
         default=None,
         alias="class",
         description=(
-            "A dataset class of one's own, `file.py:Class`. Rows are then what it makes of them: compile converts nothing."
+            "A dataset class of one's own, `file.py:Class`. Rows are then what it makes of them: "
+            "compile converts nothing."
         ),
     )
 

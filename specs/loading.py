@@ -183,7 +183,7 @@ def assign(raw: Raw, text: str) -> Raw:
         value = {part: value}
     # Columns count from the start of the setting's text.
     span = Span(SET, 1, len(path_text) + 2, max(1, len(value_text)))
-    spans = {path[:depth]: span for depth in range(1, len(path) + 1)}
+    spans: dict[SpecPath, Span] = {path[:depth]: span for depth in range(1, len(path) + 1)}
     return merge(raw, Raw(value, spans, dict(spans), {}, raw.sources, ()), number_is_short=True)
 
 

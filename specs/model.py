@@ -20,7 +20,10 @@ class Lora(Section):
     )
     targets: Literal["all-linear"] | Many[Text] = Field(
         default="all-linear",
-        description="Layers that get an adapter: `all-linear`, or a list of module names. Example: `[q_proj, v_proj]`.",
+        description=(
+            "Layers that get an adapter: `all-linear`, or a list of module names. Example: `[q_proj, "
+            "v_proj]`."
+        ),
     )
 
 
@@ -30,44 +33,59 @@ class Model(Section):
     short_form: ClassVar[str] = "path"
 
     path: Text = Field(
-        description="Hub name (`Qwen/Qwen2.5-3B-Instruct`) or a local directory with config.json and tokenizer."
+        description=(
+            "Hub name (`Qwen/Qwen2.5-3B-Instruct`) or a local directory with config.json and tokenizer."
+        )
     )
     revision: Text | None = Field(
         default=None, description="Commit, tag or branch of the hub repository. Default: its main branch."
     )
     chat_template: Text | None = Field(
         default=None,
-        description="A Jinja2 file that replaces the model's own chat template. It is copied into the bundle.",
+        description=(
+            "A Jinja2 file that replaces the model's own chat template. It is copied into the bundle."
+        ),
     )
     tool_format: Text = Field(
         default="auto",
         description=(
-            "How the model writes a call, by the name of verl's parser: `hermes`, `qwen3_coder`, `gpt-oss`, … "
+            "How the model writes a call, by the name of verl's parser: `hermes`, `qwen3_coder`, "
+            "`gpt-oss`, … "
             "`auto`: taken from the model's facts."
         ),
     )
     trust_remote_code: bool = Field(
         default=False,
-        description="Run the model repository's own Python code on the cluster. toolspec itself never runs it.",
+        description=(
+            "Run the model repository's own Python code on the cluster. toolspec itself never runs it."
+        ),
     )
     dtype: Literal["bfloat16", "float16", "float32"] = Field(
         default="bfloat16",
-        description="Type of the weights in the rollout engine and of the training computation (the master copy is fp32).",
+        description=(
+            "Type of the weights in the rollout engine and of the training computation (the master copy "
+            "is fp32)."
+        ),
     )
     attention: Literal["auto", "flash_attention_2", "sdpa", "eager"] = Field(
         default="auto",
         description=(
-            "Attention of the trained models. `auto`: verl's choice, flash_attention_2. `sdpa` and `eager` need no "
+            "Attention of the trained models. `auto`: verl's choice, flash_attention_2. `sdpa` and "
+            "`eager` need no "
             "flash-attn and train on padded batches."
         ),
     )
     thinking: bool | Literal["auto"] = Field(
         default="auto",
-        description="The template's `enable_thinking` switch. `auto`: not passed, the template's own default.",
+        description=(
+            "The template's `enable_thinking` switch. `auto`: not passed, the template's own default."
+        ),
     )
     max_model_len: Positive | Literal["auto"] = Field(
         default="auto",
-        description="Longest sequence the engine must hold, in tokens. `auto`: prompt_tokens + trajectory_tokens.",
+        description=(
+            "Longest sequence the engine must hold, in tokens. `auto`: prompt_tokens + trajectory_tokens."
+        ),
     )
     lora: Lora | None = Field(
         default=None, description="Train adapters in place of all weights. Example: `{rank: 32}`."

@@ -19,10 +19,11 @@ from toolspec.specs.refused import REFUSED, REFUSED_VALUES
 from toolspec.specs.section import Section
 from toolspec.specs.shape import fields_of, members
 from toolspec.specs.spec import Spec
+from toolspec.specs.units import TIME_PATTERN
 
 _PATTERNS: Mapping[str, str] = MappingProxyType(
     {
-        r"^\s*((\d+(\.\d+)?\s*(min|s|m|h|d)\s*)+|\d+-\d{1,3}:[0-5]\d(:[0-5]\d)?|\d{1,3}:[0-5]\d:[0-5]\d)\s*$": "a time with its unit, such as `12h`",
+        TIME_PATTERN: "a time with its unit, such as `12h`",
         r"^[0-9.]+\s*%$": "a share such as `5%`",
     }
 )

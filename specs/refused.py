@@ -11,7 +11,7 @@ from toolspec.specs.problem import Problem
 # that the idea is known rather than that the word is not.
 REFUSED: Mapping[str, str] = {
     "services": "start the service yourself and pass its address in `env` or a tool's `config`",
-    "user": "simulated users are outside version 1; an agent loop of your own can hold one: `agent: {class: file.py:Loop}`",
+    "user": "simulated users are outside version 1; a loop of your own can hold one: `agent: {class: file.py:Loop}`",
     "data.columns.images": "images are outside version 1; lint the raw verl config instead",
     "data.columns.tools": "tools that differ by row are outside version 1; list all tools under `tools`",
     "model.vision": "vision models are outside version 1; lint the raw verl config instead",
@@ -22,7 +22,7 @@ REFUSED: Mapping[str, str] = {
     "tools.*.run": "a tool that is shown and never run is outside version 1; give it `python` or `class`",
     "model.tool_format.call": "calls written as tags are outside version 1; name one of verl's parsers or `auto`",
     "model.tool_format.class": "a parser of one's own is outside version 1; name one of verl's parsers or `auto`",
-    "reward.judge": "a judge is outside version 1; call it from a function of your own: `reward: {python: reward.py:fn}`",
+    "reward.judge": "a judge is outside version 1; call it from your own function: `reward: {python: reward.py:fn}`",
     "reward.by": "rewards by data source are outside version 1; use `reward: {python: reward.py:fn}`",
     "cluster.ray": "submitting to a running Ray cluster is outside version 1; run the bundle's launch.sh there",
 }

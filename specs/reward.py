@@ -42,7 +42,8 @@ class Reward(Section):
     python: Text | None = Field(
         default=None,
         description=(
-            "`file.py:name`, the whole reward as one function with verl's signature (data_source, solution_str, "
+            "`file.py:name`, the whole reward as one function with verl's signature (data_source, "
+            "solution_str, "
             "ground_truth, extra_info). Stands alone."
         ),
     )

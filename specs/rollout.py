@@ -22,7 +22,9 @@ class Rollout(Section):
     )
     gpu_memory: Share | Literal["auto"] = Field(
         default="auto",
-        description="Share of each GPU's memory for the engine. `auto`: 0.5, since training sits on the same GPUs.",
+        description=(
+            "Share of each GPU's memory for the engine. `auto`: 0.5, since training sits on the same GPUs."
+        ),
     )
     parallel_calls: Positive = Field(
         default=1, description="Calls of one turn that are executed; verl drops further ones without a word."
@@ -61,12 +63,15 @@ class Agent(Section):
         default=None,
         alias="class",
         description=(
-            "A loop of one's own, `file.py:Class` or `module.Class`. What toolspec knows of masks, forged results and "
+            "A loop of one's own, `file.py:Class` or `module.Class`. What toolspec knows of masks, "
+            "forged results and "
             "turn limits then depends on that class."
         ),
     )
     config: dict[str, Any] = Field(default_factory=dict, description="Arguments of the class.")
     manager: Text | None = Field(
         default=None,
-        description="Class that takes the place of verl's AgentLoopManager, `file.py:Class` or `module.Class`.",
+        description=(
+            "Class that takes the place of verl's AgentLoopManager, `file.py:Class` or `module.Class`."
+        ),
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import cache
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -71,7 +71,7 @@ def _walk(section: type[Section], path: tuple[str, ...]) -> Iterator[tuple[tuple
     for key, info in fields_of(section).items():
         here = (*path, key)
         yield here, info
-        for member in members(info.annotation):
+        for member in members(cast(Hashable, info.annotation)):
             origin = get_origin(member)
             if isinstance(member, type) and issubclass(member, Section):
                 yield from _walk(member, here)

@@ -35,8 +35,9 @@ CODES: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 # libyaml's own line breaks (reader.c): lines counted otherwise would put carets on the wrong line.
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
-# YAML 1.2, production 1 (c-printable), less the byte order mark inside a text.
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# What YAML 1.2, production 1 (c-printable), leaves out, and the byte order mark inside a text. Written as what is
+# forbidden: the complement takes `re` 5 ms to compile.
+_FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 NO_SPACE = re.compile(r"([A-Za-z_][\w.-]{0,60}):(?!/)(\S{1,60})")
 """`key:value`, which YAML reads as one text."""
 _BOMS = {b"\xff\xfe": "UTF-16 (little-endian)", b"\xfe\xff": "UTF-16 (big-endian)"}

@@ -29,7 +29,9 @@ class Spec(Section):
     description: str = Field(default="", description="A sentence for the reader.")
     extends: Text | None = Field(
         default=None,
-        description="A parent spec, relative to this file. Mappings are merged key by key, lists and values replaced.",
+        description=(
+            "A parent spec, relative to this file. Mappings are merged key by key, lists and values replaced."
+        ),
     )
     target: Text | None = Field(
         default=None, description="verl release: `verl==0.9.1`. Default: the newest that toolspec knows."
@@ -64,7 +66,9 @@ class Spec(Section):
     )
     overrides: dict[Text, Any] = Field(
         default_factory=dict,
-        description="Raw verl keys, by their dotted name in the target release. Checked and traced, and they win.",
+        description=(
+            "Raw verl keys, by their dotted name in the target release. Checked and traced, and they win."
+        ),
     )
 
     @field_validator("env", mode="before")

@@ -21,7 +21,8 @@ class Tool(Section):
     python: Text | None = Field(
         default=None,
         description=(
-            "A function, `file.py:name`. Its schema is read from signature and docstring; the file is never imported "
+            "A function, `file.py:name`. Its schema is read from signature and docstring; the file "
+            "is never imported "
             "by toolspec."
         ),
     )
@@ -29,18 +30,24 @@ class Tool(Section):
         default=None,
         alias="class",
         description=(
-            "A subclass of verl's BaseTool, `file.py:Class` or `module.Class`. A module beside the spec is copied into "
+            "A subclass of verl's BaseTool, `file.py:Class` or `module.Class`. A module beside the "
+            "spec is copied into "
             "the bundle; any other must be installed on the cluster."
         ),
     )
     schema_: Text | dict[str, Any] | None = Field(
         default=None,
         alias="schema",
-        description="A JSON or YAML file with the tool's OpenAI schema, or the schema itself. Needed with `class`.",
+        description=(
+            "A JSON or YAML file with the tool's OpenAI schema, or the schema itself. Needed with `class`."
+        ),
     )
     config: dict[str, Any] = Field(
         default_factory=dict,
-        description="Given to the class as its config, or to the function as keyword arguments the model does not see.",
+        description=(
+            "Given to the class as its config, or to the function as keyword arguments the model does "
+            "not see."
+        ),
     )
     timeout: Duration | None = Field(
         default=None,
@@ -53,7 +60,8 @@ class Tool(Section):
     per_row: dict[Text, Text] = Field(
         default_factory=dict,
         description=(
-            "State from the row: create argument → column. Example: `{db_id: db_id}`. A function gets it as a keyword "
+            "State from the row: create argument → column. Example: `{db_id: db_id}`. A function "
+            "gets it as a keyword "
             "argument that the model does not see."
         ),
     )

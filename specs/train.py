@@ -26,7 +26,7 @@ class Offload(Section):
         if isinstance(value, str):
             return {"actor": value, "critic": value, "ref": "none" if value == "optimizer" else value}
         if isinstance(value, bool):
-            return {role: "all" if value else "none" for role in ("actor", "critic", "ref")}
+            return dict.fromkeys(("actor", "critic", "ref"), "all" if value else "none")
         return value
 
 
@@ -57,7 +57,8 @@ class Train(Section):
     token_budget: Positive | Literal["auto"] | None = Field(
         default=None,
         description=(
-            "Tokens a GPU takes at once (dynamic batches, the default). `auto`: the larger of 16384 and two of the "
+            "Tokens a GPU takes at once (dynamic batches, the default). `auto`: the larger of 16384 "
+            "and two of the "
             "longest sequences."
         ),
     )

@@ -14,6 +14,11 @@ from pydantic import BeforeValidator, WithJsonSchema
 SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(min|s|m|h|d)")
 _CLOCK = re.compile(r"(?:(\d+)-)?(\d{1,3}):([0-5]\d)(?::([0-5]\d))?")
+# What `seconds` reads, for editors.
+TIME_PATTERN = (
+    r"^\s*((\d+(\.\d+)?\s*(min|s|m|h|d)\s*)+"
+    r"|\d+-\d{1,3}:[0-5]\d(:[0-5]\d)?|\d{1,3}:[0-5]\d:[0-5]\d)\s*$"
+)
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 
@@ -59,7 +64,7 @@ Duration = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "pattern": r"^\s*((\d+(\.\d+)?\s*(min|s|m|h|d)\s*)+|\d+-\d{1,3}:[0-5]\d(:[0-5]\d)?|\d{1,3}:[0-5]\d:[0-5]\d)\s*$",
+            "pattern": TIME_PATTERN,
             "examples": ["12h", "30m", "90s", "1d12h"],
         }
     ),

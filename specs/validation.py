@@ -94,10 +94,8 @@ def _real_path(value: Any, loc: tuple[int | str, ...]) -> SpecPath:
     """`loc` without the names of union members and short forms that pydantic puts in between."""
     path: list[str | int] = []
     for component in loc:
-        if isinstance(value, dict) and component in value:
-            value = value[component]
-            path.append(component)
-        elif isinstance(value, list) and isinstance(component, int) and component < len(value):
+        inside = isinstance(value, dict) and component in value
+        if inside or (isinstance(value, list) and isinstance(component, int) and component < len(value)):
             value = value[component]
             path.append(component)
     return tuple(path)

@@ -109,7 +109,8 @@ class Outcome:
 
 def write(compiled: Compiled, force: bool = False, progress: Progress = lambda _: None) -> Outcome:
     """Convert the rows if they must be, then write the bundle. Raises ProblemError; nothing is left half done."""
-    data, warnings = None, ()
+    data: Mapping[str, Any] | None = None
+    warnings: tuple[Problem, ...] = ()
     if compiled.facts.data.reasons:
         from toolspec.backends.verl.convert import convert_rows
 

@@ -1,4 +1,4 @@
-"""Converted rows in the store beside the bundles: one folder for each content, shared by every bundle and sweep point."""
+"""Converted rows in the store beside the bundles: one folder a content, shared by bundles and sweep points."""
 
 from __future__ import annotations
 

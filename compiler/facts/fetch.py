@@ -146,7 +146,7 @@ def _read_all(stream: IO[bytes], read: Callable[[IO[bytes]], bytes]) -> bytes:
 class _SameHostRedirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects; the token goes along only within the host, and https never becomes http."""
 
-    def redirect_request(  # noqa: PLR0917 (the signature of urllib)
+    def redirect_request(
         self,
         req: urllib.request.Request,
         fp: IO[bytes],

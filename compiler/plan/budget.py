@@ -41,7 +41,10 @@ def decide_budget(draft: Draft) -> None:
             "no-tool-round",
             "with 1 turn no tool ever runs",
             where,
-            why="verl checks the limit before it parses a turn's call, so the last turn's call is never executed",
+            why=(
+                "verl checks the limit before it parses a turn's call, so the last turn's call is never "
+                "executed"
+            ),
             fix="turns: 2, or drop the tools",
         )
     draft.choose(budget, "user_turns", "budget", 0, "default: no limit of its own")
@@ -165,9 +168,12 @@ def decide_cluster(draft: Draft) -> None:
             draft.problem(
                 "TS501",
                 "over-gpu-hours",
-                f"{nodes} nodes × {gpus} GPUs × {slurm.time / 3600:g} h = {used:g} GPU-hours, over the budget of {hours:g}",
+                f"{nodes} nodes × {gpus} GPUs × {slurm.time / 3600:g} h = {used:g} GPU-hours, over "
+                f"the budget of {hours:g}",
                 "budget.gpu_hours",
-                fix=f"cluster.slurm.time: {max(1, int(hours * 60 / (nodes * gpus)))}m, or gpu_hours: {used:g}",
+                fix=(
+                    f"cluster.slurm.time: {max(1, int(hours * 60 / (nodes * gpus)))}m, or gpu_hours: {used:g}"
+                ),
             )
     elif hours:
         limit = int(hours * 3600 / (nodes * gpus))

@@ -213,7 +213,8 @@ def _check_sequence_parallel(draft: Draft, parallel: int) -> None:
         draft.problem(
             "TS504",
             "sequence-parallel-padded",
-            f"sequence_parallel {parallel} needs packed batches, and attention is {draft.value('model.attention')}",
+            f"sequence_parallel {parallel} needs packed batches, and attention is "
+            f"{draft.value('model.attention')}",
             "train.sequence_parallel",
             why="verl refuses it without use_remove_padding",
             fix="model.attention: flash_attention_2, or sequence_parallel: 1",

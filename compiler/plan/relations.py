@@ -26,7 +26,8 @@ def _check_ranks(draft: Draft) -> None:
         draft.problem(
             "TS102",
             "uneven-ranks",
-            f"a mini batch of {mini} prompts × group {group} = {mini * group} trajectories does not split over {ranks} ranks",
+            f"a mini batch of {mini} prompts × group {group} = {mini * group} trajectories does not "
+            f"split over {ranks} ranks",
             "algorithm.mini_batch" if draft.spec.algorithm.mini_batch is not None else "algorithm.batch",
             why="the update stops, or drops the rest without a word, by release",
             fix=f"a multiple of {_step(group, ranks)} prompts",
@@ -53,7 +54,10 @@ def _check_ranks(draft: Draft) -> None:
                 f"{count} trajectories a rank {what} do not split into micro batches of {micro}",
                 "train.micro_batch",
                 why="the engine asserts it at the first update",
-                fix=f"micro_batch: {max(d for d in range(1, micro + 1) if samples % d == 0)}, or a token_budget",
+                fix=(
+                    f"micro_batch: {max(d for d in range(1, micro + 1) if samples % d == 0)}, or a "
+                    f"token_budget"
+                ),
             )
             return
 
@@ -70,7 +74,8 @@ def _check_calls(draft: Draft) -> None:
         draft.problem(
             "TS206",
             "calls-never-reached",
-            f"{calls} calls are allowed, and {turns} turns with {draft.value('rollout.parallel_calls')} call each execute {most}",
+            f"{calls} calls are allowed, and {turns} turns with "
+            f"{draft.value('rollout.parallel_calls')} call each execute {most}",
             "budget.calls",
             fix=f"turns: {-(-calls // draft.value('rollout.parallel_calls')) + 1}, or calls: {most}",
         )

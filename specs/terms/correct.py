@@ -17,9 +17,12 @@ class Correct(Term):
     match: Literal["exact", "number", "regex", "choice", "verl", "python"] = Field(
         default="exact",
         description=(
-            "How the answer is compared. `exact`: same text, outer and repeated blanks apart. `number`: the last number, "
-            "after `####` or in \\boxed{} if there is one. `regex`: what `pattern` finds. `choice`: the last letter that "
-            "stands alone. `verl`: the release's scorer for the row's data_source. `python`: a function of one's own."
+            "How the answer is compared. `exact`: same text, outer and repeated blanks apart. "
+            "`number`: the last number, "
+            "after `####` or in \\boxed{} if there is one. `regex`: what `pattern` finds. `choice`: "
+            "the last letter that "
+            "stands alone. `verl`: the release's scorer for the row's data_source. `python`: a "
+            "function of one's own."
         ),
     )
     tolerance: Finite = Field(
@@ -27,12 +30,15 @@ class Correct(Term):
     )
     pattern: Text | None = Field(
         default=None,
-        description="`regex`: its first group (else the whole match) is compared with the answer. Last match counts.",
+        description=(
+            "`regex`: its first group (else the whole match) is compared with the answer. Last match counts."
+        ),
     )
     python: Text | None = Field(
         default=None,
         description=(
-            "`python`: `file.py:name`, called as verl calls a reward function (data_source, solution_str, ground_truth, "
+            "`python`: `file.py:name`, called as verl calls a reward function (data_source, "
+            "solution_str, ground_truth, "
             "extra_info); its number is the term's value."
         ),
     )

@@ -21,7 +21,8 @@ _COMMENT_COLUMN = 58
 def config_yaml(config: VerlConfig, name: str) -> str:
     """The text of config.yaml. Deterministic: keys in sorted order, floats in the shortest form that YAML 1.1 reads."""
     lines = [
-        f"# {name} for verl {config.release.version}, compiled by toolspec. Keys not here have verl's defaults.",
+        f"# {name} for verl {config.release.version}, compiled by toolspec. Keys not here have verl's "
+        f"defaults.",
         "# The comment of each key says where its value comes from; `toolspec why KEY` says more.",
         "hydra:",
         "  searchpath: [pkg://verl.trainer.config]",

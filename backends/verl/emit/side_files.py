@@ -61,7 +61,7 @@ def _flow(value: Any) -> str:
 
 
 def agent_loops_yaml(plan: Plan) -> str:
-    """The loops by name. The entry `tool_agent` replaces verl's own, also where the data's agent_name column says it."""
+    """The loops by name. The entry `tool_agent` replaces verl's own, also where the data's agent_name says it."""
     lines = [
         "# Agent loops by the name that config.yaml and the data's agent_name column use.",
         "- name: tool_agent",

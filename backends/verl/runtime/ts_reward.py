@@ -219,8 +219,8 @@ class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ign
             # V0 takes the keys of a worker's first row, indexes the others by them and asserts that the
             # workers agree. Without `keys` in ts_reward.json they are learnt from the function, so one that
             # changes them can still end a V0 run, as it does under verl's own manager.
-            names = {*self.keys, "score", "ts_fault", *(("overlong",) if self.overlong else ())}
-            return defaultdict(float, dict.fromkeys(sorted(names), 0.0))
+            known = {*self.keys, "score", "ts_fault", *(("overlong",) if self.overlong else ())}
+            return defaultdict(float, dict.fromkeys(sorted(known), 0.0))
         names = ["score", *(name for name, _, _ in self.terms)]
         names += ["tool_calls", "tool_parse_success", "ts_fault"]
         if "correct" in names:

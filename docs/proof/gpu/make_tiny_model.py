@@ -14,6 +14,7 @@ import random
 import re
 import sys
 import time
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import torch
@@ -91,7 +92,7 @@ def trajectory(tokenizer, system: str, schemas: list, chance: random.Random) -> 
 def main() -> None:
     tokenizer_dir, tools_yaml, train, out = sys.argv[1:5]
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_dir)
-    with open(tools_yaml) as stream:
+    with Path(tools_yaml).open() as stream:
         schemas = [tool["config"]["schema"] for tool in yaml.safe_load(stream)["tools"]]
     system = pq.read_table(train, columns=["prompt"]).slice(0, 1).to_pylist()[0]["prompt"][0]["content"]
     chance = random.Random(0)

@@ -71,7 +71,9 @@ def compile_(
         sources = compiled.loaded.sources
         sys.stderr.write(render(notes, sources, color=wants_colour(sys.stderr), width=width()))
     print(f"{paint(bundle.name, '1')} → verl {compiled.plan.target}")
-    print(f"  {count} keys written, {left} left at verl's defaults · {derived} derived (toolspec plan {spec})")
+    print(
+        f"  {count} keys written, {left} left at verl's defaults · {derived} derived (toolspec plan {spec})"
+    )
     print(f"  bundle  {compiled.folder}   {len(bundle.files)} files, sha256 {bundle.digest[:12]}…   {state}")
     for line in compiled.assumed:
         print(f"  assumed {line}")
@@ -82,4 +84,3 @@ def compile_(
 def _progress(what: str) -> None:
     if sys.stderr.isatty():
         print(f"  {what} …", file=sys.stderr)
-

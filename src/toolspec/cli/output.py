@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import IO, Any
 
 import click
@@ -50,9 +51,7 @@ def json_wanted() -> bool:
     if context is not None:
         return context.params.get("form") == "json"
     args = sys.argv
-    return "--format=json" in args or any(
-        a == "--format" and b == "json" for a, b in zip(args, args[1:], strict=False)
-    )
+    return "--format=json" in args or ("--format", "json") in pairwise(args)
 
 
 def report(error: ProblemError) -> None:
