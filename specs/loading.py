@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from toolspec.specs.problem import Problem, ProblemError, Span
 from toolspec.specs.shape import sections_at
@@ -15,6 +15,7 @@ from toolspec.specs.spec import Spec
 from toolspec.specs.validation import validate
 from toolspec.specs.yaml_tree import parse, parse_value
 
+T = TypeVar("T")
 SpecPath = tuple[str | int, ...]
 MAX_PARENTS = 16
 SET = "--set"
@@ -128,9 +129,7 @@ def merge(parent: Raw, child: Raw, number_is_short: bool = False) -> Raw:
     number_is_short: a number over a mapping sets the field that a bare value stands for (`weight`), so that
     `--set reward.valid_call=0.3` keeps the term's other settings.
     """
-    spans = dict(child.spans)
-    key_spans = dict(child.key_spans)
-    ambiguous = dict(child.ambiguous)
+    kept: set[SpecPath] = set()
 
     def over(old: Any, new: Any, path: SpecPath) -> Any:
         if isinstance(new, dict) and not isinstance(old, (dict, list, type(None))):
@@ -141,17 +140,23 @@ def merge(parent: Raw, child: Raw, number_is_short: bool = False) -> Raw:
             return new
         merged = {}
         for key, value in old.items():
-            here = (*path, key)
             if key in new:
-                merged[key] = over(value, new[key], here)
+                merged[key] = over(value, new[key], (*path, key))
             else:
                 merged[key] = value
-                _copy(parent, here, spans, key_spans, ambiguous)
+                kept.add((*path, key))
         merged.update({key: value for key, value in new.items() if key not in old})
         return merged
 
     value = over(parent.value, child.value, ())
-    return Raw(value, spans, key_spans, ambiguous, child.sources, (*child.files, *parent.files))
+    return Raw(
+        value,
+        _joined(child.spans, parent.spans, kept),
+        _joined(child.key_spans, parent.key_spans, kept),
+        _joined(child.ambiguous, parent.ambiguous, kept),
+        child.sources,
+        (*child.files, *parent.files),
+    )
 
 
 def _written_out(value: Any, path: SpecPath) -> Any:
@@ -164,10 +169,15 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _copy(raw: Raw, path: SpecPath, *into: dict[SpecPath, Any]) -> None:
-    size = len(path)
-    for table, source in zip(into, (raw.spans, raw.key_spans, raw.ambiguous), strict=True):
-        table.update({key: span for key, span in source.items() if key[:size] == path})
+def _joined(
+    child: Mapping[SpecPath, T], parent: Mapping[SpecPath, T], kept: set[SpecPath]
+) -> dict[SpecPath, T]:
+    """`child`'s entries, and of `parent` those at or below a path of `kept`."""
+    joined = dict(child)
+    for path in parent:
+        if any(path[:end] in kept for end in range(1, len(path) + 1)):
+            joined[path] = parent[path]
+    return joined
 
 
 def assign(raw: Raw, text: str) -> Raw:

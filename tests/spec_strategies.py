@@ -62,7 +62,8 @@ FILES: Mapping[str, str] = {
     "system.md": "Use the tools.\n",
     "rows.jsonl": "".join(json.dumps(row) + "\n" for row in ROWS),
     "more.json": json.dumps(ROWS),
-    "parent.yaml": "budget: {epochs: 2}\ntracking: {project: parent}\nalgorithm: {entropy: 0.001}\n",
+    # Sections without a short form: a child's bare value replaces a parent's mapping, its mapping is merged.
+    "parent.yaml": "budget: {epochs: 2}\nrollout: {temperature: 0.9}\ndescription: Of the parent.\n",
 }
 
 
@@ -74,7 +75,7 @@ def write_files(folder: Path) -> Path:
 
 
 TEXT = st.text(
-    st.characters(exclude_categories=("Cc", "Cs", "Cn", "Co"), exclude_characters="\ufeff\u2028\u2029\x85"),
+    st.characters(exclude_categories=("C", "Z"), include_characters=" "),
     min_size=1,
     max_size=12,
 ) | st.sampled_from(("${HOME}", "a: b", "#1", "no", "1e-6", "~", "'\"", "two\nlines", "-", "\\${x}", "ü 数"))
@@ -127,11 +128,16 @@ LEAVES: dict[str, dict[str, Strategy]] = {
         "env": st.dictionaries(st.from_regex(r"[A-Z_]{1,9}", fullmatch=True), SCALAR | st.none(), max_size=3)
         | st.lists(st.from_regex(r"[A-Z_]{1,9}", fullmatch=True), max_size=2),
         "sweep": st.just({"algorithm.entropy": [0.0, 0.01]}),
-        "overrides": st.dictionaries(
-            word("actor_rollout_ref.actor.grad_clip", "trainer.balance_batch"), word(0.5, True), max_size=2
-        )
-        | st.just({"data": {"dataloader_num_workers": 2}})
-        | st.just({"trainer.experiment_name": "${trainer.project_name}-x"}),
+        "overrides": st.fixed_dictionaries(
+            {},
+            optional={
+                "actor_rollout_ref.actor.grad_clip": word(0.5, 1),
+                "trainer.balance_batch": st.booleans(),
+                "trainer.use_v1": st.just(True),  # an unknown key before 0.9.1
+                "trainer.experiment_name": st.just("${trainer.project_name}-x"),
+                "data": st.just({"dataloader_num_workers": 2}),
+            },
+        ),
     },
     "model": {
         "path": word(
@@ -149,7 +155,7 @@ LEAVES: dict[str, dict[str, Strategy]] = {
     },
     "model.lora": {
         "rank": POWER,
-        "alpha": word(16, 32.5),
+        "alpha": word(16, 32),
         "targets": st.just("all-linear") | st.just(["q_proj", "v_proj"]),
     },
     "data": {
@@ -410,8 +416,7 @@ def _reward(value: dict[str, Any]) -> dict[str, Any]:
 def _spec(value: dict[str, Any]) -> dict[str, Any]:
     agent = value.get("agent", {})
     if agent.get("name") == "single_turn" and value.get("tools"):
-        value = {**value, "agent": without(agent, "name")}
-    # `extends` merges key by key: a parent's mapping over a child's bare word is another spec.
+        return {**value, "agent": without(agent, "name")}
     return value
 
 
@@ -433,13 +438,20 @@ _NOT_PLAIN = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "nu
 _ONE_OF_MANY = {"data.train", "data.val", "tracking.to", "cluster.slurm.modules", "cluster.slurm.setup"}
 
 
-def shuffled(value: Any, dice: random.Random) -> Any:
-    """The same value with the keys of every mapping in another order."""
-    if isinstance(value, dict):
-        keys = list(value)
+def shuffled(value: Any, dice: random.Random, *, free: bool = True, path: SpecPath = ()) -> Any:
+    """The same value with the keys of its mappings in another order; `free`: also of those that are no section."""
+    if isinstance(value, list):
+        return [shuffled(item, dice, free=free, path=(*path, "0")) for item in value]
+    if not isinstance(value, dict):
+        return value
+    keys = list(value)
+    if free or any(set(keys) <= set(fields_of(section)) for section in sections_at(_steps(path))):
         dice.shuffle(keys)
-        return {key: shuffled(value[key], dice) for key in keys}
-    return [shuffled(item, dice) for item in value] if isinstance(value, list) else value
+    return {key: shuffled(value[key], dice, free=free, path=(*path, key)) for key in keys}
+
+
+def _steps(path: SpecPath) -> list[str | int]:
+    return [0 if part == "0" else part for part in path]
 
 
 def respelled(value: Any, dice: random.Random, path: SpecPath = ()) -> Any:
@@ -451,8 +463,7 @@ def respelled(value: Any, dice: random.Random, path: SpecPath = ()) -> Any:
     if not isinstance(value, dict):
         return value
     value = {key: respelled(item, dice, (*path, key)) for key, item in value.items()}
-    steps = [int(part) if part == "0" else part for part in path]
-    words = {section.short_form for section in sections_at(steps)} - {""}
+    words = {section.short_form for section in sections_at(_steps(path))} - {""}
     for word_ in words:
         if set(value) == {word_} and not isinstance(value[word_], dict) and dice.random() < 0.5:
             return value[word_]

@@ -59,7 +59,7 @@ def find_model(name: str) -> ModelFacts | None:
     if entry is None and "/" not in key:
         found = {e["name"]: e for k, e in index.items() if k.rpartition("/")[2] == key}
         entry = next(iter(found.values())) if len(found) == 1 else None
-    return None if entry is None else _model(entry)
+    return None if entry is None else _model(entry["name"].lower())
 
 
 def nearest_models(name: str, count: int = 3) -> tuple[str, ...]:
@@ -108,7 +108,9 @@ def _gpu_index() -> Mapping[str, GpuFacts]:
     return index
 
 
-def _model(entry: dict[str, Any]) -> ModelFacts:
+@cache
+def _model(key: str) -> ModelFacts:
+    entry = _model_index()[key]
     facts = architecture_facts(entry["config"])
     if entry.get("parameters") is not None:
         facts.update(parameters=entry["parameters"], parameters_from="catalogue")

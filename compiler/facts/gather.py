@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from toolspec.compiler.facts.catalogue import GpuFacts, ModelFacts, find_gpu, nearest_gpus
+from toolspec.compiler.facts.code_check import check_class, check_reward_function
 from toolspec.compiler.facts.data import DataFacts, data_facts
 from toolspec.compiler.facts.local_imports import local_modules
 from toolspec.compiler.facts.model import model_facts
@@ -59,6 +60,7 @@ def gather(loaded: LoadedSpec) -> Facts:
         ref = attempt(lambda p=path, t=text: _ref(loaded, p, t), None)  # type: ignore[misc]
         if ref is not None:
             code[path] = ref
+            problems += attempt(lambda p=path, r=ref: _checked(loaded, p, r), ())  # type: ignore[misc]
     tools: dict[str, ToolFacts] = {}
     for name in spec.tools:
         found = attempt(lambda n=name: tool_facts(loaded, n), None)  # type: ignore[misc]
@@ -140,6 +142,13 @@ def _references(loaded: LoadedSpec) -> Iterator[tuple[str, str]]:
 def _ref(loaded: LoadedSpec, path: str, text: str) -> CodeRef:
     parts = tuple(path.split("."))
     return code_ref(text, loaded.base(parts), path, loaded.span(parts))
+
+
+def _checked(loaded: LoadedSpec, path: str, ref: CodeRef) -> tuple[Problem, ...]:
+    if path in ("reward.python", "reward.correct.python"):
+        more = tuple(loaded.spec.reward.kwargs) if path == "reward.python" else ()
+        return check_reward_function(ref, more, path)
+    return check_class(ref, path, loaded.span(tuple(path.split("."))))
 
 
 def _template(loaded: LoadedSpec) -> str | None:

@@ -11,6 +11,7 @@ import tokenize
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,6 +19,7 @@ from toolspec.specs.problem import Problem, ProblemError, Severity, Span
 
 MAX_BYTES = 1 << 20
 """A hand-written tool or reward file is far below; a larger one is generated or is data."""
+KEPT_CHARACTERS = 1 << 16  # a tree takes some 60 times the memory of its source
 
 # name: (code, severity). Codes are never reused.
 CODES: Mapping[str, tuple[str, Severity]] = MappingProxyType(
@@ -91,8 +93,12 @@ class PythonSource:
 def parse_source(source: str, file: str) -> PythonSource:
     """The tree of a Python file. Raises ProblemError: python-file (too large), python-syntax.
 
-    The grammar is that of the Python that runs toolspec.
+    The grammar is that of the Python that runs toolspec. The tree is shared: never change it.
     """
+    return (_parse_once if len(source) <= KEPT_CHARACTERS else _parse)(source, file)
+
+
+def _parse(source: str, file: str) -> PythonSource:
     if len(source) > MAX_BYTES or len(source.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise _too_large(len(source.encode("utf-8", "surrogatepass")), file)
     source = source.removeprefix("\ufeff")
@@ -117,6 +123,10 @@ def parse_source(source: str, file: str) -> PythonSource:
         why = "nested too deep to be parsed" if too_deep else str(error)
         raise refuse("python-syntax", f"not readable as Python: {why}", Span(file, 1, 1)) from None
     return PythonSource(file, tree, lines)
+
+
+# A tool's file is read for its schema and again for its imports, and the same in every variant of a sweep.
+_parse_once = lru_cache(maxsize=16)(_parse)
 
 
 def read_source(path: Path, file: str | None = None) -> str:

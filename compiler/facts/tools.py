@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from toolspec.compiler.facts.code_check import check_class
 from toolspec.compiler.facts.python_schema import function_schema
+from toolspec.compiler.facts.python_source import read_source
 from toolspec.compiler.facts.tool_schema import check_schema, load_schema_file
 from toolspec.compiler.facts.user_code import CodeRef, code_ref
 from toolspec.specs.loading import LoadedSpec
@@ -32,6 +34,7 @@ def tool_facts(loaded: LoadedSpec, name: str) -> ToolFacts:
     reference = tool.python or tool.class_ or ""
     code = code_ref(reference, loaded.base(path), ".".join(path), loaded.span(path))
     hidden = frozenset(tool.config) | frozenset(tool.per_row) if tool.python is not None else frozenset()
+    missing = check_class(code, ".".join(path), loaded.span(path)) if field == "class" else ()
     if tool.schema_ is not None:
         schema, problems = _given_schema(loaded, name, tool)
     else:
@@ -48,15 +51,13 @@ def tool_facts(loaded: LoadedSpec, name: str) -> ToolFacts:
                     ),
                 )
             )
-        facts = function_schema(
-            _source(code.file, loaded.span(path)), str(code.file), code.name, hidden=hidden
-        )
+        facts = function_schema(read_source(code.file), str(code.file), code.name, hidden=hidden)
         schema, problems = facts.schema, facts.problems
     named = _named(schema, name)
     checked = tuple(
         _placed(p, loaded.span(path), ".".join(path)) for p in check_schema(named, f"tool {name}")
     )
-    return ToolFacts(code, named, (*problems, *checked))
+    return ToolFacts(code, named, (*missing, *problems, *checked))
 
 
 def _named(schema: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -66,16 +67,6 @@ def _named(schema: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _placed(problem: Problem, span: Span | None, path: str) -> Problem:
     return problem if problem.span is not None else replace(problem, span=span, path=problem.path or path)
-
-
-def _source(file: Path, span: Span | None) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        what = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ProblemError(
-            (Problem("TS310", "user-code", f"cannot read {file.name}: {what}", span),)
-        ) from None
 
 
 def _given_schema(loaded: LoadedSpec, name: str, tool: Tool) -> tuple[Mapping[str, Any], tuple[Problem, ...]]:

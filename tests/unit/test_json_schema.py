@@ -172,7 +172,7 @@ def test_a_required_key_may_come_from_the_parent_only(key: str, tmp_path: Path) 
 def test_a_child_may_leave_out_what_a_section_needs(tmp_path: Path) -> None:
     (tmp_path / "parent.yaml").write_text(spec_text("model", "{path: a/b, lora: 8}"), encoding="utf-8")
     child = write(
-        tmp_path, "extends: parent.yaml\nname: y\nalgorithm: {batch: 8}\nmodel: {lora: {alpha: 1.0}}\n"
+        tmp_path, "extends: parent.yaml\nname: y\nalgorithm: {batch: 8}\nmodel: {lora: {alpha: 16}}\n"
     )
     load(child)
     assert is_valid(child)

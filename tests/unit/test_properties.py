@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -41,7 +42,7 @@ DICE = st.integers(0, 2**32).map(random.Random)
 # What a valid spec may still be refused for: relations between its values, with facts, or with the release.
 RELATIONS: Mapping[str, str] = {
     "TS040": "unknown-model",
-    "TS076": "hidden-required",
+    "TS076": "keyword-call",
     "TS101": "uneven-batch",
     "TS102": "uneven-ranks",
     "TS103": "uneven-micro-batch",
@@ -203,9 +204,10 @@ def test_compile_is_a_function_of_its_input(
 def test_key_order_changes_nothing(
     folder: Path, spec: dict[str, Any], dice: random.Random, release: str
 ) -> None:
+    """The order of a section's keys. That of tools, sets and the user's own mappings is the writer's and is kept."""
     first = compiled(folder, one_line(spec), release)
     assume(first is not None)
-    second = compiled(folder, one_line(shuffled(spec, dice)), release)
+    second = compiled(folder, one_line(shuffled(spec, dice, free=False)), release)
     assert first is not None
     assert second is not None
     assert comparable(first) == comparable(second)
@@ -214,4 +216,7 @@ def test_key_order_changes_nothing(
 def comparable(found: Compiled) -> dict[str, bytes]:
     """The files that a spec decides, less the copy of the spec itself and what is made of its hash."""
     files = bundle_of(found).files
-    return {name: content for name, content in files.items() if name not in (MANIFEST, "launch.sh", "spec/exp.yaml")}
+    launcher = re.sub(rb"-[0-9a-f]{8}}", b"-DIGEST}", files["launch.sh"])
+    copies = [name for name in files if name.startswith("spec/")]
+    same = {name: content for name, content in files.items() if name not in (MANIFEST, *copies)}
+    return same | {"launch.sh": launcher}

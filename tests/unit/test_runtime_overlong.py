@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.append(str(Path(__file__).parents[2] / "backends" / "verl" / "runtime"))
-from ts_overlong import overlong  # noqa: E402
+from ts_overlong import overlong
 
 
-@pytest.mark.parametrize(("tokens", "expected"), [(0, 0.0), (400, 0.0), (425, -0.5), (450, -1.0), (500, -2.0), (600, -2.0)])
+@pytest.mark.parametrize(
+    ("tokens", "expected"), [(0, 0.0), (400, 0.0), (425, -0.5), (450, -1.0), (500, -2.0), (600, -2.0)]
+)
 def test_slope(tokens: int, expected: float) -> None:
     assert overlong({"buffer": 100, "penalty": 2.0, "length": 500}, tokens) == expected
 

@@ -290,7 +290,8 @@ def check_tree(tree: Tree) -> None:
         assert span.length >= 1
         if isinstance(value, dict):
             for key, item in value.items():
-                place = tree.key_spans[(*path, key)]
+                below = (*path, key)
+                place = tree.key_spans[below]
                 assert tree.lines[place.line - 1][place.column - 1 :]
                 pending.append(((*path, key), item))
         elif isinstance(value, list):

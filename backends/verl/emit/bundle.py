@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from functools import lru_cache
+from pathlib import PurePosixPath
 from typing import Any
 
 from toolspec import __version__
@@ -60,9 +61,11 @@ def build_bundle(
     files["plan.json"] = json_text(plan_document(plan, config)).encode()
     for number, source in enumerate(loaded.raw.files):
         files[f"spec/{number}-{source.name}" if number else f"spec/{source.name}"] = source.read_bytes()
-    files["launch.sh"] = launch_sh(plan, config, _digest(files)).encode()
-    digest = _digest(files)
-    files[MANIFEST] = json_text(_manifest(loaded, plan, files, digest, data)).encode()
+    hashes = {path: _sha256(content) for path, content in files.items()}
+    files["launch.sh"] = launch_sh(plan, config, _digest(hashes)).encode()
+    hashes["launch.sh"] = _sha256(files["launch.sh"])
+    digest = _digest(hashes)
+    files[MANIFEST] = json_text(_manifest(loaded, plan, hashes, digest, data)).encode()
     return Bundle(plan.name, files, digest)
 
 
@@ -73,15 +76,17 @@ def _inside(path: str) -> str:
     return path
 
 
-def _digest(files: Mapping[str, bytes]) -> str:
-    total = hashlib.sha256()
-    for path, content in sorted(files.items()):
-        total.update(f"{path}\0{hashlib.sha256(content).hexdigest()}\n".encode())
-    return total.hexdigest()
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _digest(hashes: Mapping[str, str]) -> str:
+    """hashes: path → sha256 of the file."""
+    return _sha256("".join(f"{path}\0{digest}\n" for path, digest in sorted(hashes.items())).encode())
 
 
 def _manifest(
-    loaded: LoadedSpec, plan: Plan, files: Mapping[str, bytes], digest: str, data: Mapping[str, Any] | None
+    loaded: LoadedSpec, plan: Plan, hashes: Mapping[str, str], digest: str, data: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     return {
         "version": 1,
@@ -91,7 +96,7 @@ def _manifest(
         "bundle": digest,
         "set": list(loaded.sets),
         "data": dict(data or {}),
-        "files": {path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())},
+        "files": dict(sorted(hashes.items())),
     }
 
 
@@ -115,4 +120,10 @@ def plan_document(plan: Plan, config: VerlConfig) -> dict[str, Any]:
 def _place(span: Any) -> dict[str, Any]:
     if span is None:
         return {}
-    return {"file": Path(span.file).name, "line": span.line}
+    return {"file": _name(span.file), "line": span.line}
+
+
+@lru_cache(maxsize=64)
+def _name(file: str) -> str:
+    """Every value of a plan has a place, in one of a few files."""
+    return PurePosixPath(file).name

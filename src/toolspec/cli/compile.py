@@ -7,7 +7,18 @@ from pathlib import Path
 
 import click
 
-from toolspec.cli.output import FORMAT, OUT, SET, SPEC, TARGET, paint, print_json, wants_colour, width
+from toolspec.cli.output import (
+    FORMAT,
+    OUT,
+    SET,
+    SPEC,
+    TARGET,
+    paint,
+    print_json,
+    wants_colour,
+    width,
+    with_files,
+)
 
 
 @click.command("compile")
@@ -68,7 +79,7 @@ def compile_(
     if notes:
         from toolspec.specs.excerpt import render
 
-        sources = compiled.loaded.sources
+        sources = with_files(notes, compiled.loaded.sources)
         sys.stderr.write(render(notes, sources, color=wants_colour(sys.stderr), width=width()))
     print(f"{paint(bundle.name, '1')} → verl {compiled.plan.target}")
     print(

@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import IO, Any
 
 import click
 
-from toolspec.specs.problem import ProblemError
+from toolspec.specs.problem import Problem, ProblemError
 
 FORMAT = click.option(
     "--format",
@@ -61,8 +62,21 @@ def report(error: ProblemError) -> None:
     if json_wanted():
         print_json({"version": 1, "findings": to_json(error.problems)})
         return
-    sources: Mapping[str, Any] = getattr(error, "sources", {})
+    sources = with_files(error.problems, getattr(error, "sources", {}))
     sys.stderr.write(render(error.problems, sources, color=wants_colour(sys.stderr), width=width()))
+
+
+def with_files(problems: Iterable[Problem], sources: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    """`sources` and the lines of every other file that a problem points into: the user's Python, say."""
+    lines = dict(sources)
+    for problem in problems:
+        file = problem.span.file if problem.span is not None else ""
+        if file and file not in lines and Path(file).is_file():
+            from toolspec.specs.source import MAX_BYTES, show_lines
+
+            with Path(file).open("rb") as stream:
+                lines[file] = show_lines(stream.read(MAX_BYTES))
+    return lines
 
 
 def print_json(value: Any) -> None:

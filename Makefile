@@ -1,0 +1,51 @@
+# Needs python3 (3.10 or newer) with venv, and make. Everything is installed into ./.venv.
+PYTHON ?= python3
+JOBS ?= 2
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+DEMO := examples/calculator/exp.yaml
+
+.PHONY: demo test check format clean
+
+# What a compile is and does, on the calculator example.
+demo: .venv/.installed
+	$(BIN)/toolspec plan $(DEMO)
+	@echo
+	$(BIN)/toolspec compile $(DEMO) --force
+	@echo
+	cat build/calculator/config.yaml
+	@echo
+	cd build/calculator && ls -l
+
+# Everything. What this machine cannot run is skipped with its reason, unless TOOLSPEC_REAL=require.
+test: .venv/.developed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n $(JOBS) --dist loadfile -rs --durations=10
+
+# What to run before a commit: style, types and the unit tests, in about a minute.
+check: .venv/.developed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest tests/unit -n $(JOBS) -q
+
+format: .venv/.developed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "toolspec needs Python 3.10 or newer, this is " + sys.version)'
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: pyproject.toml | .venv/bin/python
+	$(INSTALL) -e .
+	@touch $@
+
+.venv/.developed: pyproject.toml | .venv/bin/python
+	$(INSTALL) -e '.[dev]'
+	@touch $@ .venv/.installed
