@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,21 +45,29 @@ class Compiled:
 
 
 def compile_spec(
-    file: Path, sets: Iterable[str] = (), target: str | None = None, out: Path | None = None
+    file: Path,
+    sets: Iterable[str] = (),
+    target: str | None = None,
+    out: Path | None = None,
+    pack: bool = False,
 ) -> Compiled:
     """Everything but writing. `out`: the bundle's folder, default build/NAME in the working directory.
+
+    pack: the rows go into the bundle, in place of the store beside it.
 
     Raises ProblemError with every problem of the spec, its files, its relations and the release.
     """
     loaded = load(file, sets)
-    return compile_loaded(loaded, target, out)
+    return compile_loaded(loaded, target, out, pack)
 
 
-def compile_loaded(loaded: LoadedSpec, target: str | None = None, out: Path | None = None) -> Compiled:
+def compile_loaded(
+    loaded: LoadedSpec, target: str | None = None, out: Path | None = None, pack: bool = False
+) -> Compiled:
     """As compile_spec, for a spec that is loaded."""
     try:
         release, assumed = choose_target(loaded, target)
-        facts = gather(loaded)
+        facts = gather(loaded, pack)
         folder = out if out is not None else Path("build") / loaded.spec.name
         plan = resolve(loaded, facts, release, folder, default_trainer)
         config = lower(plan, loaded)
@@ -121,4 +129,7 @@ def write(compiled: Compiled, force: bool = False, progress: Progress = lambda _
             error.sources = compiled.loaded.sources  # type: ignore[attr-defined]
             raise
     bundle = bundle_of(compiled, data)
+    if compiled.facts.data.packed and data is not None:
+        rows = store / compiled.facts.data.hash
+        bundle = replace(bundle, copies={f"data/{name}": rows / name for name in data["files"]})
     return Outcome(bundle, write_bundle(bundle, compiled.folder, force), warnings)

@@ -45,10 +45,14 @@ class DataFacts:
     reasons: tuple[str, ...] = ()
     hash: str = ""
     system: str | None = None
+    packed: bool = False
 
 
-def data_facts(loaded: LoadedSpec) -> DataFacts:
-    """Facts of `data`. Raises ProblemError for files that must be read and are not there."""
+def data_facts(loaded: LoadedSpec, pack: bool = False) -> DataFacts:
+    """Facts of `data`. pack: the rows go into the bundle, so they are written anew in any case.
+
+    Raises ProblemError for files that must be read and are not there.
+    """
     spec = loaded.spec
     if spec.data.class_ is not None:
         found = list(_sources(loaded))
@@ -56,7 +60,9 @@ def data_facts(loaded: LoadedSpec) -> DataFacts:
             tuple(s for s, _ in found if s.split == "train"), tuple(s for s, _ in found if s.split == "val")
         )
     sources = list(_sources(loaded))
-    reasons = tuple(dict.fromkeys(_reasons(loaded, sources)))
+    reasons = tuple(
+        dict.fromkeys([*_reasons(loaded, sources), *(["they go into the bundle"] if pack else [])])
+    )
     system = _system(loaded)
     problems = [p for source, files in sources for p in _missing(loaded, source, files, bool(reasons))]
     if problems:
@@ -68,7 +74,7 @@ def data_facts(loaded: LoadedSpec) -> DataFacts:
         if problems:
             raise ProblemError(tuple(problems))
     digest = _digest(loaded, train + val, system) if reasons else ""
-    return DataFacts(train, val, reasons, digest, system)
+    return DataFacts(train, val, reasons, digest, system, pack)
 
 
 def _sources(loaded: LoadedSpec) -> Iterator[tuple[SourceFacts, RowFiles]]:

@@ -41,8 +41,8 @@ class Facts:
     notes: tuple[Problem, ...] = field(default=())
 
 
-def gather(loaded: LoadedSpec) -> Facts:
-    """The facts of a spec. Raises ProblemError with every problem of every file."""
+def gather(loaded: LoadedSpec, pack: bool = False) -> Facts:
+    """The facts of a spec; `pack`: see data_facts. Raises ProblemError with every problem of every file."""
     problems: list[Problem] = []
     spec = loaded.spec
 
@@ -67,7 +67,7 @@ def gather(loaded: LoadedSpec) -> Facts:
         if found is not None:
             tools[name] = found
             problems += [p for p in found.problems if p.severity == "error"]
-    data = attempt(lambda: data_facts(loaded), DataFacts())
+    data = attempt(lambda: data_facts(loaded, pack), DataFacts())
     template = attempt(lambda: _template(loaded), None)
     refs = [*code.items(), *((f"tools.{name}", facts.code) for name, facts in tools.items())]
     shipped, third_party, ship_problems = _shipped(loaded, refs)

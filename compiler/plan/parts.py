@@ -53,7 +53,7 @@ def decide_data(draft: Draft, facts: Facts, bundle: Path) -> None:
     """Adds `data.*`. Rows that are not in verl's layout stand converted in ../data/<hash> beside the bundle."""
     data = draft.spec.data
     if facts.data.reasons:
-        folder = f"../data/{facts.data.hash}"
+        folder = "data" if facts.data.packed else f"../data/{facts.data.hash}"
         why = "; ".join(facts.data.reasons)
         draft.add("data.layout", "converted", "derived", why, ("data",))
         draft.add("data.train", (f"{folder}/train.parquet",), "derived", f"converted: {why}", ("data.train",))

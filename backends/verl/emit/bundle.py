@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from toolspec import __version__
@@ -33,11 +33,16 @@ EXECUTABLE = frozenset({"launch.sh"})
 
 @dataclass(frozen=True)
 class Bundle:
-    """files: path in the bundle → content, `manifest.json` last. digest: sha256 over all other files."""
+    """files: path in the bundle → content, `manifest.json` last. digest: sha256 over all other files.
+
+    copies: path in the bundle → a file that is copied there, too large to hold (rows packed into the bundle; the
+    manifest has their logical hash, and their content is in the path of the store they come from).
+    """
 
     name: str
     files: Mapping[str, bytes]
     digest: str
+    copies: Mapping[str, Path] = field(default_factory=dict)
 
 
 def build_bundle(

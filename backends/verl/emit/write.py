@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import filecmp
 import hashlib
 import json
 import os
@@ -72,7 +73,10 @@ def _changes(bundle: Bundle, folder: Path) -> list[str]:
         if path.is_file() or path.is_symlink()
     }
     there = {path for path in there if "__pycache__" not in path}
-    differing = set(bundle.files) ^ there
+    differing = {*bundle.files, *bundle.copies} ^ there
+    differing |= {
+        p for p in there & set(bundle.copies) if not filecmp.cmp(folder / p, bundle.copies[p], shallow=False)
+    }
     for path in there & set(bundle.files):
         if (folder / path).read_bytes() != bundle.files[path]:
             differing.add(path)
@@ -106,6 +110,10 @@ def _write_files(bundle: Bundle, folder: Path) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         target.chmod(0o755 if path in EXECUTABLE else 0o644)
+    for path, source in bundle.copies.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
 
 
 def _swap(fresh: Path, folder: Path) -> None:

@@ -27,6 +27,7 @@ from toolspec.cli.output import (
 @SET
 @OUT
 @click.option("--force", is_flag=True, help="Replace a bundle that differs.")
+@click.option("--pack", is_flag=True, help="Put the rows into the bundle, in place of the store beside it.")
 @click.option("--check", is_flag=True, help="Do everything but write.")
 @FORMAT
 def compile_(
@@ -36,6 +37,7 @@ def compile_(
     sets: tuple[str, ...],
     out: str | None,
     force: bool,
+    pack: bool,
     check: bool,
     form: str,
 ) -> None:
@@ -47,7 +49,7 @@ def compile_(
     """
     from toolspec.backends.verl.compile import bundle_of, compile_spec, write
 
-    compiled = compile_spec(Path(spec), sets, target, Path(out) if out else None)
+    compiled = compile_spec(Path(spec), sets, target, Path(out) if out else None, pack)
     notes = (*compiled.facts.notes, *compiled.config.notes)
     if check:
         bundle, state = bundle_of(compiled), "checked"
