@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from toolspec.specs.problem import Problem, ProblemError, Span
+from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order
 from toolspec.specs.shape import sections_at
 from toolspec.specs.source import MAX_BYTES, show_lines
 from toolspec.specs.spec import Spec
@@ -67,9 +67,13 @@ def load(file: Path, sets: Iterable[str] = ()) -> LoadedSpec:
     sources: dict[str, tuple[str, ...]] = {}
     try:
         raw = read(file, sources)
-        for text in sets:
-            raw = assign(raw, text)
-        return LoadedSpec(spec=validate(raw), raw=raw, file=file, sets=sets)
+        if sets:
+            sources[SET] = sets
+        for number, text in enumerate(sets, start=1):
+            raw = assign(raw, text, number)
+        spec = validate(raw)
+        check_sweep(spec, raw)
+        return LoadedSpec(spec=spec, raw=raw, file=file, sets=sets)
     except ProblemError as error:
         error.sources = sources  # type: ignore[attr-defined]
         raise
@@ -180,21 +184,46 @@ def _joined(
     return joined
 
 
-def assign(raw: Raw, text: str) -> Raw:
-    """`raw` with one `path=value` of the command line laid over it. A number for a term is its weight."""
+def assign(raw: Raw, text: str, number: int = 1) -> Raw:
+    """`raw` with the command line's `path=value` number `number` laid over it. A number for a term is its weight."""
     path_text, sign, value_text = text.partition("=")
     path = tuple(path_text.strip().split("."))
     if not sign or not all(path):
         raise ProblemError((Problem("TS022", "set", f"`--set {text}` is not of the form path=value", None),))
-    value = parse_value(value_text)
+    # The settings are shown as the lines of a file of their own.
+    span = Span(SET, number, len(path_text) + 2, max(1, len(value_text)))
+    return lay(raw, path, parse_value(value_text), span)
+
+
+def lay(raw: Raw, path: tuple[str, ...], value: Any, span: Span | None) -> Raw:
+    """`raw` with `value` at `path`, said at `span`. A number for a term is its weight."""
     if not isinstance(raw.value, dict):
         return raw
     for part in reversed(path):
         value = {part: value}
-    # Columns count from the start of the setting's text.
-    span = Span(SET, 1, len(path_text) + 2, max(1, len(value_text)))
-    spans: dict[SpecPath, Span] = {path[:depth]: span for depth in range(1, len(path) + 1)}
+    spans: dict[SpecPath, Span] = (
+        {path[:depth]: span for depth in range(1, len(path) + 1)} if span is not None else {}
+    )
     return merge(raw, Raw(value, spans, dict(spans), {}, raw.sources, ()), number_is_short=True)
+
+
+def check_sweep(spec: Spec, raw: Raw) -> None:
+    """Raises ProblemError for every value of `sweep` that the spec could not have at its path."""
+    problems: list[Problem] = []
+    for path, values in spec.sweep.items():
+        parts = tuple(path.split("."))
+        for number, value in enumerate(values):
+            span = nearest_span(raw, ("sweep", path, number))
+            if parts[0] in ("sweep", "extends", "toolspec") or not all(parts):
+                message = f"`{path}` cannot be swept over"
+                problems.append(Problem("TS027", "sweep", message, span, f"sweep.{path}"))
+                break
+            try:
+                validate(lay(raw, parts, value, span))
+            except ProblemError as error:
+                problems += [replace(p, span=span, path=f"sweep.{path}") for p in error.problems]
+    if problems:
+        raise ProblemError(in_file_order(problems))
 
 
 def nearest_span(raw: Raw, path: SpecPath) -> Span | None:
