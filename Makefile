@@ -4,6 +4,8 @@ JOBS ?= 2
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 DEMO := examples/calculator/exp.yaml
+# Some outputs are laid out for the terminal; tests that read them want the same width everywhere.
+PYTEST := COLUMNS=100 $(BIN)/pytest -n $(JOBS)
 
 .PHONY: demo test check format clean
 
@@ -22,14 +24,14 @@ test: .venv/.developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n $(JOBS) --dist loadfile -rs --durations=10
+	$(PYTEST) --dist loadfile -rs --durations=10
 
 # What to run before a commit: style, types and the unit tests, in about a minute.
 check: .venv/.developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest tests/unit -n $(JOBS) -q
+	$(PYTEST) tests/unit -q
 
 format: .venv/.developed
 	$(BIN)/ruff check --fix .

@@ -6,6 +6,7 @@ with one value changed; prints their seconds, one a line, and the memory (MiB) a
 
 import sys
 import time
+from pathlib import Path
 
 OVERRIDES = (
     "data.train_files=[/data/toolcall/train.parquet]",
@@ -58,18 +59,17 @@ def main() -> None:
         if rest:
             start = _memory()
             for number in range(int(rest[1])):
-                coef = 0.001 + 1e-6 * number
+                coef = round(0.001 + 1e-6 * number, 6)
                 begin = time.perf_counter(), time.process_time()
-                config = compose(config_name="ppo_trainer", overrides=[*OVERRIDES, f"{CHANGED}={coef:.6f}"])
+                config = compose(config_name="ppo_trainer", overrides=[*OVERRIDES, f"{CHANGED}={coef}"])
                 print(time.perf_counter() - begin[0], time.process_time() - begin[1])
-                assert config.actor_rollout_ref.actor.kl_loss_coef == coef or number
+                assert config.actor_rollout_ref.actor.kl_loss_coef == coef
             print("memory", start, _memory())
 
 
 def _memory() -> float:
     """Resident memory now, MiB (Linux)."""
-    with open("/proc/self/statm", encoding="ascii") as stream:
-        return int(stream.read().split()[1]) * 4096 / 2**20
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * 4096 / 2**20
 
 
 if __name__ == "__main__":

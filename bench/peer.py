@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hydra_compose import OVERRIDES
 from measure import ROOT, Command
 
 COMPOSE = Path(__file__).resolve().parent / "hydra_compose.py"
@@ -30,25 +30,18 @@ class Peer:
     def compose(self, *arguments: str) -> Command:
         """Hydra alone: one process that composes verl's config with 35 overrides. verl is not imported."""
         config = f"{self.verl}/verl/trainer/config"
-        return Command(
-            "hydra compose", [self.python, str(COMPOSE), config, *arguments], self.environment()
-        )
+        return Command("hydra compose", [self.python, str(COMPOSE), config, *arguments], self.environment())
 
     def main_ppo(self) -> Command:
         """What a verl user runs to see the config: it imports torch, ray and verl."""
-        call = [self.python, "-m", "verl.trainer.main_ppo", "--cfg", "job", *overrides()]
+        call = [self.python, "-m", "verl.trainer.main_ppo", "--cfg", "job", *OVERRIDES]
         return Command("main_ppo --cfg job", call, self.environment())
 
 
-def overrides() -> Iterator[str]:
-    """The 35 overrides of hydra_compose.py."""
-    from hydra_compose import OVERRIDES
-
-    return iter(OVERRIDES)
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--python", help="a Python with verl's dependencies (for variants: hydra-core is enough)")
+    parser.add_argument(
+        "--python", help="a Python with verl's dependencies (for variants: hydra-core is enough)"
+    )
     parser.add_argument("--verl", help=f"the folder of the unpacked verl {RELEASE} wheel")
 
 

@@ -26,19 +26,20 @@ class Row:
 def compared(samples: Mapping[str, Sequence[Sample]], goal: str) -> list[Row]:
     """Two commands, ours first: theirs as it is, ours with the ratio of medians and the range over the pairs."""
     ours, theirs = samples
-    found = []
-    for name in (theirs, ours):
-        cpu, wall = [s.cpu for s in samples[name]], [s.wall for s in samples[name]]
-        what = f"{name}, {len(cpu)} runs, peak {median(s.peak for s in samples[name]):.0f} MiB"
-        found.append((what, cpu, wall))
-    (what_theirs, their_cpu, their_wall), (what_ours, our_cpu, our_wall) = found
-    low, middle, high = ratios(our_cpu, their_cpu)
-    _, wall, _ = ratios(our_wall, their_wall)
-    result = f"{middle:.3f}x CPU, {wall:.3f}x wall"
+    cpu, wall = (
+        {name: [getattr(s, what) for s in samples[name]] for name in samples} for what in ("cpu", "wall")
+    )
+    low, middle, high = ratios(cpu[ours], cpu[theirs])
+    _, middle_wall, _ = ratios(wall[ours], wall[theirs])
+    result = f"{middle:.3f}x CPU, {middle_wall:.3f}x wall"
     noise = f"pairs {low:.3f} to {high:.3f}; {load()}"
+    peak = {
+        name: f"{name}, {len(s)} runs, peak {median(x.peak for x in s):.0f} MiB"
+        for name, s in samples.items()
+    }
     return [
-        Row(what_theirs, spread(their_cpu), spread(their_wall), "1"),
-        Row(what_ours, spread(our_cpu), spread(our_wall), result, goal, noise),
+        Row(peak[theirs], spread(cpu[theirs]), spread(wall[theirs]), "1"),
+        Row(peak[ours], spread(cpu[ours]), spread(wall[ours]), result, goal, noise),
     ]
 
 
@@ -55,6 +56,8 @@ def show(
 ) -> None:
     """The command line of one benchmark: its arguments, and its table on standard output."""
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
-    parser.add_argument("--rounds", type=int, default=rounds, help="measured runs of each (default: %(default)s)")
+    parser.add_argument(
+        "--rounds", type=int, default=rounds, help="measured runs of each (default: %(default)s)"
+    )
     add_arguments(parser)
     print(markdown(rows(parser.parse_args())))

@@ -41,15 +41,15 @@ def rows(arguments: argparse.Namespace) -> list[Row]:
 
 
 def _theirs(peer: Peer, count: int) -> list[tuple[float, float]]:
-    """(CPU, wall) seconds of each warm compose."""
+    """(CPU, wall) seconds of each warm compose. The last line is about memory."""
     lines = _output(list(peer.compose("--warm", str(count)).arguments), peer.environment())
     return [(float(cpu), float(wall)) for wall, cpu in (line.split() for line in lines[:-1])]
 
 
 def _ours() -> tuple[list[tuple[float, float]], tuple[float, float]]:
     lines = _output([sys.executable, __file__, OURS], None)
-    before, after = lines[-1].split()
-    return [(float(cpu), float(wall)) for cpu, wall in map(str.split, lines[:-1])], (float(before), float(after))
+    *times, memory = [tuple(map(float, line.split())) for line in lines]
+    return [(cpu, wall) for cpu, wall in times], (memory[0], memory[1])
 
 
 def _output(command: list[str], environment: dict[str, str] | None) -> list[str]:

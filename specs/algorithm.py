@@ -73,7 +73,7 @@ class Kl(Section):
     where: Literal["loss", "reward"] = Field(
         default="loss", description="A term of the loss, or of each token's reward."
     )
-    type: Literal["kl", "abs", "mse", "low_var_kl", "full"] = Field(
+    type: Literal["kl", "abs", "mse", "low_var_kl"] = Field(
         default="low_var_kl", description="Estimator of the divergence (k1, |k1|, k2, k3)."
     )
     coef: Finite = Field(default=0.001, gt=0, description="Weight of the penalty.")

@@ -44,7 +44,7 @@ def config_yaml(config: VerlConfig, name: str) -> str:
 def _mapping(tree: Mapping[str, Any], depth: int) -> Iterator[str]:
     pad = "  " * depth
     for name, below in tree.items():
-        key = scalar(name)
+        key = scalar(Interpolation(name))  # OmegaConf resolves nothing in keys
         if isinstance(below, Setting):
             yield from _setting(f"{pad}{key}:", below, pad)
         else:
@@ -79,7 +79,7 @@ def origin(setting: Setting) -> str:
 def flow(value: Any) -> str:
     """Any value on one line, as YAML 1.1 reads it back."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{scalar(str(k))}: {flow(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{scalar(Interpolation(k))}: {flow(v)}" for k, v in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(flow(item) for item in value) + "]"
     return scalar(value)

@@ -85,7 +85,7 @@ def _clashes(plan: Plan, loaded: LoadedSpec) -> Iterator[Problem]:
 
 def _absent(row: Row, plan: Plan, loaded: LoadedSpec, instead: str) -> Problem:
     decision = plan.decisions[row.plan]
-    able = [version for version in RELEASES if release(version).knows(moved(row.key, version))]
+    able = [version for version in RELEASES if row.key not in {entry.key for entry in ABSENT[version]}]
     path = decision.sources[0] if decision.sources else row.plan
     return Problem(
         "TS801",

@@ -11,6 +11,7 @@ from typing import Any
 
 from toolspec.backends.verl.lower.row import Row
 from toolspec.compiler.plan.decision import Plan
+from toolspec.specs.reward import TERMS
 
 ACTOR = "actor_rollout_ref.actor"
 REF = "actor_rollout_ref.ref"
@@ -380,5 +381,9 @@ NOT_LOWERED: Mapping[str, str] = {
     "env.passed_on": "launch.sh",
     "reward.terms": "ts_reward.json",
     "agent.class": "agent_loops.yaml",
+    "agent.config": "agent_loops.yaml",
 }
-NOT_LOWERED_PREFIXES: Mapping[str, str] = {"tools.": "tools.yaml", "cluster.slurm.": "the job script"}
+NOT_LOWERED_PREFIXES: Mapping[str, str] = {
+    "tools.": "tools.yaml",
+    **{f"reward.{term}.": "ts_reward.json" for term in TERMS},
+}

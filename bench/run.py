@@ -1,0 +1,37 @@
+"""All benchmarks, one markdown table each: `python bench/run.py [--only NAME] [--rounds N]`. Some five minutes."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from collections.abc import Callable
+
+import compile_process
+import main_ppo_process
+import start
+import variants
+from measure import load
+from peer import add_arguments
+from table import Row, markdown
+
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
+    "compile_process": compile_process.rows,
+    "main_ppo_process": main_ppo_process.rows,
+    "variants": variants.rows,
+    "start": start.rows,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=BENCHMARKS, action="append", help="repeatable")
+    parser.add_argument("--rounds", type=int, default=15, help="measured runs of each (default: %(default)s)")
+    add_arguments(parser)
+    arguments = parser.parse_args()
+    print(f"Python {platform.python_version()}, {platform.machine()}, {load()} at the start\n")
+    for name in arguments.only or BENCHMARKS:
+        print(f"`{name}`\n\n{markdown(BENCHMARKS[name](arguments))}\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
