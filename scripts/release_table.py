@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from release_names import names
 from release_reads import reads
 from release_source import Field, Package, parsed, type_of_value, written

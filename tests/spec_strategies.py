@@ -333,7 +333,8 @@ def leaf_paths() -> set[str]:
 
 
 def _section(section: type[Section], path: SpecPath) -> Strategy:
-    required, optional = {}, {}
+    required: dict[str, Strategy] = {}
+    optional: dict[str, Strategy] = {}
     for key, info in fields_of(section).items():
         chosen = required if info.is_required() else optional
         chosen[key] = _field(info.annotation, (*path, key))
@@ -520,6 +521,7 @@ def scalar(value: Any, dice: random.Random) -> str:
     if _PLAIN.fullmatch(value) and value.lower() not in _NOT_PLAIN and dice.random() < 0.7:
         return str(value)
     if "\n" not in value and dice.random() < 0.3:
-        return "'" + value.replace("'", "''") + "'"
-    ascii_only = max(value, default="") < "\uffff" and dice.random() < 0.3  # YAML has no surrogate pairs, which JSON writes
+        return "'" + str(value).replace("'", "''") + "'"
+    # YAML has no surrogate pairs, which JSON writes.
+    ascii_only = max(value, default="") < "\uffff" and dice.random() < 0.3
     return json.dumps(value, ensure_ascii=ascii_only)

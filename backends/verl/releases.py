@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from toolspec.backends.verl.interpolation import ABSENT, resolve
 from toolspec.specs.problem import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from toolspec.backends.verl.overlay import Overlay
 
 RELEASES: tuple[str, ...] = ("0.7.1", "0.8.0", "0.9.1")
 """Releases that a spec can be compiled for, oldest first."""
@@ -79,6 +81,8 @@ class Keys:
         return nearest_key(key, listed)
 
     def overlay(self, written: Mapping[str, Any]) -> Overlay:
+        from toolspec.backends.verl.overlay import Overlay  # a compile resolves nothing
+
         return Overlay(dict(leaves(written)), self)
 
 
@@ -157,51 +161,6 @@ class Release:
         interpolates, and resolvers that need the machine.
         """
         return self.overlay(written, engine).resolve(key)
-
-
-@dataclass(frozen=True)
-class Overlay:
-    """Dotted leaf keys laid over a release's defaults as one tree: mappings merge, anything else replaces."""
-
-    written: Mapping[str, Any]
-    keys: Keys
-
-    @cached_property
-    def sections(self) -> frozenset[str]:
-        return frozenset(above for key in self.written for above in ancestors(key))
-
-    def resolve(self, key: str) -> Any:
-        """See Release.resolve."""
-        return resolve(key, self.raw)
-
-    def raw(self, key: str) -> Any:
-        """The value at a key as written: a leaf, a mapping for a section, or ABSENT."""
-        if key in self.sections or key in self.keys.sections:
-            if self.written.get(key, {}) != {}:
-                return self.written[key]
-            return ABSENT if self.replaced(key) else self.mapping(key)
-        if key in self.written:
-            return self.written[key]
-        return ABSENT if self.replaced(key) else self.keys.defaults.get(key, ABSENT)
-
-    def replaced(self, key: str) -> bool:
-        """Whether a value that is no mapping was written over a section that held the key."""
-        return any(self.written.get(above, {}) != {} for above in ancestors(key))
-
-    def mapping(self, key: str) -> dict[str, Any]:
-        """A section as its names; values are looked up by their own keys, but for an expanded default."""
-        prefix = f"{key}."
-        both = (*self.keys.defaults, *self.written)
-        names = [k[len(prefix) :].partition(".")[0] for k in both if k.startswith(prefix)]
-        return {**self.expanded_default(key), **dict.fromkeys(names, ABSENT)}
-
-    def expanded_default(self, key: str) -> Mapping[str, Any]:
-        """The mapping that a default interpolation names: OmegaConf copies it before it merges into it."""
-        default = self.keys.defaults.get(key)
-        if not (isinstance(default, str) and "${" in default):
-            return {}
-        target = Overlay({}, self.keys).resolve(key)
-        return target if isinstance(target, Mapping) else {}
 
 
 def leaves(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

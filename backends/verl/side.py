@@ -29,7 +29,8 @@ from toolspec.backends.verl.lower.table import (
     loop_runs_tools,
     reference,
 )
-from toolspec.backends.verl.releases import Overlay, Release, leaves, release
+from toolspec.backends.verl.overlay import Overlay
+from toolspec.backends.verl.releases import Release, leaves, release
 from toolspec.backends.verl.renames import below, common_name, name_in
 from toolspec.compiler.plan.decision import Decision, Plan
 from toolspec.compiler.plan.places import Interpolation

@@ -8,7 +8,6 @@ from pathlib import Path
 from toolspec.compiler.facts.architecture import ModelFacts
 from toolspec.compiler.facts.catalogue import find_model, nearest_models
 from toolspec.compiler.facts.hub_cache import cache_folder, find_snapshot, is_hub_name
-from toolspec.compiler.facts.model_directory import merge_catalogue, read_model_directory
 from toolspec.specs.problem import Problem, ProblemError
 
 
@@ -26,12 +25,16 @@ def model_facts(path_or_name: str, revision: str | None, base: Path, cache: Path
     """
     directory = _directory(path_or_name, base)
     if directory is not None:
+        from toolspec.compiler.facts.model_directory import read_model_directory
+
         return replace(read_model_directory(directory, path_or_name), origin=f"directory {path_or_name}")
     known = find_model(path_or_name) if is_hub_name(path_or_name) else None
     folder = cache_folder() if cache is None else cache
     for name in dict.fromkeys((path_or_name, known.name if known is not None else path_or_name)):
         snapshot = find_snapshot(name, revision, folder)
         if snapshot is not None:
+            from toolspec.compiler.facts.model_directory import merge_catalogue, read_model_directory
+
             read = read_model_directory(snapshot, name)
             origin = f"Hugging Face cache, revision {snapshot.name[:12]}"
             source = f"config.json of {name} at {snapshot.name}"

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolspec.compiler.facts.annotation import AnnotationReader, UnreadableError
-from toolspec.compiler.facts.class_schema import class_schema
 from toolspec.compiler.facts.docstring import Docstring, parse_docstring
 from toolspec.compiler.facts.literal import fits
 from toolspec.compiler.facts.module_names import FunctionNode, ModuleNames
@@ -134,6 +133,12 @@ def _refusals(signature: FunctionSignature, hidden: Collection[str]) -> Iterator
         )
 
 
+def _read_class(reader: AnnotationReader, node: ast.ClassDef) -> dict[str, Any]:
+    from toolspec.compiler.facts.class_schema import class_schema  # few parameters are of a class
+
+    return class_schema(reader, node)
+
+
 def _property(
     module: PythonSource,
     names: ModuleNames,
@@ -144,7 +149,7 @@ def _property(
     """The schema of one parameter: type, then description, then default."""
     if argument.annotation is None:
         return {}, []
-    reader = AnnotationReader(names, class_schema)
+    reader = AnnotationReader(names, _read_class)
     try:
         schema = reader.schema(argument.annotation)
     except UnreadableError as error:

@@ -54,7 +54,9 @@ def without_runtime(manifest: dict[str, Any]) -> dict[str, Any]:
     for name in (*runtime_files(), "launch.sh"):
         assert re.fullmatch("[0-9a-f]{64}", files.pop(name)), name
     assert re.fullmatch("[0-9a-f]{64}", manifest["bundle"])
-    return {key: value for key, value in manifest.items() if key not in ("bundle", "toolspec")} | {"files": files}
+    return {key: value for key, value in manifest.items() if key not in ("bundle", "toolspec")} | {
+        "files": files
+    }
 
 
 def test_bundles(goldens: Any) -> None:

@@ -1,4 +1,4 @@
-"""The lowering is whole: no plan path is dropped, no declaration is stale, no release is given what it does not have."""
+"""The lowering is whole: no plan path is dropped, no declaration stale, no release given what it does not have."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ if str(TESTS) not in sys.path:
     sys.path.insert(0, str(TESTS))
 
 from spec_strategies import rendered, specs, write_files  # noqa: E402
-
 from toolspec.backends.verl.compile import Compiled, compile_spec  # noqa: E402
 from toolspec.backends.verl.lower.moves import ABSENT, CLASHES, MOVES, moved  # noqa: E402
 from toolspec.backends.verl.lower.table import (  # noqa: E402
@@ -230,9 +229,7 @@ def test_algorithms_stand_for_names_of_the_release(version: str) -> None:
     target = release(version)
     for preset in PRESETS.values():
         assert preset.estimator in (target.choices("algorithm.adv_estimator") or ())
-        assert preset.policy_loss in (
-            target.choices("actor_rollout_ref.actor.policy_loss.loss_mode") or ()
-        )
+        assert preset.policy_loss in (target.choices("actor_rollout_ref.actor.policy_loss.loss_mode") or ())
 
 
 @pytest.mark.parametrize("version", RELEASES)
@@ -266,7 +263,7 @@ CANNOT: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )
 
 
-@pytest.mark.parametrize(("version", "sets", "instead"), CANNOT, ids=lambda each: str(each))
+@pytest.mark.parametrize(("version", "sets", "instead"), CANNOT, ids=str)
 def test_refused_with_its_place_and_what_can(
     folder: Path, version: str, sets: tuple[str, ...], instead: str
 ) -> None:
@@ -303,5 +300,7 @@ def test_every_absence_and_clash_is_among_the_cases() -> None:
 @pytest.mark.parametrize("version", RELEASES)
 def test_what_is_harmless_where_absent_compiles(folder: Path, version: str) -> None:
     """The same spec without those values is one for every release."""
-    found = compiled(folder, PYTHON_REWARD.replace("algorithm: dapo", "algorithm: {name: dapo, filter: false}"), version)
+    found = compiled(
+        folder, PYTHON_REWARD.replace("algorithm: dapo", "algorithm: {name: dapo, filter: false}"), version
+    )
     assert not {entry.key for entry in ABSENT[version]} & set(found.config.settings)

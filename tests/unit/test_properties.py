@@ -20,7 +20,6 @@ if str(TESTS) not in sys.path:
     sys.path.insert(0, str(TESTS))
 
 from spec_strategies import one_line, rendered, respelled, shuffled, specs, write_files  # noqa: E402
-
 from toolspec.backends.verl.compile import Compiled, bundle_of, compile_loaded  # noqa: E402
 from toolspec.backends.verl.emit.bundle import MANIFEST  # noqa: E402
 from toolspec.backends.verl.releases import RELEASES, Release, leaves  # noqa: E402

@@ -271,5 +271,3 @@ def test_equal_input_gives_equal_bytes(tmp_path: Path) -> None:
     convert([source], RowSettings(), tmp_path / "1.parquet")
     convert([source], RowSettings(), tmp_path / "2.parquet")
     assert (tmp_path / "1.parquet").read_bytes() == (tmp_path / "2.parquet").read_bytes()
-
-

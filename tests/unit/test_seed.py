@@ -1,4 +1,4 @@
-"""The seed experiment: every value of its config is reached on every release, and nothing that broke it as written is left.
+"""The seed experiment: its config is reached on every release, and nothing that broke it as written is left.
 
 The values are those of the config note that the experiment was first described with (verl's names of that time).
 """

@@ -31,7 +31,8 @@ def found(tmp_path: Path, sweep: str) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize(
-    "sweep", ["  reward.valid_call: [0.1, 0.4]", "  reward.correct: [2]", "  algorithm.lr: [1e-6, {peak: 2e-6}]"]
+    "sweep",
+    ["  reward.valid_call: [0.1, 0.4]", "  reward.correct: [2]", "  algorithm.lr: [1e-6, {peak: 2e-6}]"],
 )
 def test_values_that_fit(tmp_path: Path, sweep: str) -> None:
     assert found(tmp_path, sweep) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import filecmp
 import hashlib
@@ -138,6 +137,8 @@ def _swap(fresh: Path, folder: Path) -> None:
 
 def _exchange(a: Path, b: Path) -> bool:
     """renameat2(RENAME_EXCHANGE): both names at once (Linux 3.15, most file systems). False where there is none."""
+    import ctypes  # only a replaced bundle needs it
+
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (OSError, AttributeError):

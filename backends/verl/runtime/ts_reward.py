@@ -107,7 +107,9 @@ class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ign
             score, metrics, more = await (self._python(data) if self.naive else self._terms(item, row))
             record.update(more)
             if self.overlong:
-                metrics["overlong"] = ts_overlong.overlong(self.overlong, len(ts_trajectory.response_ids(item)))
+                metrics["overlong"] = ts_overlong.overlong(
+                    self.overlong, len(ts_trajectory.response_ids(item))
+                )
                 score += metrics["overlong"]
         except Exception as error:
             fault = f"{type(error).__name__}: {error}"[:500]

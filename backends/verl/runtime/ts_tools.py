@@ -101,7 +101,9 @@ class FunctionTool(_Tool):
     async def answer(self, instance_id: str, arguments: dict[str, Any], kwargs: dict[str, Any]) -> Answer:
         row = self.created.get(instance_id) or {}
         # parquet gives every row the same fields: one that a row does not have arrives as None
-        row = {k: v for k, v in row.items() if v is not None and (self.accepted is None or k in self.accepted)}
+        row = {
+            k: v for k, v in row.items() if v is not None and (self.accepted is None or k in self.accepted)
+        }
         result = await ts_call.call(
             self.function, {**arguments, **self.hidden, **row}, self.seconds, self.door
         )

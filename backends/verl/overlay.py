@@ -1,0 +1,56 @@
+"""Written keys over a release's defaults, read as verl reads them: one tree, interpolations resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from toolspec.backends.verl.interpolation import ABSENT, resolve
+from toolspec.backends.verl.releases import Keys, ancestors
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Dotted leaf keys laid over a release's defaults as one tree: mappings merge, anything else replaces."""
+
+    written: Mapping[str, Any]
+    keys: Keys
+
+    @cached_property
+    def sections(self) -> frozenset[str]:
+        return frozenset(above for key in self.written for above in ancestors(key))
+
+    def resolve(self, key: str) -> Any:
+        """See Release.resolve."""
+        return resolve(key, self.raw)
+
+    def raw(self, key: str) -> Any:
+        """The value at a key as written: a leaf, a mapping for a section, or ABSENT."""
+        if key in self.sections or key in self.keys.sections:
+            if self.written.get(key, {}) != {}:
+                return self.written[key]
+            return ABSENT if self.replaced(key) else self.mapping(key)
+        if key in self.written:
+            return self.written[key]
+        return ABSENT if self.replaced(key) else self.keys.defaults.get(key, ABSENT)
+
+    def replaced(self, key: str) -> bool:
+        """Whether a value that is no mapping was written over a section that held the key."""
+        return any(self.written.get(above, {}) != {} for above in ancestors(key))
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        """A section as its names; values are looked up by their own keys, but for an expanded default."""
+        prefix = f"{key}."
+        both = (*self.keys.defaults, *self.written)
+        names = [k[len(prefix) :].partition(".")[0] for k in both if k.startswith(prefix)]
+        return {**self.expanded_default(key), **dict.fromkeys(names, ABSENT)}
+
+    def expanded_default(self, key: str) -> Mapping[str, Any]:
+        """The mapping that a default interpolation names: OmegaConf copies it before it merges into it."""
+        default = self.keys.defaults.get(key)
+        if not (isinstance(default, str) and "${" in default):
+            return {}
+        target = Overlay({}, self.keys).resolve(key)
+        return target if isinstance(target, Mapping) else {}
