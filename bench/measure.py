@@ -34,9 +34,10 @@ class Command:
 
 
 def toolspec(name: str, *arguments: str, fresh: Callable[[], list[str]] = list) -> Command:
-    """`toolspec ARGUMENTS` of this checkout, by the Python that runs the benchmark."""
+    """`toolspec ARGUMENTS` of this checkout, by the Python that runs the benchmark, as the installed script calls it."""
     source = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    return Command(name, [sys.executable, "-m", "toolspec", *arguments], source, fresh)
+    script = "import sys; from toolspec.__main__ import main; sys.exit(main())"
+    return Command(name, [sys.executable, "-c", script, *arguments], source, fresh)
 
 
 def once(command: Command) -> Sample:

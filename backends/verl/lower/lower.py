@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from toolspec.backends.verl.lower.moves import ABSENT, CLASHES, moved
@@ -12,8 +12,14 @@ from toolspec.backends.verl.lower.setting import Setting, VerlConfig
 from toolspec.backends.verl.lower.table import ROLLOUT, TABLE
 from toolspec.backends.verl.releases import RELEASES, Release, release
 from toolspec.compiler.plan.decision import Decision, Plan
+from toolspec.compiler.plan.draft import spec_path
+from toolspec.compiler.plan.places import Interpolation
 from toolspec.specs.loading import LoadedSpec
+from toolspec.specs.nearest import nearest
 from toolspec.specs.problem import Problem, ProblemError, in_file_order
+
+# Plan paths whose name the bundle itself registers.
+NAMED_BY_THE_BUNDLE = frozenset({"reward.manager", "agent.loop"})
 
 
 def lower(plan: Plan, loaded: LoadedSpec) -> VerlConfig:
@@ -39,6 +45,7 @@ def lower(plan: Plan, loaded: LoadedSpec) -> VerlConfig:
         settings[key] = _setting(target, key, value, row.plan, plan.decisions[row.plan], row.note)
     for key, value, path in _composed(plan):
         settings[key] = _setting(target, key, value, path, plan.decisions[path], "")
+    problems += _unknown_names(settings, target, loaded)
     problems += override(settings, target, loaded)
     if any(problem.severity == "error" for problem in problems):
         raise ProblemError(in_file_order(_one_a_place(problems)))
@@ -57,6 +64,27 @@ def _is_default(target: Release, key: str, value: Any) -> bool:
     if isinstance(default, bool) != isinstance(value, bool):
         return False
     return bool(default == value)
+
+
+def _unknown_names(settings: Mapping[str, Setting], target: Release, loaded: LoadedSpec) -> Iterator[Problem]:
+    """Names that the release looks up late and does not have: parsers, estimators, trackers, …"""
+    for key, setting in settings.items():
+        choices = target.choices(key)
+        if choices is None or isinstance(setting.value, Interpolation):
+            continue
+        for name in setting.value if isinstance(setting.value, list) else [setting.value]:
+            if not isinstance(name, str) or name in choices or setting.plan in NAMED_BY_THE_BUNDLE:
+                continue
+            able = [version for version in RELEASES if name in (release(version).choices(key) or ())]
+            path = setting.decision.sources[0] if setting.decision.sources else setting.plan
+            why = (
+                f"releases that have it: {', '.join(able)}" if able else f"known there: {', '.join(choices)}"
+            )
+            close = nearest(name, choices)
+            fix = f"target verl=={able[-1]}" if able else f"did you mean {close[0]}?" if close else ""
+            message = f"verl {target.version} has no `{name}` for {key}"
+            span = setting.decision.span or loaded.span(spec_path(path))
+            yield Problem("TS801", "release-cannot", message, span, path, why, fix)
 
 
 def _composed(plan: Plan) -> Iterator[tuple[str, Any, str]]:
