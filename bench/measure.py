@@ -34,7 +34,7 @@ class Command:
 
 
 def toolspec(name: str, *arguments: str, fresh: Callable[[], list[str]] = list) -> Command:
-    """`toolspec ARGUMENTS` of this checkout, by the Python that runs the benchmark, as the installed script calls it."""
+    """`toolspec ARGUMENTS` of this checkout, as the installed script calls it, by the Python of the benchmark."""
     source = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     script = "import sys; from toolspec.__main__ import main; sys.exit(main())"
     return Command(name, [sys.executable, "-c", script, *arguments], source, fresh)

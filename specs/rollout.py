@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from toolspec.specs.section import Finite, NonNegative, Positive, Section, Share, Text
 
@@ -49,6 +49,14 @@ class Rollout(Section):
         description="The engine's own arguments, passed on. Example: `{attention_backend: triton}`.",
     )
 
+    @field_validator("engine_options")
+    @classmethod
+    def options_are_plain_names(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if "." in name:
+                raise ValueError(f"`{name}` is no argument of an engine: a dot would make it a mapping")
+        return value
+
 
 class Agent(Section):
     """The loop that runs a trajectory. A bare word names verl's own."""
@@ -75,3 +83,9 @@ class Agent(Section):
             "Class that takes the place of verl's AgentLoopManager, `file.py:Class` or `module.Class`."
         ),
     )
+
+    @model_validator(mode="after")
+    def config_belongs_to_a_class(self) -> Agent:
+        if self.config and self.class_ is None:
+            raise ValueError("`config` holds the arguments of `class`, which is not given")
+        return self

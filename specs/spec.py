@@ -91,6 +91,8 @@ class Spec(Section):
         for name in value:
             if not name.isidentifier() or not name.isascii():
                 raise ValueError(f"{name!r} is no name of an environment variable (letters, digits, _)")
+            if name.startswith("TOOLSPEC_") or name == "VERL_USE_EXTERNAL_MODULES":
+                raise ValueError(f"{name} is set by the bundle's own launcher")
         return value
 
     @model_validator(mode="after")

@@ -407,6 +407,11 @@ def _correct(value: dict[str, Any]) -> dict[str, Any]:
     return without(value, *(key for name, key in own.items() if name != match))
 
 
+def _agent(value: dict[str, Any]) -> dict[str, Any]:
+    value = _drop("name", "class")(value)
+    return value if "class" in value else without(value, "config")
+
+
 def _reward(value: dict[str, Any]) -> dict[str, Any]:
     if "python" in value:
         return {key: item for key, item in value.items() if key in ("python", "kwargs")}
@@ -425,7 +430,7 @@ REPAIRS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "": _spec,
     "budget": _drop("turns", "rounds"),
     "train": _drop("micro_batch", "token_budget"),
-    "agent": _drop("name", "class"),
+    "agent": _agent,
     "algorithm": _algorithm,
     "algorithm.kl": _kl,
     "tools.<name>": _tool,

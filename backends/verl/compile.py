@@ -69,6 +69,11 @@ def compile_loaded(
         release, assumed = choose_target(loaded, target)
         facts = gather(loaded, pack)
         folder = out if out is not None else Path("build") / loaded.spec.name
+        if facts.data.reasons and folder.name == "data":
+            message = f"{folder} is where converted rows stand beside the bundles"
+            span = loaded.span(("name",))
+            fix = "another name, or --out"
+            raise ProblemError((Problem("TS033", "folder-taken", message, span, "name", fix=fix),))
         plan = resolve(loaded, facts, release, folder, default_trainer)
         config = lower(plan, loaded)
     except ProblemError as error:

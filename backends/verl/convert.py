@@ -77,6 +77,8 @@ def _write(
             raise ProblemError(
                 tuple(replace(p, span=p.span or place(p.path)) for p in error.problems)
             ) from None
+        if done.answers_are_lists and "reward.correct.match" in plan:
+            _check_lists(plan, split, place)
         files[f"{split}.parquet"] = {
             "rows": done.rows,
             "logical_hash": done.logical_hash,
@@ -88,6 +90,15 @@ def _write(
             ],
         }
     return {"hash": facts.data.hash, "files": files}
+
+
+def _check_lists(plan: Plan, split: str, place: Place) -> None:
+    """Raises ProblemError where the answers are lists and verl's own scorer compares one text."""
+    if plan["reward.correct.match"] == "verl":
+        message = f"{split} rows accept several answers, and verl's scorers compare with one text"
+        path = "reward.correct.match"
+        why, fix = "no answer would ever be right", "match: exact or number, or one answer a row"
+        raise ProblemError((Problem("TS401", "answers-are-lists", message, place(path), path, why, fix),))
 
 
 def _publish(fresh: Path, folder: Path) -> None:

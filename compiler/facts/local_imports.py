@@ -256,7 +256,7 @@ def _shadows(search: _Search, name: str, span: Span) -> None:
     if name not in search.shadowing:
         search.shadowing.add(name)
         message = f"the local module `{name}` has the name of one of Python's own"
-        why = "it comes first on the import path, so every library that imports the real one gets this file"
+        why = "the real one comes first on the import path, so this file would never be found"
         search.problems.append(fault("module-shadows", message, span, why=why, fix="rename it"))
 
 

@@ -12,7 +12,8 @@ from toolspec.specs.problem import Problem, ProblemError, Span
 class CodeRef:
     """A name in the user's code. file: absolute, None for a module that must be installed on the cluster.
 
-    module: importable name of the file inside the bundle's `ts_user`. name: the function or class.
+    module: importable name of the file inside the bundle's `ts_user`, dotted for a file of a package.
+    name: the function or class.
     root: the folder that `module` is relative to.
     """
 
@@ -38,7 +39,11 @@ def code_ref(text: str, base: Path, path: str, span: Span | None) -> CodeRef:
             raise _problem(
                 f"there is no file {file_text} beside the spec", path, span, _similar(base, file_text)
             )
-        return CodeRef(file, file.stem, name, file.parent)
+        root = file.parent
+        while (root / "__init__.py").is_file() and root != root.parent:
+            root = root.parent
+        module = ".".join(file.relative_to(root).with_suffix("").parts)
+        return CodeRef(file, module, name, root)
     parts = text.split(".")
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         raise _problem(

@@ -109,6 +109,16 @@ def decide_evaluation(draft: Draft) -> None:
     draft.add("evaluation.sampled", temperature > 0, "derived", f"temperature {temperature:g}")
 
 
+def _as_written(draft: Draft, name: str, value: str | float | bool) -> str:
+    """A value of `env` as text. A number keeps the digits of the file: `1.10` is not `1.1` to whoever reads it."""
+    span = draft.loaded.raw.spans.get(("env", name))
+    if isinstance(value, str) or span is None:
+        return str(value)
+    lines = draft.loaded.sources.get(span.file, ())
+    text = lines[span.line - 1] if span.line <= len(lines) else ""
+    return text[span.column - 1 : span.column - 1 + span.length] or str(value)
+
+
 def _check_set_names(draft: Draft, samples: dict[str, int], names: list[str]) -> None:
     for name in samples:
         if name not in names:
@@ -187,7 +197,9 @@ def decide_cluster(draft: Draft) -> None:
     else:
         draft.add("cluster.time_seconds", 0, "default", "default: the partition's limit")
     names = tuple(name for name, value in draft.spec.env.items() if value is None)
-    values = {name: value for name, value in draft.spec.env.items() if value is not None}
+    values = {
+        name: _as_written(draft, name, value) for name, value in draft.spec.env.items() if value is not None
+    }
     draft.add(
         "env.values",
         values,

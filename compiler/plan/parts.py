@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from toolspec.compiler.facts.gather import Facts
@@ -105,8 +106,17 @@ def _as_it_is(
 ) -> tuple[str, ...]:
     base = draft.loaded.base(tuple(int(p) if p.isdigit() else p for p in path.split(".")))
     if any(c in pattern for c in "*?[") and files:
-        return tuple(on_node(str(file), base, bundle) for file in files)
+        return tuple(on_node(_as_globbed(pattern, file, base), base, bundle) for file in files)
     return (on_node(pattern, base, bundle),)
+
+
+def _as_globbed(pattern: str, file: Path, base: Path) -> str:
+    """A file that a glob found, written as the glob is: absolute, from the home, or relative."""
+    if pattern.startswith("/"):
+        return str(file)
+    if pattern.startswith("~/") and file.is_relative_to(Path.home()):
+        return f"~/{file.relative_to(Path.home())}"
+    return os.path.relpath(file, base.resolve())
 
 
 def _shipped(module: str) -> str:

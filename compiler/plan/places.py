@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 
@@ -12,6 +13,7 @@ class Interpolation(str):
     __slots__ = ()
 
 
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 RUN_FOLDER = "${oc.env:TOOLSPEC_RUN_DIR,run}"
 
 
@@ -19,8 +21,11 @@ def on_node(text: str, base: Path, bundle: Path) -> str:
     """`text` as the bundle writes it.
 
     `~/x` becomes `${oc.env:HOME}/x`: verl's dataset does not expand it (datasets looks for a folder named `~`).
-    A relative path is relative to `base` in the spec and to the bundle in the config.
+    `$X` and `${X}` become `${oc.env:X}`, the variable on the node. A relative path is relative to `base` in the spec
+    and to the bundle in the config.
     """
+    if "$" in text:
+        return Interpolation(_VARIABLE.sub(r"${oc.env:\1\2}", text))
     if "://" in text or text.startswith("/"):
         return text
     if text == "~" or text.startswith("~/"):
@@ -34,6 +39,6 @@ def in_run_folder(name: str) -> str:
 
 def is_local_model(text: str, base: Path) -> bool:
     """Whether a model's path is a folder and not a hub name (`org/name` or `name`)."""
-    if text.startswith(("/", "~", "./", "../")) or text.count("/") > 1 or "://" in text:
+    if text.startswith(("/", "~", "./", "../", "$")) or text.count("/") > 1 or "://" in text:
         return True
     return (base / text).is_dir()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -17,7 +17,7 @@ TESTS = Path(__file__).resolve().parents[1]
 if str(TESTS) not in sys.path:
     sys.path.insert(0, str(TESTS))
 
-from spec_strategies import rendered, specs, write_files  # noqa: E402
+from spec_strategies import leaf_paths, rendered, specs, write_files  # noqa: E402
 from toolspec.backends.verl.compile import Compiled, compile_spec  # noqa: E402
 from toolspec.backends.verl.lower.moves import ABSENT, CLASHES, MOVES, moved  # noqa: E402
 from toolspec.backends.verl.lower.table import (  # noqa: E402
@@ -49,7 +49,8 @@ reward:
   extra_call: {weight: -0.1, free: 2}
   bad_call: -1
   format: {weight: 0.1, pattern: "####"}
-algorithm: {name: ppo, batch: 64, updates: 2, overlong: {buffer: 64}, kl: {where: reward, schedule: adaptive}}
+algorithm: {name: ppo, batch: 64, updates: 2, overlong: {buffer: 64}, kl: {where: reward, schedule: adaptive},
+  lr: {peak: 1e-6, warmup: 3}, critic_lr: {peak: 1e-5, warmup: 5%}}
 rollout: {engine: sglang, engine_options: {attention_backend: triton}}
 agent: {class: mine.py:Loop, config: {a: 1}, manager: mine.py:Manager}
 train: {offload: {actor: none, ref: params}}
@@ -69,6 +70,10 @@ reward: {python: reward.py:score, kwargs: {a: 1}}
 algorithm: dapo
 train: {micro_batch: 4}
 """
+PYTHON_TERM = PYTHON_REWARD.replace(
+    "reward: {python: reward.py:score, kwargs: {a: 1}}",
+    "reward: {correct: {weight: 1, match: python, python: reward.py:score}}",
+)
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +116,7 @@ def plans(folder: Path) -> Iterator[Plan]:
         yield from (compile_spec(spec, target=target).plan for spec in EXAMPLES)
     yield compiled(folder, WIDE).plan
     yield compiled(folder, PYTHON_REWARD).plan
+    yield compiled(folder, PYTHON_TERM).plan
 
 
 def test_every_plan_path_is_carried(folder: Path) -> None:
@@ -134,6 +140,46 @@ def test_every_plan_path_of_any_spec_is_carried(
     except ProblemError:
         return
     assert [path for path in plan if not carried(path)] == []
+
+
+# Spec paths that no plan path carries, with what carries them.
+NOT_PLANNED: Mapping[str, str] = {
+    "toolspec": "says which language it is",
+    "name": "Plan.name",
+    "description": "for the reader",
+    "extends": "merged before anything is planned",
+    "target": "Plan.target",
+    "sweep": "each variant is a spec of its own",
+    "overrides": "laid over the configuration that the plan becomes",
+    "algorithm.filter.keep": "one word",
+    "agent.name": "agent.loop",
+    "data.system": "the converted rows, named in the reason of data.layout",
+    "data.columns.": "the converted rows, named in the reason of data.layout",
+    "tools.<name>.schema": "tools.yaml and ts_reward.json",
+    "cluster.slurm.": "the job script, which reads the spec",
+}
+# Sections that are one decision, or one a part of it.
+SECTIONS_IN_ONE = ("data.order.", "data.train.", "data.val.", "train.offload.")
+
+
+def test_every_field_of_the_language_reaches_the_plan(folder: Path) -> None:
+    """A field that no decision rests on would be read and dropped."""
+    known = set(NOT_PLANNED)
+    for plan in plans(folder):
+        for path, decision in plan.decisions.items():
+            known |= {named(path), *map(named, decision.sources)}
+    whole = tuple(path for path in (*SECTIONS_IN_ONE, *NOT_PLANNED) if path.endswith("."))
+    assert [path for path in whole if path.rstrip(".") not in known and path not in NOT_PLANNED] == []
+    leaves = leaf_paths()
+    assert sorted(path for path in leaves if path not in known and not path.startswith(whole)) == []
+    stale = [path for path in NOT_PLANNED if not any(leaf.startswith(path) for leaf in leaves)]
+    assert stale == [], "no longer of the language"
+
+
+def named(path: str) -> str:
+    """`tools.search.kind` as `tools.<name>.kind`."""
+    parts = path.split(".")
+    return ".".join([parts[0], "<name>", *parts[2:]]) if parts[0] == "tools" and len(parts) > 2 else path
 
 
 def test_no_declaration_is_stale(folder: Path) -> None:

@@ -62,6 +62,7 @@ RELATIONS: Mapping[str, str] = {
     "TS703": "unknown-set",
     "TS801": "release-cannot",
     "TS802": "unknown-verl-key",
+    "TS808": "dollar-brace",
 }
 
 

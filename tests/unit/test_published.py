@@ -35,7 +35,10 @@ DIFFERENT: Mapping[tuple[str, str], str] = {
     ("03-verl-gsm8k-shaping-curriculum", "data.dataloader_num_workers"): "the curriculum sampler's condition",
     ("06-retool-32b", f"{REF}.log_prob_max_token_len_per_gpu"): NO_MODEL,
     ("10-langgraph-agent", "trainer.n_gpus_per_node"): "2 GPUs hold no sequence groups of 4 (TS505)",
-    ("12-dapo-32b", "algorithm.filter_groups.metric"): "the same number by the term's name; the reward gives both",
+    (
+        "12-dapo-32b",
+        "algorithm.filter_groups.metric",
+    ): "the same number by the term's name; the reward gives both",
     ("17-toolrl", f"{REF}.fsdp_config.param_offload"): NO_MODEL,
     ("23-skyrl-mini-swe", "data.train_files"): CONVERTED,
     ("23-skyrl-mini-swe", "data.val_files"): CONVERTED,

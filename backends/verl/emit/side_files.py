@@ -125,11 +125,13 @@ def launch_sh(plan: Plan, config: VerlConfig, digest: str) -> str:
         "# Further arguments are verl's own overrides. The run folder is $TOOLSPEC_RUN_DIR.",
         "set -euo pipefail",
         'bundle=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)',
-        'cd "$bundle"',
+        "# A relative run folder is the caller's: it is made absolute before the bundle's folder is entered.",
         'runs="${TOOLSPEC_RUNS:-$bundle/../../runs}"',
         f'export TOOLSPEC_RUN_DIR="${{TOOLSPEC_RUN_DIR:-$runs/{plan.name}-{digest[:8]}}}"',
         'mkdir -p "$TOOLSPEC_RUN_DIR"',
         'TOOLSPEC_RUN_DIR=$(cd "$TOOLSPEC_RUN_DIR" && pwd)',
+        'cd "$bundle"',
+        *_environment(plan),
         "",
         "# The bundle's modules first; ts_start.py is imported by every process that imports verl.",
         'export PYTHONPATH="$bundle${PYTHONPATH:+:$PYTHONPATH}"',
@@ -141,29 +143,32 @@ def launch_sh(plan: Plan, config: VerlConfig, digest: str) -> str:
         lines += [
             f"export TOOLSPEC_ATTENTION={plan['model.attention']}  # the critic's, which verl hard-codes"
         ]
-    for name, value in plan["env.values"].items():
-        lines.append(f"export {name}={shlex.quote(_shell_text(value))}")
-    for name in plan["env.passed_on"]:
-        lines.append(f': "${{{name}:?set {name}, which the spec passes on}}"; export {name}')
     if (
         plan["model.revision"] != "main"
         and config.settings["actor_rollout_ref.model.path"].value != plan["model.path"]
     ):
         lines += ["", *_snapshot(plan)]
+    lines += [
+        "",
+        "# `bash launch.sh ray start …` starts a node of a Ray cluster in this folder and with this environment, which",
+        "# its workers inherit.",
+        'if [ "${1:-}" = ray ]; then exec "$@"; fi',
+    ]
     if nodes > 1:
         lines += [
-            "",
-            f"# {nodes} nodes: a Ray cluster must be up, each of its nodes started with PYTHONPATH as above.",
-            f': "${{RAY_ADDRESS:?{nodes} nodes need a running Ray cluster: export RAY_ADDRESS=HOST:6379}}"',
+            f': "${{RAY_ADDRESS:?{nodes} nodes need a Ray cluster: bash launch.sh ray start --head on one of them, '
+            'bash launch.sh ray start --address=HOST:6379 on the others, and here export RAY_ADDRESS=HOST:6379}"',
         ]
     lines += ["", 'exec python3 -m verl.trainer.main_ppo --config-path "$bundle" --config-name config "$@"']
     return "\n".join(lines) + "\n"
 
 
-def _shell_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    return str(value)
+def _environment(plan: Plan) -> list[str]:
+    """The spec's environment, before the bundle's own variables so that those are added to it."""
+    lines = [f"export {name}={shlex.quote(str(value))}" for name, value in plan["env.values"].items()]
+    for name in plan["env.passed_on"]:
+        lines.append(f': "${{{name}:?set {name}, which the spec passes on}}"; export {name}')
+    return lines
 
 
 def _snapshot(plan: Plan) -> list[str]:

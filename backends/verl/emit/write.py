@@ -48,6 +48,13 @@ def write_bundle(bundle: Bundle, folder: Path, force: bool = False) -> Written:
                 f"holds another bundle (differs in {shown})",
                 "--force replaces it, --out writes elsewhere",
             )
+        strangers = _strangers(folder, changes)
+        if strangers:
+            shown = ", ".join(strangers[:3]) + (
+                f" and {len(strangers) - 3} more" if len(strangers) > 3 else ""
+            )
+            fix = "move them away, or choose another --out"
+            raise _refusal(folder, f"holds files that no compile wrote ({shown})", fix)
         state = "replaced"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
@@ -59,6 +66,17 @@ def write_bundle(bundle: Bundle, folder: Path, force: bool = False) -> Written:
 
 def _refusal(folder: Path, what: str, fix: str) -> ProblemError:
     return ProblemError((Problem("TS032", "bundle-exists", f"{folder} {what}", None, fix=fix),))
+
+
+def _strangers(folder: Path, changes: list[str]) -> list[str]:
+    """Files among `changes` that the folder's own manifest does not name: somebody's checkpoints, say."""
+    manifest = _manifest(folder) or {}
+    own = {
+        *manifest.get("files", {}),
+        MANIFEST,
+        *(f"data/{name}" for name in manifest.get("data", {}).get("files", {})),
+    }
+    return [path for path in changes if path not in own and (folder / path).exists()]
 
 
 def _changes(bundle: Bundle, folder: Path) -> list[str]:

@@ -46,6 +46,7 @@ def lower(plan: Plan, loaded: LoadedSpec) -> VerlConfig:
     for key, value, path in _composed(plan):
         settings[key] = _setting(target, key, value, path, plan.decisions[path], "")
     problems += _unknown_names(settings, target, loaded)
+    problems += _dollar_braces(settings, plan, loaded)
     problems += override(settings, target, loaded)
     if any(problem.severity == "error" for problem in problems):
         raise ProblemError(in_file_order(_one_a_place(problems)))
@@ -85,6 +86,33 @@ def _unknown_names(settings: Mapping[str, Setting], target: Release, loaded: Loa
             message = f"verl {target.version} has no `{name}` for {key}"
             span = setting.decision.span or loaded.span(spec_path(path))
             yield Problem("TS801", "release-cannot", message, span, path, why, fix)
+
+
+def _dollar_braces(settings: Mapping[str, Setting], plan: Plan, loaded: LoadedSpec) -> Iterator[Problem]:
+    """Texts with `${`: main_ppo resolves the config, which undoes one escape, and every later access interpolates.
+
+    Sources: OmegaConf.resolve in main_ppo.py:288 of 0.7.1, :242 of 0.8.0, :145 of 0.9.1.
+    """
+    found = [(s.plan, s.decision.sources) for s in settings.values() if _has_dollar_brace(s.value)]
+    if _has_dollar_brace(plan["agent.config"]):
+        found.append(("agent.config", ("agent.config",)))
+    for path, sources in found:
+        place = sources[0] if sources else path
+        template = path == "model.chat_template_text"
+        fix = "in a template write {{ '$' }}{" if template else "write the text without `${`"
+        why = "verl resolves it as an interpolation, and no escape survives its two readings"
+        message = f"`{place}` has the text `${{`"
+        yield Problem("TS808", "dollar-brace", message, loaded.span(spec_path(place)), place, why, fix)
+
+
+def _has_dollar_brace(value: Any) -> bool:
+    if isinstance(value, Interpolation):
+        return False
+    if isinstance(value, dict):
+        return any(_has_dollar_brace(part) for pair in value.items() for part in pair)
+    if isinstance(value, (list, tuple)):
+        return any(_has_dollar_brace(item) for item in value)
+    return isinstance(value, str) and "${" in value
 
 
 def _composed(plan: Plan) -> Iterator[tuple[str, Any, str]]:

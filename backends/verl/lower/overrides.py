@@ -35,6 +35,8 @@ def override(settings: dict[str, Setting], target: Release, loaded: LoadedSpec) 
                 yield problem
                 if problem.severity == "error":
                     continue
+            for below in [key for key in settings if key.startswith(f"{leaf}.")]:
+                del settings[below]
             before = settings.get(leaf)
             instead = "" if before is None else f", in place of {before.value!r} from {before.plan}"
             shown = item if item is not None else "null"
@@ -68,6 +70,9 @@ def _problem(
             "from a config file verl takes an unknown key without a word",
             f"did you mean `{close}`?" if close else "",
         )
+    if key in target.dp.sections and not isinstance(value, dict):
+        message = f"verl's `{key}` is a mapping, not {value!r}"
+        return Problem("TS806", "wrong-verl-type", message, at_value, path, fix="name the key below it")
     if not _fits(value, target.types.get(key, "any")):
         wanted = target.types[key].replace("?", " or null").replace("|", " or ")
         return Problem(

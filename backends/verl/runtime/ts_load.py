@@ -25,6 +25,9 @@ def load_file(file: str) -> ModuleType:
     path = (ts_start.USER / file).resolve()
     if not path.is_file():
         raise FileNotFoundError(f"the bundle has no file ts_user/{file}")
+    dotted = _in_package(path)
+    if dotted:
+        return importlib.import_module(dotted)
     name = f"_ts_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     with _lock:
         if name in sys.modules:
@@ -40,6 +43,14 @@ def load_file(file: str) -> ModuleType:
             del sys.modules[name]
             raise
         return module
+
+
+def _in_package(path: Path) -> str:
+    """`pkg.inner` for a module of a package in ts_user, so that its relative imports work; "" for any other file."""
+    root = ts_start.USER.resolve()
+    if path.parent == root or not path.is_relative_to(root) or not (path.parent / "__init__.py").is_file():
+        return ""
+    return ".".join(path.relative_to(root).with_suffix("").parts)
 
 
 def load_object(file: str, name: str) -> Any:

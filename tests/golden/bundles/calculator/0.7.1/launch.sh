@@ -3,16 +3,21 @@
 # Further arguments are verl's own overrides. The run folder is $TOOLSPEC_RUN_DIR.
 set -euo pipefail
 bundle=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cd "$bundle"
+# A relative run folder is the caller's: it is made absolute before the bundle's folder is entered.
 runs="${TOOLSPEC_RUNS:-$bundle/../../runs}"
 export TOOLSPEC_RUN_DIR="${TOOLSPEC_RUN_DIR:-$runs/calculator-DIGEST}"
 mkdir -p "$TOOLSPEC_RUN_DIR"
 TOOLSPEC_RUN_DIR=$(cd "$TOOLSPEC_RUN_DIR" && pwd)
+cd "$bundle"
 
 # The bundle's modules first; ts_start.py is imported by every process that imports verl.
 export PYTHONPATH="$bundle${PYTHONPATH:+:$PYTHONPATH}"
 export VERL_USE_EXTERNAL_MODULES=ts_start
 # Nothing is written into the bundle, not even compiled modules.
 export PYTHONDONTWRITEBYTECODE=1
+
+# `bash launch.sh ray start …` starts a node of a Ray cluster in this folder and with this environment, which
+# its workers inherit.
+if [ "${1:-}" = ray ]; then exec "$@"; fi
 
 exec python3 -m verl.trainer.main_ppo --config-path "$bundle" --config-name config "$@"
