@@ -190,6 +190,9 @@ def assign(raw: Raw, text: str, number: int = 1) -> Raw:
     path = tuple(path_text.strip().split("."))
     if not sign or not all(path):
         raise ProblemError((Problem("TS022", "set", f"`--set {text}` is not of the form path=value", None),))
+    if path[0] == "extends":
+        message = "`extends` is read before any setting; name the child spec in its place"
+        raise ProblemError((Problem("TS022", "set", message, Span(SET, number, 1, len(text)), "extends"),))
     # The settings are shown as the lines of a file of their own.
     span = Span(SET, number, len(path_text) + 2, max(1, len(value_text)))
     return lay(raw, path, parse_value(value_text), span)

@@ -15,6 +15,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite the golden files")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Faults that are known and not yet mended stand in known_faults.txt, by test; the list only gets shorter."""
+    known = set((ROOT / "tests" / "unit" / "known_faults.txt").read_text("utf-8").split("\n"))
+    for item in items:
+        if item.nodeid in known:
+            item.add_marker(pytest.mark.xfail(reason="a known fault, see docs/decisions.md", strict=False))
+
+
 class Goldens:
     """Compares texts with the files of one folder. A missing or a leftover file fails; `--update` rewrites them."""
 
@@ -50,3 +58,9 @@ def goldens(request: pytest.FixtureRequest) -> Iterator[Goldens]:
     found = Goldens(folder, request.config.getoption("--update"))
     yield found
     found.finish()
+
+
+@pytest.fixture(autouse=True)
+def same_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The width that outputs are compared at, whatever terminal (or none) the tests run in."""
+    monkeypatch.setenv("COLUMNS", "100")

@@ -55,9 +55,12 @@ def data_facts(loaded: LoadedSpec, pack: bool = False) -> DataFacts:
     """
     spec = loaded.spec
     if spec.data.class_ is not None:
-        found = list(_sources(loaded))
+        # What the class reads is its own affair: a folder, a name of a data set, anything.
         return DataFacts(
-            tuple(s for s, _ in found if s.split == "train"), tuple(s for s, _ in found if s.split == "val")
+            tuple(SourceFacts("", "train", "", s.path, (), {}, s.source) for s in spec.data.train),
+            tuple(
+                SourceFacts("", "val", name, s.path, (), {}, s.source) for name, s in spec.data.val_sources
+            ),
         )
     sources = list(_sources(loaded))
     reasons = tuple(

@@ -3,4 +3,4 @@
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
 
-class CustomRLHFDataset(RLHFDataset): ...
+class CustomRLHFDataset(RLHFDataset): ...  # type: ignore[misc, unused-ignore]

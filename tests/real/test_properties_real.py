@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from real.environment import RELEASES
 from real.harness import Prover, Reports
-from spec_strategies import rendered, shuffled, specs, without, write_files
+from spec_spelling import rendered, shuffled
+from spec_strategies import specs, without, write_files
 from toolspec.backends.verl.compile import bundle_of, compile_spec
 from toolspec.backends.verl.emit.bundle import Bundle
 from toolspec.backends.verl.emit.write import write_bundle

@@ -34,7 +34,7 @@ def published(prover: Prover, tmp_path_factory: pytest.TempPathFactory) -> Calla
             except ProblemError:
                 assert name in ONLY_NEWEST
                 continue
-            bundles.append(write(compiled)[1].folder)
+            bundles.append(write(compiled).written.folder)
         return prover(release, bundles)
 
     return cache(of)

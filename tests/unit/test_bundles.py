@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +89,19 @@ def test_a_bundle_is_the_same_from_another_place(tmp_path: Path) -> None:
         spec = copy / "examples" / example / "exp.yaml"
         there = bundle_of(compile_spec(spec, target=NEWEST, out=copy / "build" / example))
         assert there.files == here.files, example
+
+
+def test_a_bundle_is_the_same_in_another_process(tmp_path: Path) -> None:
+    """Nothing rests on the order of a set: two processes with other hash seeds write the same bytes."""
+    command = [sys.executable, "-m", "toolspec", "compile", str(ROOT / "examples/lora-small/exp.yaml")]
+    written = []
+    for seed in ("1", "2"):
+        out = tmp_path / seed / "build" / "bundle"
+        variables = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT / "src")}
+        subprocess.run([*command, "--out", str(out)], env=variables, check=True, capture_output=True)
+        written.append({p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()})
+    assert written[0] == written[1]
+    assert Path("config.yaml") in written[0]
 
 
 def test_goldens_of_no_test_are_none() -> None:

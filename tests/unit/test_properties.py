@@ -19,7 +19,8 @@ TESTS = Path(__file__).resolve().parents[1]
 if str(TESTS) not in sys.path:
     sys.path.insert(0, str(TESTS))
 
-from spec_strategies import one_line, rendered, respelled, shuffled, specs, write_files  # noqa: E402
+from spec_spelling import one_line, rendered, respelled, shuffled  # noqa: E402
+from spec_strategies import specs, write_files  # noqa: E402
 from toolspec.backends.verl.compile import Compiled, bundle_of, compile_loaded  # noqa: E402
 from toolspec.backends.verl.emit.bundle import MANIFEST  # noqa: E402
 from toolspec.backends.verl.releases import RELEASES, Release, leaves  # noqa: E402

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -91,7 +92,9 @@ def compile_(
     for line in compiled.assumed:
         print(f"  assumed {line}")
     if not check:
-        print(f"  next    bash {compiled.folder}/launch.sh   (on a machine with verl {compiled.plan.target})")
+        print(
+            f"  next    bash {shlex.quote(str(compiled.folder / 'launch.sh'))}   (on a machine with verl {compiled.plan.target})"
+        )
 
 
 def _progress(what: str) -> None:
