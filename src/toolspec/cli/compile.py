@@ -92,11 +92,5 @@ def compile_(
     for line in compiled.assumed:
         print(f"  assumed {line}")
     if not check:
-        print(
-            f"  next    bash {shlex.quote(str(compiled.folder / 'launch.sh'))}   (on a machine with verl {compiled.plan.target})"
-        )
-
-
-def _progress(what: str) -> None:
-    if sys.stderr.isatty():
-        print(f"  {what} …", file=sys.stderr)
+        launcher = shlex.quote(str(compiled.folder / "launch.sh"))
+        print(f"  next    bash {launcher}   (on a machine with verl {compiled.plan.target})")
