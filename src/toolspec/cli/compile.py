@@ -94,3 +94,8 @@ def compile_(
     if not check:
         launcher = shlex.quote(str(compiled.folder / "launch.sh"))
         print(f"  next    bash {launcher}   (on a machine with verl {compiled.plan.target})")
+
+
+def _progress(what: str) -> None:
+    if sys.stderr.isatty():
+        print(f"  {what} …", file=sys.stderr)
