@@ -72,6 +72,8 @@ def run() -> int:
 
     try:
         result = app.main(standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except ProblemError as error:
         from toolspec.cli.output import report
@@ -87,9 +89,10 @@ def run() -> int:
         print("\nstopped; nothing was left half written", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_stdout()
         return 0
     except OSError as error:
+        _let_go_of_stdout()
         print(f"toolspec: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
         return 2
     except Exception as error:
@@ -101,3 +104,13 @@ def run() -> int:
             file=sys.stderr,
         )
         return 2
+
+
+def _let_go_of_stdout() -> None:
+    """What could not be written is not tried again when Python ends, which would change the exit code."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
