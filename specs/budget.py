@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from math import gcd
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -73,6 +75,17 @@ class Evaluation(Section):
     temperature: Finite = Field(default=0.0, ge=0, description="0 takes the most likely token.")
     top_p: Share = Field(default=1.0, description="Nucleus sampling in validation.")
     top_k: int = Field(default=-1, ge=-1, description="Top-k sampling in validation; -1 is off.")
+
+    def samples_of(self, names: Iterable[str]) -> tuple[int, dict[str, int]]:
+        """verl's one number of samples for all sets, and how often the rows of each set stand to make up its own.
+
+        The number is the greatest common divisor; a set that `samples` does not name has 1.
+        """
+        if isinstance(self.samples, int):
+            return self.samples, {}
+        counts = {name: self.samples.get(name, 1) for name in names if name} or {"": 1}
+        common = gcd(*counts.values())
+        return common, {name: count // common for name, count in counts.items()}
 
 
 class Checkpoint(Section):

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order
+from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order, nearest_span
 from toolspec.specs.shape import sections_at
 from toolspec.specs.source import MAX_BYTES, show_lines
 from toolspec.specs.spec import Spec
@@ -44,7 +44,7 @@ class LoadedSpec:
 
     def span(self, path: Iterable[str | int]) -> Span | None:
         """Where the value at `path` was written; the nearest enclosing value where it was not written itself."""
-        return nearest_span(self.raw, tuple(path))
+        return nearest_span(self.raw.spans, tuple(path))
 
     def base(self, path: Iterable[str | int]) -> Path:
         """The folder that a relative file name at `path` is relative to: that of the file which says it."""
@@ -56,6 +56,11 @@ class LoadedSpec:
     @cached_property
     def sources(self) -> Mapping[str, tuple[str, ...]]:
         return self.raw.sources
+
+
+def spec_path(path: str) -> SpecPath:
+    """`tools.calculator.timeout` as the path of a raw spec; digits are list indices."""
+    return tuple(int(part) if part.isdigit() else part for part in path.split(".")) if path else ()
 
 
 def load(file: Path, sets: Iterable[str] = ()) -> LoadedSpec:
@@ -216,7 +221,7 @@ def check_sweep(spec: Spec, raw: Raw) -> None:
     for path, values in spec.sweep.items():
         parts = tuple(path.split("."))
         for number, value in enumerate(values):
-            span = nearest_span(raw, ("sweep", path, number))
+            span = nearest_span(raw.spans, ("sweep", path, number))
             if parts[0] in ("sweep", "extends", "toolspec") or not all(parts):
                 message = f"`{path}` cannot be swept over"
                 problems.append(Problem("TS027", "sweep", message, span, f"sweep.{path}"))
@@ -227,11 +232,3 @@ def check_sweep(spec: Spec, raw: Raw) -> None:
                 problems += [replace(p, span=span, path=f"sweep.{path}") for p in error.problems]
     if problems:
         raise ProblemError(in_file_order(problems))
-
-
-def nearest_span(raw: Raw, path: SpecPath) -> Span | None:
-    for end in range(len(path), -1, -1):
-        span = raw.spans.get(path[:end])
-        if span is not None:
-            return span
-    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,3 +56,12 @@ def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
         return (files.index(span.file), span.line, span.column) if span else (-1, 0, 0)
 
     return tuple(sorted(listed, key=place))
+
+
+def nearest_span(spans: Mapping[tuple[str | int, ...], Span], path: tuple[str | int, ...]) -> Span | None:
+    """The place of the value at `path`, or of the innermost mapping or list around it that has one."""
+    for end in range(len(path), -1, -1):
+        span = spans.get(path[:end])
+        if span is not None:
+            return span
+    return None

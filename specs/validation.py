@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from toolspec.specs.nearest import nearest
-from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order
+from toolspec.specs.problem import Problem, ProblemError, in_file_order, nearest_span
 from toolspec.specs.refused import refused
 from toolspec.specs.shape import accepted, annotations_at, keys_at
 from toolspec.specs.spec import Spec
@@ -113,7 +113,7 @@ def _unknown_key(raw: Raw, path: SpecPath) -> Problem:
         code="TS023",
         name="unknown-key",
         message=f"`{path[-1]}` is no key of {where}",
-        span=raw.key_spans.get(path) or _span(raw, path),
+        span=raw.key_spans.get(path) or nearest_span(raw.spans, path),
         path=_dotted(path),
         why=f"known here: {', '.join(keys)}" if keys else "",
         fix=f"did you mean `{close[0]}`?" if close else "",
@@ -127,7 +127,7 @@ def _missing_key(raw: Raw, path: SpecPath) -> Problem:
         code="TS024",
         name="missing-key",
         message=f"{where} needs `{path[-1]}`" + (f", {takes}" if takes and len(takes) < 60 else ""),
-        span=raw.key_spans.get(path[:-1]) or _span(raw, path),
+        span=raw.key_spans.get(path[:-1]) or nearest_span(raw.spans, path),
         path=_dotted(path),
         fix=f"add `{path[-1]}:`",
     )
@@ -135,7 +135,7 @@ def _missing_key(raw: Raw, path: SpecPath) -> Problem:
 
 def _wrong_value(raw: Raw, path: SpecPath, group: list[ErrorDetails]) -> Problem:
     value = _at(raw.value, path)
-    span = _span(raw, path)
+    span = nearest_span(raw.spans, path)
     own_words = [
         str(e["ctx"]["error"])
         for e in group
@@ -213,11 +213,3 @@ def _at(value: Any, path: SpecPath) -> Any:
     for component in path:
         value = value[component]
     return value
-
-
-def _span(raw: Raw, path: SpecPath) -> Span | None:
-    for end in range(len(path), -1, -1):
-        span = raw.spans.get(path[:end])
-        if span is not None:
-            return span
-    return None

@@ -16,7 +16,7 @@ import yaml
 
 from toolspec.specs.complaints import Complaints, Path, StopError, make_span
 from toolspec.specs.compose import Composer
-from toolspec.specs.problem import Problem, ProblemError, Span
+from toolspec.specs.problem import Problem, ProblemError, Span, nearest_span
 from toolspec.specs.source import NO_SPACE, read_text, split_lines
 
 
@@ -60,10 +60,7 @@ class Tree:
 
     def nearest_span(self, path: Path) -> Span | None:
         """The span at a path, or at the innermost mapping or list around it that the file has."""
-        for end in range(len(path), -1, -1):
-            if path[:end] in self.spans:
-                return self.spans[path[:end]]
-        return None
+        return nearest_span(self.spans, path)
 
 
 def parse(data: bytes, file: str) -> Tree:

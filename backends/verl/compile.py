@@ -16,9 +16,8 @@ from toolspec.backends.verl.lower.setting import VerlConfig
 from toolspec.backends.verl.releases import NEWEST, RELEASES, parse_target
 from toolspec.compiler.facts.gather import Facts, gather
 from toolspec.compiler.plan.decision import Plan
-from toolspec.compiler.plan.draft import spec_path
 from toolspec.compiler.plan.resolve import resolve
-from toolspec.specs.loading import LoadedSpec, load
+from toolspec.specs.loading import LoadedSpec, load, spec_path
 from toolspec.specs.problem import Problem, ProblemError, Span
 
 Progress = Callable[[str], None]

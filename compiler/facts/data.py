@@ -11,7 +11,7 @@ from typing import Any
 
 from toolspec.compiler.facts.row_files import RowFiles, columns, content_hash, row_files
 from toolspec.specs.data import Columns, OrderBy, Source
-from toolspec.specs.loading import LoadedSpec
+from toolspec.specs.loading import LoadedSpec, spec_path
 from toolspec.specs.problem import Problem, ProblemError
 
 LAYOUT_VERSION = 1
@@ -82,36 +82,23 @@ def data_facts(loaded: LoadedSpec, pack: bool = False) -> DataFacts:
 
 def _sources(loaded: LoadedSpec) -> Iterator[tuple[SourceFacts, RowFiles]]:
     data = loaded.spec.data
-    samples = loaded.spec.evaluation.samples
     for number, source in enumerate(data.train):
         yield _one(loaded, source, "train", "", f"data.train.{number}", 1)
     named = isinstance(data.val, dict)
-    repeats = _repeats(samples, [name for name, _ in data.val_sources]) if isinstance(samples, dict) else {}
+    _, repeats = loaded.spec.evaluation.samples_of(name for name, _ in data.val_sources)
     for number, (name, source) in enumerate(data.val_sources):
         path = f"data.val.{name}" if named else f"data.val.{number}"
         yield _one(loaded, source, "val", name, path, repeats.get(name, 1))
 
 
-def _repeats(samples: Mapping[str, int], names: list[str]) -> dict[str, int]:
-    from math import gcd
-
-    per_set = {name: samples.get(name, 1) for name in names}
-    common = gcd(*per_set.values()) if per_set else 1
-    return {name: count // common for name, count in per_set.items()}
-
-
 def _one(
     loaded: LoadedSpec, source: Source, split: str, name: str, path: str, repeat: int
 ) -> tuple[SourceFacts, RowFiles]:
-    base = loaded.base(_parts(path))
-    files = row_files(source.path, base, loaded.span(_parts(path)))
+    base = loaded.base(spec_path(path))
+    files = row_files(source.path, base, loaded.span(spec_path(path)))
     mapping = source.columns if source.columns is not None else loaded.spec.data.columns
     facts = SourceFacts(path, split, name, source.path, files.files, _mapping(mapping), source.source, repeat)
     return facts, files
-
-
-def _parts(path: str) -> tuple[str | int, ...]:
-    return tuple(int(part) if part.isdigit() else part for part in path.split("."))
 
 
 def _mapping(mapping: Columns | None) -> dict[str, str]:
@@ -144,7 +131,7 @@ def _reasons(loaded: LoadedSpec, sources: list[tuple[SourceFacts, RowFiles]]) ->
 def _missing(loaded: LoadedSpec, source: SourceFacts, files: RowFiles, must_read: bool) -> Iterator[Problem]:
     if source.files or not must_read:
         return
-    span = loaded.span(_parts(source.path))
+    span = loaded.span(spec_path(source.path))
     what = "is not on this machine's disk" if files.remote else "does not exist"
     yield Problem(
         "TS601",
@@ -165,7 +152,7 @@ def _not_in_layout(loaded: LoadedSpec, source: SourceFacts, files: RowFiles) -> 
                 "TS602",
                 "no-prompt-column",
                 f"{source.pattern} has no column `prompt` (it has {', '.join(names[:12])})",
-                loaded.span(_parts(source.path)),
+                loaded.span(spec_path(source.path)),
                 source.path,
                 "verl reads the question from `prompt`, a list of {role, content} messages",
                 "data.columns: {prompt: NAME, answer: NAME}",

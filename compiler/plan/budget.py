@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import gcd
-
 from toolspec.compiler.plan.draft import Draft
 
 
@@ -84,11 +82,9 @@ def decide_evaluation(draft: Draft) -> None:
     if isinstance(samples, dict):
         names = [name for name, _ in draft.spec.data.val_sources]
         _check_set_names(draft, samples, names)
-        per_set = {name: samples.get(name, 1) for name in names if name} or {"": 1}
-        common = gcd(*per_set.values())
-        why = f"the greatest common divisor of {', '.join(f'{k} {v}' for k, v in per_set.items())}"
+        common, repeats = evaluation.samples_of(names)
+        why = f"the greatest common divisor of {', '.join(f'{k} {v * common}' for k, v in repeats.items())}"
         draft.add("evaluation.samples", common, "derived", why, ("evaluation.samples",))
-        repeats = {name: count // common for name, count in per_set.items()}
         draft.add(
             "evaluation.repeats", repeats, "derived", "rows of a set stand as often as it needs more samples"
         )

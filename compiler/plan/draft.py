@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from toolspec.compiler.plan.decision import Decision, Kind, Plan
-from toolspec.specs.loading import LoadedSpec
+from toolspec.specs.loading import LoadedSpec, spec_path
 from toolspec.specs.problem import Problem, Span
 from toolspec.specs.section import Section
 
@@ -65,8 +65,3 @@ class Draft:
 
     def plan(self, target: str) -> Plan:
         return Plan(self.spec.name, target, dict(self.decisions))
-
-
-def spec_path(path: str) -> tuple[str | int, ...]:
-    """`tools.calculator.timeout` as the path of a raw spec; digits are list indices."""
-    return tuple(int(part) if part.isdigit() else part for part in path.split(".")) if path else ()

@@ -12,9 +12,8 @@ from toolspec.backends.verl.lower.setting import Setting, VerlConfig
 from toolspec.backends.verl.lower.table import ROLLOUT, TABLE
 from toolspec.backends.verl.releases import RELEASES, Release, release
 from toolspec.compiler.plan.decision import Decision, Plan
-from toolspec.compiler.plan.draft import spec_path
 from toolspec.compiler.plan.places import Interpolation
-from toolspec.specs.loading import LoadedSpec
+from toolspec.specs.loading import LoadedSpec, spec_path
 from toolspec.specs.nearest import nearest
 from toolspec.specs.problem import Problem, ProblemError, in_file_order
 

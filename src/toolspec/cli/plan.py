@@ -135,7 +135,7 @@ def _reason(row: PlanRow, compiled: Compiled) -> str:
 
 
 def _is_written(sources: Sequence[str], compiled: Compiled) -> bool:
-    from toolspec.compiler.plan.draft import spec_path
+    from toolspec.specs.loading import spec_path
 
     return any(spec_path(source) in compiled.loaded.raw.spans for source in sources)
 
