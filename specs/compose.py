@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from toolspec.specs.complaints import MAX_DEPTH, MAX_VALUES, TAG, Complaints, Path
-from toolspec.specs.scalars import NumberRangeError, Scalar, read_plain
+from toolspec.specs.scalars import YAML_1_2, Dialect, NumberRangeError, Scalar
 from toolspec.specs.source import NO_SPACE
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -57,7 +57,8 @@ class Composer:
     anchor's paths stay valid whatever comes later. Problems are told to `complaints`.
     """
 
-    def __init__(self, complaints: Complaints) -> None:
+    def __init__(self, complaints: Complaints, dialect: Dialect = YAML_1_2) -> None:
+        self._dialect = dialect
         self.value: Any = None
         self.marks: dict[Path, tuple[Any, Any]] = {}
         self.key_marks: dict[Path, tuple[Any, Any]] = {}
@@ -149,7 +150,7 @@ class Composer:
             self._complaints.tag(event, path)
             return text
         try:
-            value, note = read_plain(text)
+            value, note = self._dialect.read(text)
         except NumberRangeError as error:
             self._complaints.number(event, path, str(error))
             return text
@@ -195,8 +196,10 @@ class Composer:
         if event.value == "<<":
             frame.merge = True
             return
+        if not self._dialect.only_text_keys:
+            return
         try:
-            value, _ = read_plain(event.value)
+            value, _ = self._dialect.read(event.value)
         except NumberRangeError:
             value = 0
         if not isinstance(value, str):

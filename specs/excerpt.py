@@ -68,7 +68,7 @@ def to_json(problems: Iterable[Problem]) -> list[dict[str, Any]]:
             "file": p.span.file if p.span else None,
             "line": p.span.line if p.span else None,
             "column": p.span.column if p.span else None,
-            "keys": [],
+            "keys": list(p.keys),
             "spec_path": p.path or None,
             "fix": {"safe": False, "edits": [], "text": p.fix} if p.fix else None,
         }

@@ -20,12 +20,21 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """A replacement of the text of `span`, which lies on one line; a length of 0 inserts before it."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One finding.
 
     code: stable, `TSnnn`; name: the rule's readable name. message: one sentence with the numbers.
     path: the spec path (`algorithm.batch`) where one is known. why: why it matters, or "".
-    fix: the smallest change that repairs it, or "".
+    fix: the smallest change that repairs it, or "". keys: the verl keys that it is about.
+    edits: what a program may write to repair it; safe: the edits keep the meaning that the user surely had.
     """
 
     code: str
@@ -36,6 +45,9 @@ class Problem:
     why: str = ""
     fix: str = ""
     severity: Severity = "error"
+    keys: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    safe: bool = False
 
 
 class ProblemError(Exception):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 Scalar = str | int | float | bool | None
 
@@ -109,3 +110,16 @@ def _read_yaml_1_1(text: str) -> int | float | None:
 
 def _short(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:20]}…{text[-8:]} ({len(text):,} characters)"
+
+
+class Dialect(NamedTuple):
+    """How a YAML file is read. read: a plain scalar's value and a note, as `read_plain`.
+
+    only_text_keys: a key that reads as a number, a truth value or nothing is a fault.
+    """
+
+    read: Callable[[str], tuple[Scalar, str]]
+    only_text_keys: bool
+
+
+YAML_1_2 = Dialect(read_plain, only_text_keys=True)

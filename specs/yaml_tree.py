@@ -17,6 +17,7 @@ import yaml
 from toolspec.specs.complaints import Complaints, Path, StopError, make_span
 from toolspec.specs.compose import Composer
 from toolspec.specs.problem import Problem, ProblemError, Span, nearest_span
+from toolspec.specs.scalars import YAML_1_2, Dialect
 from toolspec.specs.source import NO_SPACE, read_text, split_lines
 
 
@@ -63,12 +64,12 @@ class Tree:
         return nearest_span(self.spans, path)
 
 
-def parse(data: bytes, file: str) -> Tree:
+def parse(data: bytes, file: str, dialect: Dialect = YAML_1_2) -> Tree:
     """The tree of a YAML file whose top level is a mapping.
 
     Raises ProblemError with every problem of TS001-TS016 that was found, in file order.
     """
-    return _compose(data, file, top_is_mapping=True)
+    return _compose(data, file, dialect, top_is_mapping=True)
 
 
 def parse_value(text: str) -> Any:
@@ -76,14 +77,14 @@ def parse_value(text: str) -> Any:
 
     Raises ProblemError; its spans are in a file named `--set`.
     """
-    return _compose(text.encode("utf-8", "surrogateescape"), "--set", top_is_mapping=False).value
+    return _compose(text.encode("utf-8", "surrogateescape"), "--set", YAML_1_2, top_is_mapping=False).value
 
 
-def _compose(data: bytes, file: str, *, top_is_mapping: bool) -> Tree:
+def _compose(data: bytes, file: str, dialect: Dialect, *, top_is_mapping: bool) -> Tree:
     text = read_text(data, file)
     lines = split_lines(text)
     complaints = Complaints(file, lines)
-    composer = Composer(complaints)
+    composer = Composer(complaints, dialect)
     try:
         composer.run(text)
         if top_is_mapping and not isinstance(composer.value, dict):

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from toolspec.backends.verl.written.value import Unknown
+
 MISSING = "???"  # OmegaConf's mark of a mandatory value that nobody gave
 LONGEST = 20_000  # characters of a text with interpolations; real ones have under 300
 MOST_STEPS = 20_000  # keys visited for one answer; a whole release has about 900
@@ -97,6 +99,8 @@ class Resolution:
             return {name: self.key(f"{key}.{name}", seen) for name in value}
         if isinstance(value, list):
             return [self.value(item, f"{key}.{i}", seen) for i, item in enumerate(value)]
+        if isinstance(value, Unknown):
+            raise UnresolvedError(value.reason)
         if not (isinstance(value, str) and "${" in value):
             return value
         if len(value) > LONGEST:

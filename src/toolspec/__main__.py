@@ -14,6 +14,10 @@ def main() -> int:
 
         print(f"toolspec {__version__}")
         return 0
+    if sys.argv[1:2] == ["lint"]:
+        from toolspec.cli.lint import main as lint
+
+        return lint(sys.argv[2:])
     # What is loaded stays to the end: collecting in between only costs time (10 ms).
     gc.set_threshold(100_000, 10, 10)
     # Plugins that other packages bring for pydantic are not run; looking for them reads every installed package.

@@ -1,0 +1,56 @@
+"""Runs rules over a view: findings, and which rules could not be applied for want of what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from toolspec.backends.verl.lint.not_known import NotKnownError
+from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.view import View
+from toolspec.backends.verl.rules.registry import Loaded
+from toolspec.specs.problem import Problem
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A rule that could not be applied. needs: what to provide."""
+
+    rule: Rule
+    needs: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the rules say of one run."""
+
+    findings: tuple[Problem, ...]
+    checked: tuple[Rule, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def apply(view: View, rules: Iterable[Loaded]) -> Report:
+    """Every rule over one run. A rule that asks for what is not known is skipped, with what it had found before."""
+    findings: list[Problem] = []
+    checked: list[Rule] = []
+    skipped: list[Skipped] = []
+    for rule, check in rules:
+        try:
+            for found in check(view):
+                findings.append(problem(view, rule, found))
+            checked.append(rule)
+        except NotKnownError as error:
+            skipped.append(Skipped(rule, error.needs))
+    return Report(tuple(dict.fromkeys(findings)), tuple(checked), tuple(skipped))
+
+
+def problem(view: View, rule: Rule, found: Found) -> Problem:
+    """A finding with the rule's name on it, and its keys in the target's names."""
+    keys = tuple(view.name(key) for key in found.keys)
+    said = next((view.said(key) for key in found.keys if view.said(key) is not None), None)
+    span = found.span or (said.span if said is not None else view.run.span)
+    path = said.path if said is not None else ""
+    severity = found.severity or rule.severity
+    return Problem(
+        rule.code, rule.name, found.message, span, path, found.why, found.fix, severity, keys, found.edits, found.safe
+    )

@@ -1,0 +1,56 @@
+"""The facts of one run, each read when a rule first asks for it. NotKnownError says what to provide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from toolspec.backends.verl.lint.not_known import NotKnownError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from toolspec.backends.verl.lint.facts.rows import Rows
+    from toolspec.backends.verl.lint.view import View
+    from toolspec.compiler.facts.architecture import ModelFacts
+
+T = TypeVar("T")
+
+
+class Facts:
+    """Facts of a view's run. A fact that cannot be had is remembered as well."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._known: dict[str, Any] = {}
+
+    def _once(self, name: str, read: Callable[[], T]) -> T:
+        if name not in self._known:
+            try:
+                self._known[name] = read()
+            except NotKnownError as error:
+                self._known[name] = error
+        found = self._known[name]
+        if isinstance(found, NotKnownError):
+            raise found
+        value: T = found
+        return value
+
+    def rows(self, split: str = "train") -> Rows:
+        """The rows of `data.train_files` or `data.val_files`. Raises NotKnownError where they are not at hand."""
+        from toolspec.backends.verl.lint.facts.rows import read_rows
+
+        return self._once(f"rows {split}", lambda: read_rows(self._view, f"data.{split}_files"))
+
+    def agent_names(self) -> set[str | None] | None:
+        """The values of the column `agent_name`, {None} without one; None where the rows are not at hand."""
+        try:
+            rows = self.rows()
+        except NotKnownError:
+            return None
+        return {row.get("agent_name") for row in rows.sample} or {None}
+
+    def model(self, key: str = "actor_rollout_ref.model.path") -> ModelFacts:
+        """What is known of the model that a key names. Raises NotKnownError."""
+        from toolspec.backends.verl.lint.facts.model import read_model
+
+        return self._once(f"model {key}", lambda: read_model(self._view, key))

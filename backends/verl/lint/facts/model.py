@@ -1,0 +1,21 @@
+"""The model that a key names: a directory, the local Hugging Face cache, or the catalogue."""
+
+from __future__ import annotations
+
+from toolspec.backends.verl.lint.not_known import NotKnownError
+from toolspec.backends.verl.lint.view import View
+from toolspec.compiler.facts.architecture import ModelFacts
+from toolspec.compiler.facts.model import model_facts
+from toolspec.specs.problem import ProblemError
+
+
+def read_model(view: View, key: str) -> ModelFacts:
+    """Raises NotKnownError where the model is known nowhere."""
+    name = view.text(key)
+    if not name or "$" in name:
+        raise NotKnownError(f"the model of {key}")
+    directory = view.path(name)
+    try:
+        return model_facts(str(directory) if directory is not None else name, None, view.run.folder)
+    except ProblemError:
+        raise NotKnownError(f"the model {name}: a directory, or `toolspec fetch {name}`") from None

@@ -1,0 +1,100 @@
+"""Rows of a data file as far as a linter reads them: how many, which columns, and the first of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolspec.backends.verl.lint.not_known import NotKnownError
+from toolspec.backends.verl.lint.view import View
+
+MOST_ROWS = 20_000
+"""Rows that are looked into; real sets of tool tasks are of this size, and reading them takes under a second."""
+MOST_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class Rows:
+    """count: of all files. columns: of the first file. sample: the first rows, as verl's dataset would have them.
+
+    complete: whether the sample is all rows.
+    """
+
+    files: tuple[Path, ...]
+    count: int
+    columns: tuple[str, ...]
+    sample: tuple[dict[str, Any], ...]
+
+    @property
+    def complete(self) -> bool:
+        return len(self.sample) == self.count
+
+    def values(self, column: str) -> Iterator[Any]:
+        """The column's values in the sample; `a.b` looks into a mapping; None where it is not there."""
+        first, *rest = column.split(".")
+        for row in self.sample:
+            value = row.get(first)
+            for name in rest:
+                value = value.get(name) if isinstance(value, dict) else None
+            yield value
+
+
+def read_rows(view: View, key: str) -> Rows:
+    """The rows that a key's files hold. Raises NotKnownError: a custom dataset, files that are not at hand or odd."""
+    if view.value("data.custom_cls.path"):
+        raise NotKnownError("rows as data.custom_cls makes them")
+    named = view.value(key)
+    names = named if isinstance(named, list) else [named]
+    files: list[Path] = []
+    for name in names:
+        path = view.path(str(name)) if name else None
+        if path is None or not path.is_file() or path.suffix not in (".parquet", ".jsonl", ".json"):
+            raise NotKnownError(f"the file of {key} ({name})")
+        files.append(path)
+        status = path.stat()
+        view.files.depends(path, f"{status.st_size} {status.st_mtime_ns}")
+        if status.st_size > MOST_BYTES:
+            raise NotKnownError(f"a smaller file than {name}, which has {status.st_size >> 20} MiB")
+    if not files:
+        raise NotKnownError(f"files in {key}")
+    return _read(key, files)
+
+
+def _read(key: str, files: list[Path]) -> Rows:
+    count = 0
+    columns: tuple[str, ...] = ()
+    sample: list[dict[str, Any]] = []
+    for file in files:
+        try:
+            number, names, rows = _parquet(file) if file.suffix == ".parquet" else _json(file)
+        except (OSError, ValueError, KeyError) as error:
+            said = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise NotKnownError(f"readable rows in {file.name} ({said[:80]})") from None
+        count += number
+        columns = columns or names
+        sample += rows[: MOST_ROWS - len(sample)]
+    return Rows(tuple(files), count, columns, tuple(sample))
+
+
+def _parquet(file: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
+    """Raises OSError, ValueError (pyarrow's errors are of these kinds)."""
+    import pyarrow.parquet as parquet
+
+    with parquet.ParquetFile(file) as opened:
+        rows: list[dict[str, Any]] = []
+        for batch in opened.iter_batches(batch_size=1024):
+            rows += batch.to_pylist()
+            if len(rows) >= MOST_ROWS:
+                break
+        return opened.metadata.num_rows, tuple(opened.schema_arrow.names), rows
+
+
+def _json(file: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
+    text = file.read_text("utf-8")
+    rows = json.loads(text) if text.lstrip().startswith("[") else [json.loads(line) for line in text.splitlines() if line.strip()]
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError("a row is no object")
+    return len(rows), tuple(rows[0]) if rows else (), rows[:MOST_ROWS]

@@ -1,0 +1,35 @@
+"""The list of rules, in the order of their codes."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import NamedTuple
+
+from toolspec.backends.verl.lint.rule import Check, Rule
+
+MODULES: tuple[str, ...] = (
+    "uneven_batch",
+    "group_of_one",
+    "kl_twice",
+    "micro_batch_missing",
+    "tools_never_run",
+    "unknown_key",
+    "unread_key",
+    "unknown_name",
+)
+
+
+class Loaded(NamedTuple):
+    """A rule with its function."""
+
+    rule: Rule
+    check: Check
+
+
+def rules() -> tuple[Loaded, ...]:
+    """Every rule, by code."""
+    loaded = []
+    for name in MODULES:
+        module = import_module(f"toolspec.backends.verl.rules.{name}")
+        loaded.append(Loaded(module.RULE, module.check))
+    return tuple(sorted(loaded, key=lambda entry: entry.rule.code))

@@ -1,0 +1,48 @@
+"""Tools are configured and the agent loop never calls them.
+
+Only `tool_agent` shows tools to the model and runs their calls. The loop of a row is its column `agent_name`, else
+`rollout.agent.default_agent_loop`, which is `single_turn_agent`. `multi_turn.enable` chooses no loop: the V1 trainer
+does not read it, and the V0 trainer only for bookkeeping.
+
+Why: the run trains single answers without tools, and every curve looks sound.
+Source: trainer/ppo/v1/agent_loop_tq.py:79-81 (0.9.1), experimental/agent_loop/agent_loop.py of each release
+Bad:
+    actor_rollout_ref.rollout.agent.default_agent_loop=single_turn_agent
+Good:
+    actor_rollout_ref.rollout.agent.default_agent_loop=tool_agent
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from toolspec.backends.verl.lint.derived import MULTI_TURN, ROLLOUT, names_tools
+from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.view import View
+
+RULE = Rule("TS301", "tools-never-run", "error")
+
+LOOP = f"{ROLLOUT}.agent.default_agent_loop"
+
+
+def check(view: View) -> Iterator[Found]:
+    tools = names_tools(view)
+    asked = (*tools, *((f"{MULTI_TURN}.enable",) if view.value(f"{MULTI_TURN}.enable") else ()))
+    if not asked or view.text(LOOP) != "single_turn_agent":
+        return
+    if view.value(f"{ROLLOUT}.agent.agent_loop_manager_class"):
+        return
+    rows = view.facts.agent_names()
+    if rows is not None and rows != {None}:
+        return
+    column = "" if rows is None else ", and the rows have no column `agent_name`"
+    severity = None if tools or rows is not None else "warning"
+    default = "" if view.said(LOOP) is not None else " (default)"
+    yield Found(
+        f"{view.name(asked[0])} is set, and {LOOP.removeprefix('actor_rollout_ref.')} is single_turn_agent{default}{column}",
+        (LOOP, f"{MULTI_TURN}.enable", *tools, "dataset:agent_name"),
+        fix=f"{LOOP}=tool_agent",
+        why="only tool_agent shows the model a tool and runs its calls; multi_turn.enable does neither",
+        span=view.span(LOOP, *asked),
+        severity=severity,
+    )

@@ -1,0 +1,120 @@
+"""A verl YAML file as Hydra composes it: its defaults list, the files that it names, and its keys in their order.
+
+Sources: hydra-core 1.3, _internal/defaults_list.py (`_self_` comes last where it is not written); verl's configs
+are packages of `pkg://verl.trainer.config`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from toolspec.backends.verl.written.omegaconf_scalars import OMEGACONF
+from toolspec.backends.verl.written.value import Said
+from toolspec.specs.problem import Span
+from toolspec.specs.yaml_tree import Tree, parse
+
+SELF = "_self_"
+# Configs of verl that a defaults list may name, with the engine that they bring.
+BASES: Mapping[str, str] = {"ppo_trainer": "dp", "ppo_megatron_trainer": "megatron"}
+DEEPEST = 8
+Read = Callable[[Path], bytes | None]
+
+
+@dataclass
+class Composed:
+    """What a file and the files that it names say, in the order of their effect.
+
+    base: verl's own config among the defaults, "" for none. base_after_self: it comes after `_self_`, so that its
+    values win. open: what could not be read, "" for nothing.
+    """
+
+    said: list[Said] = field(default_factory=list)
+    groups: dict[str, Said] = field(default_factory=dict)
+    hydra: dict[str, Said] = field(default_factory=dict)
+    base: str = ""
+    base_span: Span | None = None
+    base_after_self: bool = False
+    open: str = ""
+    files: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def compose(data: bytes, file: Path, read: Read, depth: int = 0) -> Composed:
+    """Read a file and what its defaults list names beside it. read: content of a file, None where it is not there.
+
+    Raises ProblemError with everything that is wrong with the YAML.
+    """
+    tree = parse(data, str(file), OMEGACONF)
+    found = Composed(files={str(file): tree.lines})
+    entries = tree.value.get("defaults")
+    own = list(_leaves(tree))
+    if not isinstance(entries, list):
+        found.said += own
+        return found
+    if SELF not in entries:
+        entries = [*entries, SELF]
+    seen_self = False
+    for number, entry in enumerate(entries):
+        span = tree.spans.get(("defaults", number)) or Span(str(file), 1, 1)
+        if entry == SELF:
+            seen_self = True
+            found.said += own
+            continue
+        _take(found, entry, span, file, read, depth, after_self=seen_self)
+    return found
+
+
+def _take(
+    found: Composed, entry: Any, span: Span, file: Path, read: Read, depth: int, *, after_self: bool
+) -> None:
+    """One entry of a defaults list: a config by name, or an option of a group."""
+    if isinstance(entry, dict):
+        for name, option in entry.items():
+            group = str(name).removeprefix("override ").removeprefix("optional ").strip().lstrip("/")
+            if group.startswith("hydra/"):
+                continue
+            found.groups[group] = Said(group, option, span, span, text=str(option))
+        return
+    name = str(entry).lstrip("/")
+    if name in BASES:
+        found.base, found.base_span, found.base_after_self = name, span, after_self
+        return
+    beside = file.parent / (name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
+    data = read(beside) if depth < DEEPEST else None
+    if data is None:
+        found.open = found.open or f"`{name}` of the defaults list is not at hand"
+        return
+    inner = compose(data, beside, read, depth + 1)
+    found.said += inner.said
+    found.groups.update(inner.groups)
+    found.files.update(inner.files)
+    found.open = found.open or inner.open
+    if inner.base:
+        found.base, found.base_span, found.base_after_self = inner.base, inner.base_span, inner.base_after_self
+
+
+def _leaves(tree: Tree) -> Iterator[Said]:
+    """Every leaf of the file but the defaults list, as dotted keys; an empty mapping is a leaf."""
+    todo: list[tuple[tuple[str, ...], Any]] = [((name,), value) for name, value in tree.value.items() if name != "defaults"]
+    while todo:
+        path, value = todo.pop(0)
+        if isinstance(value, dict) and value:
+            todo = [((*path, name), below) for name, below in value.items()] + todo
+            continue
+        span = tree.spans[path]
+        text = _text(tree, span)
+        key = ".".join(path)
+        yield Said(key, value, span, tree.key_spans.get(path, span), text=text)
+
+
+def _text(tree: Tree, span: Span) -> str:
+    line = tree.lines[span.line - 1] if span.line <= len(tree.lines) else ""
+    return line[span.column - 1 : span.column - 1 + span.length]
+
+
+def split_hydra(said: list[Said]) -> tuple[list[Said], dict[str, Said]]:
+    """verl's keys, and Hydra's own (`hydra.searchpath`)."""
+    own = {one.key: one for one in said if one.key == "hydra" or one.key.startswith("hydra.")}
+    return [one for one in said if one.key not in own], own

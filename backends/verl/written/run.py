@@ -1,0 +1,55 @@
+"""One run of verl as its files say it: the keys in the order of their effect, and what surrounds the command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from toolspec.backends.verl.written.shell.text import Command, Script
+from toolspec.backends.verl.written.value import Said
+from toolspec.specs.problem import Problem, Span
+
+MAIN = "verl.trainer.main_ppo"
+PRIMARY = "ppo_trainer"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """The command that starts verl, in its script. lost: arguments that bash does not pass on, though they stand there."""
+
+    script: Script
+    command: Command
+    lost: tuple[Said, ...] = ()
+    lost_why: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """said: every key that was written, later ones win. groups: config group → option (`model_engine: megatron`).
+
+    file: what was linted. span: the command or the top of the file, for findings about what is not there.
+    folder: where relative paths start. base: the config that the keys are laid over, `ppo_trainer` or another of
+    verl's; "" where there is none. open: why keys may be set that are not here, "" where none can be.
+    spec: for a spec, its plan and facts. written: what a file says before its defaults list is applied.
+    base_after_self: verl's config comes after `_self_` in the defaults list. names_base: the defaults list names one.
+    multirun: Hydra's --multirun is given, so that a value may be several.
+    """
+
+    file: str
+    said: tuple[Said, ...]
+    span: Span
+    folder: Path
+    groups: Mapping[str, Said] = field(default_factory=dict)
+    base: str = PRIMARY
+    open: str = ""
+    assumed: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    launch: Launch | None = None
+    hydra: Mapping[str, Said] = field(default_factory=dict)
+    spec: Any = None
+    written: tuple[Said, ...] = ()
+    base_after_self: bool = False
+    names_base: bool = True
+    multirun: bool = False

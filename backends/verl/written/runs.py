@@ -1,0 +1,194 @@
+"""A raw verl config, a shell script or an argument list as the runs of verl that it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from toolspec.backends.verl.written.arguments import Arguments, read_arguments
+from toolspec.backends.verl.written.files import Files
+from toolspec.backends.verl.written.hydra_file import BASES, Composed, compose, split_hydra
+from toolspec.backends.verl.written.launches import blank_words, lost_arguments, main_of
+from toolspec.backends.verl.written.run import MAIN, PRIMARY, Launch, Run
+from toolspec.backends.verl.written.shell.text import Command, Script, Word
+from toolspec.backends.verl.written.value import Said, Unknown
+from toolspec.specs.problem import Problem, Span
+
+ARGUMENTS = "--"
+"""The name under which arguments of the command line are shown, one a line."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What an input says. sources: file → lines to quote. notes: remarks on what was not checked, and why."""
+
+    runs: tuple[Run, ...]
+    sources: dict[str, tuple[str, ...]]
+    notes: tuple[Problem, ...] = ()
+    script: Script | None = None
+
+
+def read_yaml(data: bytes, file: Path, files: Files) -> Read:
+    """The run of a YAML file alone, laid over verl's own config. Raises ProblemError."""
+    composed = compose(data, file, files.read)
+    assumed: list[str] = []
+    if not composed.base and not composed.open:
+        assumed.append("the file is laid over ppo_trainer, which its defaults list does not name")
+    run = _of_file(composed, file, str(file))
+    return Read((replace(run, assumed=tuple(assumed)),), dict(composed.files))
+
+
+def _of_file(composed: Composed, file: Path, shown: str) -> Run:
+    said, hydra = split_hydra(composed.said)
+    if composed.base_after_self:
+        said = []  # verl's own values win over every one of them; rule defaults-order says so
+    return Run(
+        shown,
+        tuple(said),
+        composed.base_span or Span(shown, 1, 1),
+        file.parent,
+        composed.groups,
+        composed.base or PRIMARY,
+        composed.open,
+        hydra=hydra,
+        written=tuple(composed.said),
+        base_after_self=composed.base_after_self,
+        names_base=bool(composed.base),
+    )
+
+
+def read_script_file(data: bytes, file: Path, files: Files) -> Read:
+    """The runs of a shell script. Raises ProblemError for what is no text."""
+    from toolspec.backends.verl.written.shell.reading import read_script
+
+    folder = file.parent
+    script = read_script(data, str(file), lambda name: files.read(folder / name))
+    runs: list[Run] = []
+    notes: list[Problem] = []
+    sources = {str(file): script.lines}
+    for command in script.commands:
+        found = main_of(command)
+        if found is None:
+            continue
+        module, start = found
+        if module != MAIN:
+            notes.append(_other_main(command, module))
+            continue
+        run = _launched(script, command, start, folder, files, sources)
+        if run is not None:
+            runs.append(run)
+    if not runs and not notes:
+        notes.append(Problem("TS909", "no-launch", "the script starts no trainer of verl", Span(str(file), 1, 1), severity="note"))
+    return Read(tuple(runs), sources, tuple(dict.fromkeys(notes)), script)
+
+
+def _other_main(command: Command, module: str) -> Problem:
+    message = f"`{module}` is another program than {MAIN}: the command is read and not checked"
+    return Problem("TS908", "other-main", message, command.span, severity="note")
+
+
+def read_argument_list(arguments: Sequence[str], files: Files, folder: Path) -> Read:
+    """The run that `key=value …` of a command line says; each argument is a line of a file named `--`."""
+    words = [
+        Word((text,) if text else (), Span(ARGUMENTS, number, 1, max(1, len(text))))
+        for number, text in enumerate(arguments, 1)
+    ]
+    sources = {ARGUMENTS: tuple(arguments)}
+    run = _with_arguments(read_arguments(words), Span(ARGUMENTS, 1, 1), ARGUMENTS, folder, files, sources)
+    return Read((run,), sources)
+
+
+def _launched(
+    script: Script, command: Command, start: int, folder: Path, files: Files, sources: dict[str, tuple[str, ...]]
+) -> Run:
+    blanks = {id(word) for word in blank_words(command)}
+    words = [word for word in command.words[start:] if id(word) not in blanks]
+    lost, lost_why = lost_arguments(script, command)
+    arguments = read_arguments(words)
+    missing = read_arguments(lost)
+    launch = Launch(script, command, tuple(missing.said), lost_why)
+    # The rules see what the writer meant to pass; that bash drops a part of it is a finding of its own.
+    arguments.said += missing.said
+    run = _with_arguments(arguments, command.span, script.file, folder, files, sources)
+    return replace(run, launch=launch, assumed=(*run.assumed, *script.assumed))
+
+
+def _with_arguments(
+    arguments: Arguments, span: Span, file: str, folder: Path, files: Files, sources: dict[str, tuple[str, ...]]
+) -> Run:
+    """The run of a command: its config file, if one is named and at hand, under its overrides."""
+    name, path = (arguments.options.get(option, (None, span)) for option in ("--config-name", "--config-path"))
+    base = _base(name[0], path[0], folder, files)
+    if isinstance(base, Run):
+        run = base
+        sources.update({run.file: _lines(files.read(Path(run.file)))})
+        for other in {one.span.file for one in run.said}:
+            sources.setdefault(other, _lines(files.read(Path(other))))
+    else:
+        run = Run(file, (), span, folder, base=base[0], open=base[1])
+    overrides, hydra = split_hydra(arguments.said)
+    groups = dict(run.groups)
+    keyed: list[Said] = []
+    for said in arguments.groups:
+        groups[said.key] = said
+    for said in overrides:
+        if said.key in GROUPS:
+            groups[said.key] = said
+        else:
+            keyed.append(said)
+    return replace(
+        run,
+        file=file,
+        span=span,
+        folder=folder,
+        said=(*run.said, *keyed),
+        groups=groups,
+        hydra={**run.hydra, **hydra},
+        open=run.open or arguments.open,
+        problems=(*run.problems, *arguments.problems),
+        multirun=arguments.sweeps,
+    )
+
+
+GROUPS = frozenset({"model_engine"})
+
+
+def _base(name: Any, path: Any, folder: Path, files: Files) -> Run | tuple[str, str]:
+    """The config that a command names: verl's own (its name, ""), one at hand, or why it is not known."""
+    if name is None and path is None:
+        return PRIMARY, ""
+    if isinstance(name, Unknown):
+        return "", f"the config's name is not known: {name.reason}"
+    stem = str(name or PRIMARY).removesuffix(".yaml").removesuffix(".yml")
+    text = path.text if isinstance(path, Unknown) else str(path or "")
+    # A relative path is relative to main_ppo.py, so that `config` is verl's own folder.
+    if stem in BASES and (not text or text in ("config", "./config") or text.startswith("pkg://verl")):
+        return stem, ""
+    for candidate in _candidates(stem, text, folder):
+        data = files.read(candidate)
+        if data is not None:
+            return _of_file(compose(data, candidate, files.read), candidate, str(candidate))
+    return "", f"the config `{stem}` is not at hand"
+
+
+def _candidates(stem: str, path: str, folder: Path) -> Iterator[Path]:
+    """Where a config may be: its path, the end of its path beside the script or above it, the script's folder."""
+    name = f"{stem}.yaml"
+    plain = path.removeprefix("file://")
+    if plain and "$" not in plain:
+        yield Path(plain) / name
+        yield folder / plain / name
+    parts = [part for part in PurePosixPath(plain).parts if "$" not in part and part not in ("/", "..")]
+    for above in (folder, *list(folder.absolute().parents)[:3]):
+        for cut in range(len(parts)):
+            yield above.joinpath(*parts[cut:]) / name
+    yield folder / name
+    yield folder / "config" / name
+
+
+def _lines(data: bytes | None) -> tuple[str, ...]:
+    from toolspec.specs.source import show_lines
+
+    return show_lines(data or b"")

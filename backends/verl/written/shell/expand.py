@@ -1,0 +1,373 @@
+"""Words of a command and values of variables: quotes taken off, variables put in, as far as the script tells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from toolspec.backends.verl.written.shell.arithmetic import evaluate
+from toolspec.backends.verl.written.shell.parameter import transformed
+from toolspec.backends.verl.written.shell.scope import OF_THE_MACHINE, Scope
+from toolspec.backends.verl.written.shell.source import Node, Source
+from toolspec.backends.verl.written.shell.text import EMPTY, Piece, Text, Value, Word, joined, known, text_of, why
+from toolspec.backends.verl.written.value import Unknown
+from toolspec.specs.problem import Span
+
+# One part of a word: a piece, or the words of an array; whether it is quoted, so that it stays one word.
+Segment = tuple[Piece | list[Word], bool]
+_DOUBLE = re.compile(r'\\([$`"\\])|\\\n')
+_BARE = re.compile(r"\\(.)|\\\n", re.DOTALL)
+_BRACES = re.compile(r"\{([^{}\s]*,[^{}\s]*)\}")
+_RANGE = re.compile(r"\{(-?\d+)\.\.(-?\d+)\}")
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
+MOST_WORDS = 10_000
+
+
+class Expander:
+    """Reads nodes in a scope. `assumed` gathers what was taken for granted; `substitute` reads `$(…)`."""
+
+    def __init__(self, source: Source, assumed: dict[str, None], substitute: Callable[[Node, Scope], Text]) -> None:
+        self.source, self.assumed, self.substitute = source, assumed, substitute
+
+    def text(self, node: Node | None, scope: Scope) -> Text:
+        """The value of a node where no word is split: an assignment, a test, a here-document."""
+        if node is None:
+            return EMPTY
+        pieces: list[Piece] = []
+        for part, _ in self._segments(node, scope, quoted=False, first=True):
+            pieces += joined(part) if isinstance(part, list) else [part]
+        return text_of(*pieces)
+
+    def value(self, node: Node | None, scope: Scope) -> Value:
+        """What an assignment gives: an array for `(…)`, else a text."""
+        if node is not None and node.type == "array":
+            return [word for child in node.named_children if child.type != "comment" for word in self.words(child, scope)]
+        return self.text(node, scope)
+
+    def words(self, node: Node, scope: Scope) -> list[Word]:
+        """The words that one argument becomes: none, one or several."""
+        span = self.source.span(node)
+        segments = self._segments(node, scope, quoted=False, first=True)
+        if len(segments) == 1 and isinstance(segments[0][0], str) and node.type in ("word", "concatenation"):
+            return [Word(text_of(text), span) for text in _braces(segments[0][0])]
+        return list(_split(segments, span))[:MOST_WORDS]
+
+    def _segments(self, node: Node, scope: Scope, *, quoted: bool, first: bool = False) -> list[Segment]:
+        kind = node.type
+        if kind in ("string", "translated_string"):
+            opening = self.source.text(node).index('"') + 1
+            inside = self._between(node.start_byte + opening, node.end_byte - 1, node, scope, _in_double_quotes)
+            return [*inside, ("", True)]
+        if kind == "concatenation":
+            parts = [self._segments(c, scope, quoted=quoted, first=first and n == 0) for n, c in enumerate(node.named_children)]
+            return _neighbours([segment for part in parts for segment in part])
+        if kind == "raw_string":
+            return [(self.source.text(node)[1:-1], True)]
+        if kind == "ansi_c_string":
+            body = self.source.text(node)[2:-1]
+            return [(re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[0]), body, flags=re.DOTALL), True)]
+        if kind == "simple_expansion":
+            return [self._variable(self.source.text(node)[1:], scope, quoted)]
+        if kind == "expansion":
+            return [self._parameter(node, scope, quoted)]
+        if kind == "command_substitution":
+            return [(piece, quoted) for piece in self.substitute(node, scope)]
+        if kind == "arithmetic_expansion":
+            return [(self._arithmetic(node, scope), True)]
+        if kind == "process_substitution":
+            return [(Unknown("it is the output of another command", self.source.text(node)), True)]
+        text = self.source.text(node)
+        if kind in ("word", "extglob_pattern", "number", "variable_name", "test_operator"):
+            named = [child for child in node.named_children if child.type in ("command_substitution", "expansion")]
+            if not named and first and re.match(r"~(/|$)", text):
+                return [(Unknown("`~` is the home folder on the machine that runs it", "~"), True), (_bare(text[1:]), True)]
+            return [(_bare(text), True)]
+        return [(text, True)]
+
+    def _between(
+        self, start: int, end: int, node: Node, scope: Scope, unescape: Callable[[str], str]
+    ) -> list[Segment]:
+        """The text of bytes start..end with the expansions among the node's children put in, all quoted."""
+        found: list[Segment] = []
+        at = start
+        for child in node.named_children:
+            if child.type not in _EXPANSIONS or child.start_byte < at or child.end_byte > end:
+                continue
+            found.append((unescape(self.source.slice(at, child.start_byte)), True))
+            found += self._segments(child, scope, quoted=True)
+            at = child.end_byte
+        found.append((unescape(self.source.slice(at, end)), True))
+        return [segment for segment in found if segment[0] != ""]
+
+    def here_document(self, body: Node, scope: Scope, *, quoted: bool) -> Text:
+        """The lines of a here-document; `quoted`: its mark is, so that nothing in it is expanded."""
+        if quoted:
+            return text_of(self.source.text(body))
+        return text_of(*(p for p, _ in self._between(body.start_byte, body.end_byte, body, scope, _in_double_quotes) if not isinstance(p, list)))
+
+    def _variable(self, name: str, scope: Scope, quoted: bool) -> Segment:
+        if name in ("@", "*"):
+            return self._arguments(scope, quoted, together=name == "*" and quoted)
+        value = self._looked_up(name, scope)
+        if isinstance(value, list):
+            value = value[0].text if value else EMPTY
+        return _one(value, quoted)
+
+    def _arguments(self, scope: Scope, quoted: bool, *, together: bool) -> Segment:
+        if scope.positional is None:
+            return Unknown("the arguments are not known here", "$@"), quoted
+        if not scope.positional:
+            self.assumed.setdefault("the script is started without arguments")
+        return (_piece(joined(scope.positional)), quoted) if together else (list(scope.positional), quoted)
+
+    def _looked_up(self, name: str, scope: Scope) -> Value:
+        value = scope.get(name)
+        if value is not None:
+            return value
+        if name == "0":
+            return text_of(self.source.file)
+        if name.isdigit():
+            return self._positional(int(name), scope)
+        if name == "#":
+            return (str(len(scope.positional)),) if scope.positional is not None else (_outside("#"),)
+        return (_outside(name),)
+
+    def _positional(self, number: int, scope: Scope) -> Text:
+        if scope.positional is not None and number <= len(scope.positional):
+            return scope.positional[number - 1].text
+        if scope.positional is None:
+            return (_outside(str(number)),)
+        return (Unknown(f"it is argument {number} of the script", f"${number}"),)
+
+    def _is_unset(self, name: str, scope: Scope) -> bool:
+        """Whether nothing in the script sets the name, so that a default for it holds."""
+        if scope.get(name) is not None or name in OF_THE_MACHINE:
+            return False
+        return not name.isdigit() or (scope.positional is not None and int(name) > len(scope.positional))
+
+    def _parameter(self, node: Node, scope: Scope, quoted: bool) -> Segment:
+        """`${…}`: source: the section Parameter Expansion of bash's manual."""
+        whole = self.source.text(node)
+        children = node.children[1:-1]
+        if not children:
+            return "", quoted
+        head = children[0]
+        if head.type in ("!", "#") and len(children) > 1:
+            return self._counted(head.type, children[1], scope, whole), quoted
+        subscript = head if head.type == "subscript" else None
+        name = self.source.text(head.child_by_field_name("name") if subscript is not None else head)
+        if subscript is not None:
+            found = self._element(subscript, name, scope, quoted)
+            if found is not None and len(children) == 1:
+                return found
+            value: Value = EMPTY if found is None or isinstance(found[0], list) else text_of(found[0])
+            if found is not None and isinstance(found[0], list):
+                return Unknown("every element of an array is changed", whole), quoted
+        elif name in ("@", "*"):
+            return self._arguments(scope, quoted, together=name == "*" and quoted)
+        else:
+            value = self._looked_up(name, scope)
+        if isinstance(value, list):
+            value = value[0].text if value else EMPTY
+        if len(children) == 1:
+            return _one(value, quoted)
+        operator = children[1].type
+        unset = self._is_unset(name, scope) if subscript is None else not value
+        operand = self._operand(node, children[1], scope, quoted)
+        return self._with_operator(name, value, operator, operand, unset, whole, scope, quoted)
+
+    def _with_operator(
+        self, name: str, value: Text, operator: str, operand: list[Segment], unset: bool, whole: str, scope: Scope, quoted: bool
+    ) -> Segment:
+        plain = known(value)
+        empty = unset or (operator.startswith(":") and plain == "")
+        if operator in (":-", "-", ":=", "=", ":+", "+", ":?", "?"):
+            if operator.endswith("?"):
+                return (Unknown(f"`{name}` has to be set outside", whole), quoted) if empty else _one(value, quoted)
+            if unset and not name.isdigit():
+                self.assumed.setdefault(f"`{name}` is not set outside")
+            elif unset:
+                self.assumed.setdefault("the script is started without arguments")
+            if operator.endswith("+"):
+                return ("", quoted) if empty else _many(operand, quoted)
+            if not empty:
+                return _one(value, quoted)
+            found = _many(operand, quoted)
+            if operator.endswith("=") and not isinstance(found[0], list):
+                scope.set(name, text_of(found[0]))
+            return found
+        argument = text_of(*(part for part, _ in operand if not isinstance(part, list)))
+        if plain is None or why(argument):
+            return Unknown(why(value) or why(argument), whole), quoted
+        changed = transformed(plain, operator, known(argument) or "")
+        return (changed if changed is not None else Unknown("it is cut out of a text", whole)), quoted
+
+    def _operand(self, node: Node, operator: Node, scope: Scope, quoted: bool) -> list[Segment]:
+        """What stands behind the operator of `${X:-…}`, quotes in it taken off."""
+        found: list[Segment] = []
+        at, end = operator.end_byte, node.end_byte - 1
+        for child in node.named_children:
+            if child.start_byte < at:
+                continue
+            gap = self.source.slice(at, child.start_byte)
+            found += [(gap, quoted)] * bool(gap)
+            found += self._segments(child, scope, quoted=quoted)
+            at = child.end_byte
+        rest = self.source.slice(at, end)
+        return [*found, *([(rest, quoted)] if rest else [])]
+
+    def _element(self, node: Node, name: str, scope: Scope, quoted: bool) -> Segment | None:
+        """`name[index]`; None where the script does not set the name."""
+        value = scope.get(name)
+        index = self.source.text(node.child_by_field_name("index"))
+        if name == "BASH_SOURCE":
+            return self.source.file, quoted
+        if value is None:
+            if index in ("@", "*"):
+                self.assumed.setdefault(f"`{name}` is not set outside")
+                return [], quoted
+            return _outside(f"{name}[{index}]"), quoted
+        words = value if isinstance(value, list) else [Word(value, self.source.span(node))]
+        if index == "@" or (index == "*" and not quoted):
+            return list(words), quoted
+        if index == "*":
+            return _piece(joined(words)), quoted
+        number = known(self.text(node.child_by_field_name("index"), scope)) or ""
+        if number.lstrip("-").isdigit() and -len(words) <= int(number) < len(words) and not any(w.when for w in words):
+            return _one(words[int(number)].text, quoted)
+        return Unknown("it is one element of an array", self.source.text(node)), quoted
+
+    def _counted(self, operator: str, head: Node, scope: Scope, whole: str) -> Piece:
+        """`${#X}` and `${!X}`."""
+        if operator == "!":
+            return Unknown("it is a variable whose name is in another", whole)
+        name = self.source.text(head.child_by_field_name("name") if head.type == "subscript" else head)
+        value = scope.get(name)
+        if isinstance(value, list) and head.type == "subscript" and not any(w.several or w.when for w in value):
+            return str(len(value))
+        if value is not None and not isinstance(value, list) and known(value) is not None:
+            return str(len(known(value) or ""))
+        return Unknown("it is a length", whole)
+
+    def _arithmetic(self, node: Node, scope: Scope) -> Piece:
+        whole = self.source.text(node)
+        found = evaluate(whole[3:-2] if whole.startswith("$((") else whole[2:-1], lambda name: self._number(name, scope))
+        return found if isinstance(found, Unknown) else str(found)
+
+    def _number(self, name: str, scope: Scope) -> str | Unknown:
+        value = self._looked_up(name, scope)
+        text = value[0].text if isinstance(value, list) and value else value
+        if isinstance(text, list):
+            return ""
+        whole = known(text)
+        return whole if whole is not None else Unknown(why(text), f"${name}")
+
+
+_EXPANSIONS = frozenset({"simple_expansion", "expansion", "command_substitution", "arithmetic_expansion"})
+
+
+def _outside(name: str) -> Unknown:
+    if name in OF_THE_MACHINE:
+        return Unknown(f"`{name}` is the machine's own", f"${name}")
+    return Unknown(f"nothing in the script sets `{name}`", f"${name}")
+
+
+def _in_double_quotes(text: str) -> str:
+    return _DOUBLE.sub(lambda found: found[1] or "", text) if "\\" in text else text
+
+
+def _bare(text: str) -> str:
+    return _BARE.sub(lambda found: found[1] or "", text) if "\\" in text else text
+
+
+def _piece(text: Text) -> Piece:
+    """A text as one piece: an unknown part makes all of it unknown."""
+    whole = known(text)
+    return whole if whole is not None else Unknown(why(text), "".join(str(p) for p in text))
+
+
+def _one(text: Text, quoted: bool) -> Segment:
+    return _piece(text), quoted
+
+
+def _many(segments: list[Segment], quoted: bool) -> Segment:
+    """The segments of a default value as one."""
+    if len(segments) == 1:
+        return segments[0]
+    pieces: list[Piece] = []
+    for part, _ in segments:
+        pieces += joined(part) if isinstance(part, list) else [part]
+    return _piece(text_of(*pieces)), quoted
+
+
+def _neighbours(segments: list[Segment]) -> list[Segment]:
+    """Known quoted neighbours joined, so that a plain concatenation is one segment."""
+    made: list[Segment] = []
+    for part, quoted in segments:
+        if made and quoted and made[-1][1] and isinstance(part, str) and isinstance(made[-1][0], str):
+            made[-1] = (made[-1][0] + part, True)
+        else:
+            made.append((part, quoted))
+    return made
+
+
+def _split(segments: list[Segment], span: Span) -> Iterator[Word]:
+    """Words of one argument: unquoted values are split at blanks, arrays give a word for each element."""
+    whole = [part for part, _ in segments if part != ""]
+    if len(whole) == 1 and isinstance(whole[0], list):  # "${array[@]}": each element where it was written
+        yield from whole[0]
+        return
+    pieces: list[Piece] = []
+    present = several = False
+    when = ""
+
+    def word() -> Word:
+        return Word(text_of(*pieces), span, several and len(pieces) == 1, when)
+
+    for part, quoted in segments:
+        if isinstance(part, list):
+            for number, element in enumerate(part):
+                if number:
+                    yield word()
+                    pieces, present, several, when = [], False, False, ""
+                pieces += element.text
+                present, several, when = True, several or element.several, element.when
+                if not pieces and number == len(part) - 1:
+                    present = True
+            continue
+        if quoted or isinstance(part, Unknown):
+            pieces.append(part)
+            present = True
+            several = several or (not quoted and isinstance(part, Unknown))
+            continue
+        fields = part.split()
+        if part[:1].isspace() and present:
+            yield word()
+            pieces, present, several, when = [], False, False, ""
+        for number, item in enumerate(fields):
+            if number:
+                yield word()
+                pieces, present, several, when = [], False, False, ""
+            pieces.append(item)
+            present = True
+        if fields and part[-1:].isspace():
+            yield word()
+            pieces, present, several, when = [], False, False, ""
+    if present:
+        yield word()
+
+
+def _braces(text: str) -> list[str]:
+    """`a{b,c}` and `{1..3}` of a word without quotes; at most MOST_WORDS."""
+    todo, done = [text], []
+    while todo and len(todo) + len(done) < MOST_WORDS:
+        item = todo.pop(0)
+        if found := _BRACES.search(item):
+            todo = [item[: found.start()] + part + item[found.end() :] for part in found[1].split(",")] + todo
+        elif (found := _RANGE.search(item)) and abs(int(found[2]) - int(found[1])) < MOST_WORDS:
+            first, last = int(found[1]), int(found[2])
+            step = 1 if last >= first else -1
+            todo = [f"{item[: found.start()]}{n}{item[found.end() :]}" for n in range(first, last + step, step)] + todo
+        else:
+            done.append(item)
+    return done + todo

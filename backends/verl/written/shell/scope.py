@@ -1,0 +1,81 @@
+"""The variables of a script while it is read: what is assigned, what is taken to be unset outside, what differs by branch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from toolspec.backends.verl.written.shell.text import EMPTY, Text, Value, Word, shown
+from toolspec.backends.verl.written.value import Unknown
+
+# Set by bash, the login or Slurm whatever the caller does; their values are the machine's.
+OF_THE_MACHINE = frozenset(
+    {"HOME", "PWD", "OLDPWD", "USER", "LOGNAME", "HOSTNAME", "SHELL", "PATH", "TMPDIR", "RANDOM", "SECONDS", "UID", "PPID"}
+    | {"LINENO", "EPOCHSECONDS", "BASHPID", "HOSTTYPE", "OSTYPE", "LANG", "TERM", "VIRTUAL_ENV", "CONDA_PREFIX"}
+)
+
+
+class Scope:
+    """Name → value. A copy is made for each branch, and the branches are merged after it."""
+
+    def __init__(self, values: Mapping[str, Value] | None = None) -> None:
+        self.values: dict[str, Value] = dict(values or {})
+        self.positional: list[Word] | None = []
+        """Arguments of the script or of the function that is read; None where they are not known."""
+        self.ended = False
+        """Whether `exit` or `return` was met, so that nothing after it runs."""
+
+    def copy(self) -> Scope:
+        made = Scope(self.values)
+        made.positional = None if self.positional is None else list(self.positional)
+        made.ended = self.ended
+        return made
+
+    def get(self, name: str) -> Value | None:
+        return self.values.get(name)
+
+    def set(self, name: str, value: Value) -> None:
+        self.values[name] = value
+
+    def forget(self, names: Iterable[str], reason: str) -> None:
+        """The names have values from here on that are not known."""
+        for name in names:
+            self.values[name] = (Unknown(reason, f"${name}"),)
+
+    def take(self, other: Scope) -> None:
+        self.values, self.positional, self.ended = other.values, other.positional, other.ended
+
+
+def merged(branches: list[Scope], condition: str) -> Scope:
+    """What holds after branches of which one ran: what they agree on. Those that end the script do not count."""
+    alive = [branch for branch in branches if not branch.ended] or branches[:1]
+    if len(alive) == 1:
+        return alive[0]
+    first = alive[0].copy()
+    for name in dict.fromkeys(name for branch in alive for name in branch.values):
+        values = [branch.values.get(name) for branch in alive]
+        if all(value == values[0] for value in values[1:]):
+            continue
+        first.values[name] = _either(name, values, condition)
+    if any(branch.positional != first.positional for branch in alive):
+        first.positional = None
+    return first
+
+
+def _either(name: str, values: list[Value | None], condition: str) -> Value:
+    """A value that depends on a condition: of arrays the common beginning, the rest only under the condition."""
+    arrays = [value if isinstance(value, list) else [] for value in values if isinstance(value, list) or not value]
+    if len(arrays) == len(values):
+        shortest = min(len(array) for array in arrays)
+        same = next((n for n in range(shortest) if any(a[n] != arrays[0][n] for a in arrays)), shortest)
+        rest = [word for array in arrays for word in array[same:]]
+        return [*arrays[0][:same], *(replace(word, when=word.when or condition) for word in rest)]
+    texts = [value for value in values if value is not None and not isinstance(value, list)]
+    listed = ", ".join(dict.fromkeys(_short(text) for text in texts))
+    unset = "" if len(texts) == len(values) else " or unset"
+    return (Unknown(f"`{name}` is {listed}{unset}, depending on {condition}", f"${name}"),)
+
+
+def _short(text: Text) -> str:
+    words = shown(text) if text != EMPTY else '""'
+    return words if len(words) <= 30 else words[:29] + "…"
