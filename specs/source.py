@@ -44,10 +44,17 @@ _BOMS = {b"\xff\xfe": "UTF-16 (little-endian)", b"\xfe\xff": "UTF-16 (big-endian
 
 
 def fault(
-    name: str, message: str, span: Span | None, *, severity: Severity = "error", **more: str
+    name: str,
+    message: str,
+    span: Span | None,
+    *,
+    severity: Severity = "error",
+    path: str = "",
+    why: str = "",
+    fix: str = "",
 ) -> Problem:
-    """A problem of the table above, by its name. `more`: path, why, fix."""
-    return Problem(CODES[name][0], name, message, span, severity=severity, **more)
+    """A problem of the table above, by its name."""
+    return Problem(CODES[name][0], name, message, span, path, why, fix, severity)
 
 
 def split_lines(text: str) -> tuple[str, ...]:

@@ -84,7 +84,9 @@ def test_a_rule_is_silent_on_its_good_example(
 
 
 @pytest.mark.parametrize("version", RELEASES)
-def test_the_sound_run_has_no_finding(version: str, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sound_run_has_no_finding(
+    version: str, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     result = laid_over(Example("", {}, version), base, tmp_path, monkeypatch)
     assert told(result) == []
 

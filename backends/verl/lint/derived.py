@@ -42,7 +42,7 @@ def is_megatron(view: View) -> bool:
 
 
 def sequence_parallel(view: View, role: str = ACTOR) -> int:
-    """Ulysses ranks of a role: the role's own key, or that of its engine where the former is 1 (workers/config/actor.py)."""
+    """Ulysses ranks of a role: its own key, or that of its engine where the former is 1 (workers/config/actor.py)."""
     if is_megatron(view):
         return view.integer(f"{role}.megatron.context_parallel_size", null=1)
     section = f"{role}.fsdp" if role == "critic" else f"{role}.fsdp_config"

@@ -52,5 +52,15 @@ def problem(view: View, rule: Rule, found: Found) -> Problem:
     path = said.path if said is not None else ""
     severity = found.severity or rule.severity
     return Problem(
-        rule.code, rule.name, found.message, span, path, found.why, found.fix, severity, keys, found.edits, found.safe
+        rule.code,
+        rule.name,
+        found.message,
+        span,
+        path,
+        found.why,
+        found.fix,
+        severity,
+        keys,
+        found.edits,
+        found.safe,
     )

@@ -63,7 +63,9 @@ def lint_arguments(
 ) -> Linted:
     """Lint `key=value …` as they would follow main_ppo."""
     folder = Path()
-    return _lint("--", read_argument_list(arguments, files, folder), folder, target, files, chosen, "arguments")
+    return _lint(
+        "--", read_argument_list(arguments, files, folder), folder, target, files, chosen, "arguments"
+    )
 
 
 def kind_of(path: Path, data: bytes) -> str:
@@ -85,7 +87,9 @@ def kind_of(path: Path, data: bytes) -> str:
         return "spec"
     if keys & _SECTIONS or "defaults" in keys:
         return "config"
-    message = "this is neither a spec (`toolspec: 1`), nor a verl config (`actor_rollout_ref:`), nor a shell script"
+    message = (
+        "this is neither a spec (`toolspec: 1`), nor a verl config (`actor_rollout_ref:`), nor a shell script"
+    )
     raise ProblemError((Problem("TS019", "unknown-input", message, Span(str(path), 1, 1)),))
 
 
@@ -94,7 +98,13 @@ def _unreadable(name: str, problem: Problem) -> Linted:
 
 
 def _lint(
-    name: str, read: Read, folder: Path, target: str | None, files: Files, chosen: Sequence[Loaded] | None, kind: str
+    name: str,
+    read: Read,
+    folder: Path,
+    target: str | None,
+    files: Files,
+    chosen: Sequence[Loaded] | None,
+    kind: str,
 ) -> Linted:
     version, assumed = choose_release(target, folder, files)
     loaded = rules() if chosen is None else tuple(chosen)
@@ -102,7 +112,13 @@ def _lint(
 
 
 def lint_runs(
-    name: str, read: Read, version: str, files: Files, loaded: Sequence[Loaded], kind: str, assumed: tuple[str, ...]
+    name: str,
+    read: Read,
+    version: str,
+    files: Files,
+    loaded: Sequence[Loaded],
+    kind: str,
+    assumed: tuple[str, ...],
 ) -> Linted:
     """Every rule over every run of an input; what two runs have in common is said once."""
     findings: list[Problem] = [*read.notes]
@@ -143,5 +159,3 @@ def choose_release(target: str | None, folder: Path, files: Files) -> tuple[str,
         if pin and pin[1] in RELEASES:
             return pin[1], (f"target verl=={pin[1]}, from {name}",)
     return NEWEST, (f"target verl=={NEWEST}, the newest release known",)
-
-

@@ -1,4 +1,4 @@
-"""A rule's docstring as its page: title, what happens, why it matters, source, and the two examples that a test runs."""
+"""A rule's docstring as its page: title, what happens, why it matters, source, and examples that a test runs."""
 
 from __future__ import annotations
 

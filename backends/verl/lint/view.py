@@ -130,7 +130,11 @@ class View:
             return ABSENT
         if self.run.open and name not in self.final:
             raise NotKnownError(f"{name} ({self.run.open})")
-        if name not in self.final and not self.keys.listed(name) and not any(k.startswith(f"{name}.") for k in self.final):
+        if (
+            name not in self.final
+            and not self.keys.listed(name)
+            and not any(k.startswith(f"{name}.") for k in self.final)
+        ):
             return ABSENT
         try:
             value = self._overlay.resolve(name)

@@ -23,7 +23,16 @@ from toolspec.backends.verl.lint.view import View
 RULE = Rule("TS110", "group-of-one", "error")
 
 GROUP_RELATIVE = frozenset(
-    {"grpo", "grpo_vectorized", "grpo_passk", "rloo", "rloo_vectorized", "reinforce_plus_plus_baseline", "opo", "gdpo"}
+    {
+        "grpo",
+        "grpo_vectorized",
+        "grpo_passk",
+        "rloo",
+        "rloo_vectorized",
+        "reinforce_plus_plus_baseline",
+        "opo",
+        "gdpo",
+    }
 )
 
 

@@ -19,7 +19,7 @@ from toolspec.backends.verl.lint.derived import ACTOR, REF, ROLLOUT, dynamic, ha
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
-RULE = Rule("TS103", "micro-batch-missing", "error")
+RULE = Rule("TS104", "micro-batch-missing", "error")
 
 
 def check(view: View) -> Iterator[Found]:

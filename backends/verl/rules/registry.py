@@ -13,8 +13,9 @@ MODULES: tuple[str, ...] = (
     "kl_twice",
     "micro_batch_missing",
     "tools_never_run",
-    "unknown_key",
-    "unread_key",
+    "unknown_verl_key",
+    "dead_verl_key",
+    "moved_verl_key",
     "unknown_name",
 )
 

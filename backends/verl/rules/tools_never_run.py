@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from toolspec.backends.verl.lint.derived import MULTI_TURN, ROLLOUT, names_tools
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
+from toolspec.specs.problem import Severity
 
 RULE = Rule("TS301", "tools-never-run", "error")
 
@@ -36,10 +37,11 @@ def check(view: View) -> Iterator[Found]:
     if rows is not None and rows != {None}:
         return
     column = "" if rows is None else ", and the rows have no column `agent_name`"
-    severity = None if tools or rows is not None else "warning"
+    severity: Severity | None = None if tools or rows is not None else "warning"
     default = "" if view.said(LOOP) is not None else " (default)"
+    loop = LOOP.removeprefix("actor_rollout_ref.")
     yield Found(
-        f"{view.name(asked[0])} is set, and {LOOP.removeprefix('actor_rollout_ref.')} is single_turn_agent{default}{column}",
+        f"{view.name(asked[0])} is set, and {loop} is single_turn_agent{default}{column}",
         (LOOP, f"{MULTI_TURN}.enable", *tools, "dataset:agent_name"),
         fix=f"{LOOP}=tool_agent",
         why="only tool_agent shows the model a tool and runs its calls; multi_turn.enable does neither",

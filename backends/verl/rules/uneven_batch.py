@@ -16,7 +16,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import gcd
 
-from toolspec.backends.verl.lint.derived import ACTOR, ROLLOUT, data_parallel, dynamic, gpus, group, is_megatron
+from toolspec.backends.verl.lint.derived import (
+    ACTOR,
+    ROLLOUT,
+    data_parallel,
+    dynamic,
+    gpus,
+    group,
+    is_megatron,
+)
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 

@@ -22,12 +22,15 @@ from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.releases import RELEASES, release
 from toolspec.specs.nearest import nearest
 
-RULE = Rule("TS801", "unknown-name", "error")
+RULE = Rule("TS809", "unknown-name", "error")
 
 # Keys whose name the user's own code may register: an import of it, or another source, is in the config.
 REGISTERED_BY = {
     "reward.reward_manager.name": ("reward.reward_manager.source", "register"),
-    "actor_rollout_ref.rollout.agent.default_agent_loop": ("actor_rollout_ref.rollout.agent.agent_loop_config_path", None),
+    "actor_rollout_ref.rollout.agent.default_agent_loop": (
+        "actor_rollout_ref.rollout.agent.agent_loop_config_path",
+        None,
+    ),
 }
 # Keys that are read only where the role that reads them is there.
 READ_IF = {"actor_rollout_ref.actor.kl_loss_type": "actor_rollout_ref.actor.use_kl_loss"}
@@ -63,4 +66,9 @@ def _found(view: View, key: str, name: str, choices: tuple[str, ...]) -> Found:
     close = nearest(name, choices)
     fix = f"did you mean {close[0]}?" if close else f"one of {', '.join(choices)}"
     more = f" ({', '.join(able)} {'has' if len(able) == 1 else 'have'} it)" if able else ""
-    return Found(f"verl {view.version} has no `{name}` for {key}{more}", (key,), fix=fix, why=f"known there: {', '.join(choices)}")
+    return Found(
+        f"verl {view.version} has no `{name}` for {key}{more}",
+        (key,),
+        fix=fix,
+        why=f"known there: {', '.join(choices)}",
+    )

@@ -38,7 +38,13 @@ OPTIONS = {
     "--hydra-help": False,
     "--version": False,
 }
-_LONG = {"-cp": "--config-path", "-cn": "--config-name", "-cd": "--config-dir", "-m": "--multirun", "-c": "--cfg"}
+_LONG = {
+    "-cp": "--config-path",
+    "-cn": "--config-name",
+    "-cd": "--config-dir",
+    "-m": "--multirun",
+    "-c": "--cfg",
+}
 # Characters of Unicode's private use stand for unknown parts while Hydra's grammar reads the rest.
 _MARKS = "".join(chr(0xE000 + n) for n in range(64))
 
@@ -82,7 +88,9 @@ def _option(found: Arguments, name: str, text: str, word: Word, rest: Iterator[W
     long = _LONG.get(name, name)
     if "=" in text:
         whole = known(word.text)
-        value: Any = whole.partition("=")[2] if whole is not None else Unknown(why(word.text), text.partition("=")[2])
+        value: Any = (
+            whole.partition("=")[2] if whole is not None else Unknown(why(word.text), text.partition("=")[2])
+        )
     elif OPTIONS[name]:
         following = next(rest, None)
         if following is None:
@@ -138,8 +146,20 @@ def _said(override: Override, word: Word, reasons: list[Unknown]) -> Said:
         value = Unknown(f"it is given only under the condition {word.when}", whole.partition("=")[2])
     name = override.key if override.package is None else f"{override.key}@{override.package}"
     length = len(whole)
-    key_span = Span(word.span.file, word.span.line, word.span.column, max(1, min(word.span.length, len(override.op) + len(name))))
-    return Said(name, value, _value_span(word, len(override.op) + len(name) + 1, length), key_span, override.op, whole.partition("=")[2])
+    key_span = Span(
+        word.span.file,
+        word.span.line,
+        word.span.column,
+        max(1, min(word.span.length, len(override.op) + len(name))),
+    )
+    return Said(
+        name,
+        value,
+        _value_span(word, len(override.op) + len(name) + 1, length),
+        key_span,
+        override.op,
+        whole.partition("=")[2],
+    )
 
 
 def _value_span(word: Word, offset: int, length: int) -> Span:
@@ -177,4 +197,6 @@ def _refused(word: Word, error: OverrideError) -> Problem:
         key, _, value = text.partition("=")
         fix = f"'{key}=\"{value}\"'" if "'" not in value and '"' not in value else ""
     why_it = "Hydra stops before anything starts: LexerNoViableAltException or a parse error"
-    return Problem("TS901", "override-syntax", str(error), at, text.partition("=")[0].lstrip("+~"), why_it, fix)
+    return Problem(
+        "TS901", "override-syntax", str(error), at, text.partition("=")[0].lstrip("+~"), why_it, fix
+    )

@@ -37,7 +37,7 @@ class Files:
         name = str(folder)
         if name not in self.listed:
             try:
-                self.listed[name] = tuple(sorted(os.listdir(name)))
+                self.listed[name] = tuple(sorted(os.listdir(name)))  # noqa: PTH208
             except OSError:
                 self.listed[name] = ()
         return self.listed[name]

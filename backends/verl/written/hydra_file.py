@@ -92,12 +92,18 @@ def _take(
     found.files.update(inner.files)
     found.open = found.open or inner.open
     if inner.base:
-        found.base, found.base_span, found.base_after_self = inner.base, inner.base_span, inner.base_after_self
+        found.base, found.base_span, found.base_after_self = (
+            inner.base,
+            inner.base_span,
+            inner.base_after_self,
+        )
 
 
 def _leaves(tree: Tree) -> Iterator[Said]:
     """Every leaf of the file but the defaults list, as dotted keys; an empty mapping is a leaf."""
-    todo: list[tuple[tuple[str, ...], Any]] = [((name,), value) for name, value in tree.value.items() if name != "defaults"]
+    todo: list[tuple[tuple[str, ...], Any]] = [
+        ((name,), value) for name, value in tree.value.items() if name != "defaults"
+    ]
     while todo:
         path, value = todo.pop(0)
         if isinstance(value, dict) and value:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from toolspec.backends.verl.written.shell.text import Command, Script, Word, known, shown
 from toolspec.backends.verl.written.run import MAIN
+from toolspec.backends.verl.written.shell.text import Command, Script, Word, known, shown
 
 _MAIN_FILE = re.compile(r"(?:.*/)?verl/trainer/main_ppo\.py")
 # Modules of verl, its recipes and its forks that train by another main: named in a note, and not checked.
@@ -26,7 +26,12 @@ def main_of(command: Command) -> tuple[str, int] | None:
             return MAIN, number + 1
         if _MAIN_FILE.fullmatch(text):
             return MAIN, number + 1
-        if number and words[number - 1] == "-m" and _OTHER.fullmatch(text) and _speaks_hydra(command.words[number + 1 :]):
+        if (
+            number
+            and words[number - 1] == "-m"
+            and _OTHER.fullmatch(text)
+            and _speaks_hydra(command.words[number + 1 :])
+        ):
             return text, number + 1
         if text.endswith(".py") and "=" not in text and _speaks_hydra(command.words[number + 1 :]):
             return text, number + 1
@@ -72,4 +77,6 @@ def _reason(script: Script, line: int) -> str:
 
 def blank_words(command: Command) -> Iterator[Word]:
     """Arguments that are only blanks: a backslash with a blank behind it."""
-    return (word for word in command.words if (text := known(word.text)) is not None and text and not text.strip())
+    return (
+        word for word in command.words if (text := known(word.text)) is not None and text and not text.strip()
+    )

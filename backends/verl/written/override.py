@@ -55,7 +55,7 @@ _INT = r"[+-]?(?:0|[1-9](?:_?[0-9])*)"
 _DIGITS = r"(?:0|[1-9](?:_?[0-9])*)"
 _POINT = rf"(?:{_DIGITS}\.|{_DIGITS}?\.[0-9](?:_?[0-9])*)"
 _FLOAT = rf"[+-]?(?:(?:{_DIGITS}|{_POINT})[eE][+-]?[0-9](?:_?[0-9])*|{_POINT}|[Ii][Nn][Ff]|[Nn][Aa][Nn])"
-_QUOTED = r'''"(?:(?:\\\\)*|.*?[^\\](?:\\\\)*)"|'(?:(?:\\\\)*|.*?[^\\](?:\\\\)*)\''''
+_QUOTED = r""""(?:(?:\\\\)*|.*?[^\\](?:\\\\)*)"|'(?:(?:\\\\)*|.*?[^\\](?:\\\\)*)\'"""
 # In the lexer's order: the longest match wins, then the first of these.
 _TOKENS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(pattern, re.DOTALL))
@@ -288,9 +288,7 @@ def _unquoted(text: str) -> str:
     """The content of a quoted value: `\\"` is a quote, and backslashes count only before one."""
     quote = text[0]
     body = text[1:-1]
-    return re.sub(
-        rf"(\\+)({quote}|$)", lambda found: "\\" * (len(found[1]) // 2) + found[2], body
-    )
+    return re.sub(rf"(\\+)({quote}|$)", lambda found: "\\" * (len(found[1]) // 2) + found[2], body)
 
 
 def _cut(text: str, width: int = 40) -> str:

@@ -17,7 +17,7 @@ PRIMARY = "ppo_trainer"
 
 @dataclass(frozen=True)
 class Launch:
-    """The command that starts verl, in its script. lost: arguments that bash does not pass on, though they stand there."""
+    """The command that starts verl, in its script. lost: arguments behind it that bash drops."""
 
     script: Script
     command: Command

@@ -80,7 +80,15 @@ def read_script_file(data: bytes, file: Path, files: Files) -> Read:
         if run is not None:
             runs.append(run)
     if not runs and not notes:
-        notes.append(Problem("TS909", "no-launch", "the script starts no trainer of verl", Span(str(file), 1, 1), severity="note"))
+        notes.append(
+            Problem(
+                "TS909",
+                "no-launch",
+                "the script starts no trainer of verl",
+                Span(str(file), 1, 1),
+                severity="note",
+            )
+        )
     return Read(tuple(runs), sources, tuple(dict.fromkeys(notes)), script)
 
 
@@ -101,7 +109,12 @@ def read_argument_list(arguments: Sequence[str], files: Files, folder: Path) -> 
 
 
 def _launched(
-    script: Script, command: Command, start: int, folder: Path, files: Files, sources: dict[str, tuple[str, ...]]
+    script: Script,
+    command: Command,
+    start: int,
+    folder: Path,
+    files: Files,
+    sources: dict[str, tuple[str, ...]],
 ) -> Run:
     blanks = {id(word) for word in blank_words(command)}
     words = [word for word in command.words[start:] if id(word) not in blanks]
@@ -116,10 +129,17 @@ def _launched(
 
 
 def _with_arguments(
-    arguments: Arguments, span: Span, file: str, folder: Path, files: Files, sources: dict[str, tuple[str, ...]]
+    arguments: Arguments,
+    span: Span,
+    file: str,
+    folder: Path,
+    files: Files,
+    sources: dict[str, tuple[str, ...]],
 ) -> Run:
     """The run of a command: its config file, if one is named and at hand, under its overrides."""
-    name, path = (arguments.options.get(option, (None, span)) for option in ("--config-name", "--config-path"))
+    name, path = (
+        arguments.options.get(option, (None, span)) for option in ("--config-name", "--config-path")
+    )
     base = _base(name[0], path[0], folder, files)
     if isinstance(base, Run):
         run = base

@@ -33,3 +33,8 @@ class Said:
     op: str = ""
     text: str = ""
     path: str = ""
+
+    @property
+    def overridden(self) -> bool:
+        """Whether a spec says the raw key itself."""
+        return self.path.startswith("overrides.")

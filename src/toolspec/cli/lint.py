@@ -33,15 +33,31 @@ def main(arguments: list[str]) -> int:
         import json
 
         from toolspec.specs.excerpt import to_json
-        print(json.dumps({"version": 1, "findings": to_json(findings), "coverage": {
-            "checked": sorted({c.code for r in results for c in r.checked}),
-            "skipped": [{"code": s.rule.code, "needs": s.needs} for r in results for s in r.skipped],
-            "assumed": [a for r in results for a in r.assumed]}}, indent=1, ensure_ascii=False))
+
+        print(
+            json.dumps(
+                {
+                    "version": 1,
+                    "findings": to_json(findings),
+                    "coverage": {
+                        "checked": sorted({c.code for r in results for c in r.checked}),
+                        "skipped": [
+                            {"code": s.rule.code, "needs": s.needs} for r in results for s in r.skipped
+                        ],
+                        "assumed": [a for r in results for a in r.assumed],
+                    },
+                },
+                indent=1,
+                ensure_ascii=False,
+            )
+        )
     else:
         from toolspec.specs.excerpt import render
+
         sources = {k: v for r in results for k, v in r.sources.items()}
         sys.stdout.write(render(findings, sources))
         for r in results:
-            for s in r.skipped: print("  not checked", s.rule.code, s.rule.name, "needs", s.needs)
+            for s in r.skipped:
+                print("  not checked", s.rule.code, s.rule.name, "needs", s.needs)
             print("assumed", r.assumed)
     return 1 if any(f.severity == "error" for f in findings) else 0

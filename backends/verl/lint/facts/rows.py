@@ -81,7 +81,7 @@ def _read(key: str, files: list[Path]) -> Rows:
 
 def _parquet(file: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
     """Raises OSError, ValueError (pyarrow's errors are of these kinds)."""
-    import pyarrow.parquet as parquet
+    from pyarrow import parquet
 
     with parquet.ParquetFile(file) as opened:
         rows: list[dict[str, Any]] = []
@@ -94,7 +94,11 @@ def _parquet(file: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
 
 def _json(file: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
     text = file.read_text("utf-8")
-    rows = json.loads(text) if text.lstrip().startswith("[") else [json.loads(line) for line in text.splitlines() if line.strip()]
+    rows = (
+        json.loads(text)
+        if text.lstrip().startswith("[")
+        else [json.loads(line) for line in text.splitlines() if line.strip()]
+    )
     if not all(isinstance(row, dict) for row in rows):
         raise ValueError("a row is no object")
     return len(rows), tuple(rows[0]) if rows else (), rows[:MOST_ROWS]

@@ -95,6 +95,7 @@ class _Calculation:
 
 def _apply(operator: str, left: int, right: int) -> int:
     """Division and remainder go towards zero, as in C."""
+    value: int
     if operator == "**":
         if not 0 <= right <= 63:
             raise ValueError(right)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 
 from toolspec.backends.verl.written.shell.expand import Expander
@@ -9,7 +10,7 @@ from toolspec.backends.verl.written.shell.scope import Scope
 from toolspec.backends.verl.written.shell.source import Node
 from toolspec.backends.verl.written.shell.text import known
 
-_NUMERIC = {
+_NUMERIC: Mapping[str, Callable[[int, int], bool]] = {
     "-eq": lambda a, b: a == b,
     "-ne": lambda a, b: a != b,
     "-lt": lambda a, b: a < b,
@@ -54,7 +55,9 @@ def decide(node: Node, expander: Expander, scope: Scope) -> bool | None:
 
 
 def _list(node: Node, expander: Expander, scope: Scope) -> bool | None:
-    left, right = (decide(child, expander, scope) for child in (node.named_children[0], node.named_children[-1]))
+    left, right = (
+        decide(child, expander, scope) for child in (node.named_children[0], node.named_children[-1])
+    )
     both = any(child.type == "&&" for child in node.children)
     return _combined("&&" if both else "||", left, right)
 

@@ -9,7 +9,17 @@ from toolspec.backends.verl.written.shell.arithmetic import evaluate
 from toolspec.backends.verl.written.shell.parameter import transformed
 from toolspec.backends.verl.written.shell.scope import OF_THE_MACHINE, Scope
 from toolspec.backends.verl.written.shell.source import Node, Source
-from toolspec.backends.verl.written.shell.text import EMPTY, Piece, Text, Value, Word, joined, known, text_of, why
+from toolspec.backends.verl.written.shell.text import (
+    EMPTY,
+    Piece,
+    Text,
+    Value,
+    Word,
+    joined,
+    known,
+    text_of,
+    why,
+)
 from toolspec.backends.verl.written.value import Unknown
 from toolspec.specs.problem import Span
 
@@ -26,7 +36,9 @@ MOST_WORDS = 10_000
 class Expander:
     """Reads nodes in a scope. `assumed` gathers what was taken for granted; `substitute` reads `$(…)`."""
 
-    def __init__(self, source: Source, assumed: dict[str, None], substitute: Callable[[Node, Scope], Text]) -> None:
+    def __init__(
+        self, source: Source, assumed: dict[str, None], substitute: Callable[[Node, Scope], Text]
+    ) -> None:
         self.source, self.assumed, self.substitute = source, assumed, substitute
 
     def text(self, node: Node | None, scope: Scope) -> Text:
@@ -41,7 +53,12 @@ class Expander:
     def value(self, node: Node | None, scope: Scope) -> Value:
         """What an assignment gives: an array for `(…)`, else a text."""
         if node is not None and node.type == "array":
-            return [word for child in node.named_children if child.type != "comment" for word in self.words(child, scope)]
+            return [
+                word
+                for child in node.named_children
+                if child.type != "comment"
+                for word in self.words(child, scope)
+            ]
         return self.text(node, scope)
 
     def words(self, node: Node, scope: Scope) -> list[Word]:
@@ -56,10 +73,15 @@ class Expander:
         kind = node.type
         if kind in ("string", "translated_string"):
             opening = self.source.text(node).index('"') + 1
-            inside = self._between(node.start_byte + opening, node.end_byte - 1, node, scope, _in_double_quotes)
+            inside = self._between(
+                node.start_byte + opening, node.end_byte - 1, node, scope, _in_double_quotes
+            )
             return [*inside, ("", True)]
         if kind == "concatenation":
-            parts = [self._segments(c, scope, quoted=quoted, first=first and n == 0) for n, c in enumerate(node.named_children)]
+            parts = [
+                self._segments(c, scope, quoted=quoted, first=first and n == 0)
+                for n, c in enumerate(node.named_children)
+            ]
             return _neighbours([segment for part in parts for segment in part])
         if kind == "raw_string":
             return [(self.source.text(node)[1:-1], True)]
@@ -78,9 +100,14 @@ class Expander:
             return [(Unknown("it is the output of another command", self.source.text(node)), True)]
         text = self.source.text(node)
         if kind in ("word", "extglob_pattern", "number", "variable_name", "test_operator"):
-            named = [child for child in node.named_children if child.type in ("command_substitution", "expansion")]
+            named = [
+                child for child in node.named_children if child.type in ("command_substitution", "expansion")
+            ]
             if not named and first and re.match(r"~(/|$)", text):
-                return [(Unknown("`~` is the home folder on the machine that runs it", "~"), True), (_bare(text[1:]), True)]
+                return [
+                    (Unknown("`~` is the home folder on the machine that runs it", "~"), True),
+                    (_bare(text[1:]), True),
+                ]
             return [(_bare(text), True)]
         return [(text, True)]
 
@@ -103,7 +130,13 @@ class Expander:
         """The lines of a here-document; `quoted`: its mark is, so that nothing in it is expanded."""
         if quoted:
             return text_of(self.source.text(body))
-        return text_of(*(p for p, _ in self._between(body.start_byte, body.end_byte, body, scope, _in_double_quotes) if not isinstance(p, list)))
+        return text_of(
+            *(
+                p
+                for p, _ in self._between(body.start_byte, body.end_byte, body, scope, _in_double_quotes)
+                if not isinstance(p, list)
+            )
+        )
 
     def _variable(self, name: str, scope: Scope, quoted: bool) -> Segment:
         if name in ("@", "*"):
@@ -177,13 +210,25 @@ class Expander:
         return self._with_operator(name, value, operator, operand, unset, whole, scope, quoted)
 
     def _with_operator(
-        self, name: str, value: Text, operator: str, operand: list[Segment], unset: bool, whole: str, scope: Scope, quoted: bool
+        self,
+        name: str,
+        value: Text,
+        operator: str,
+        operand: list[Segment],
+        unset: bool,
+        whole: str,
+        scope: Scope,
+        quoted: bool,
     ) -> Segment:
         plain = known(value)
         empty = unset or (operator.startswith(":") and plain == "")
         if operator in (":-", "-", ":=", "=", ":+", "+", ":?", "?"):
             if operator.endswith("?"):
-                return (Unknown(f"`{name}` has to be set outside", whole), quoted) if empty else _one(value, quoted)
+                return (
+                    (Unknown(f"`{name}` has to be set outside", whole), quoted)
+                    if empty
+                    else _one(value, quoted)
+                )
             if unset and not name.isdigit():
                 self.assumed.setdefault(f"`{name}` is not set outside")
             elif unset:
@@ -233,7 +278,11 @@ class Expander:
         if index == "*":
             return _piece(joined(words)), quoted
         number = known(self.text(node.child_by_field_name("index"), scope)) or ""
-        if number.lstrip("-").isdigit() and -len(words) <= int(number) < len(words) and not any(w.when for w in words):
+        if (
+            number.lstrip("-").isdigit()
+            and -len(words) <= int(number) < len(words)
+            and not any(w.when for w in words)
+        ):
             return _one(words[int(number)].text, quoted)
         return Unknown("it is one element of an array", self.source.text(node)), quoted
 
@@ -243,7 +292,11 @@ class Expander:
             return Unknown("it is a variable whose name is in another", whole)
         name = self.source.text(head.child_by_field_name("name") if head.type == "subscript" else head)
         value = scope.get(name)
-        if isinstance(value, list) and head.type == "subscript" and not any(w.several or w.when for w in value):
+        if (
+            isinstance(value, list)
+            and head.type == "subscript"
+            and not any(w.several or w.when for w in value)
+        ):
             return str(len(value))
         if value is not None and not isinstance(value, list) and known(value) is not None:
             return str(len(known(value) or ""))
@@ -251,7 +304,9 @@ class Expander:
 
     def _arithmetic(self, node: Node, scope: Scope) -> Piece:
         whole = self.source.text(node)
-        found = evaluate(whole[3:-2] if whole.startswith("$((") else whole[2:-1], lambda name: self._number(name, scope))
+        found = evaluate(
+            whole[3:-2] if whole.startswith("$((") else whole[2:-1], lambda name: self._number(name, scope)
+        )
         return found if isinstance(found, Unknown) else str(found)
 
     def _number(self, name: str, scope: Scope) -> str | Unknown:
@@ -359,7 +414,7 @@ def _split(segments: list[Segment], span: Span) -> Iterator[Word]:
 
 def _braces(text: str) -> list[str]:
     """`a{b,c}` and `{1..3}` of a word without quotes; at most MOST_WORDS."""
-    todo, done = [text], []
+    todo, done = [text], list[str]()
     while todo and len(todo) + len(done) < MOST_WORDS:
         item = todo.pop(0)
         if found := _BRACES.search(item):
@@ -367,7 +422,9 @@ def _braces(text: str) -> list[str]:
         elif (found := _RANGE.search(item)) and abs(int(found[2]) - int(found[1])) < MOST_WORDS:
             first, last = int(found[1]), int(found[2])
             step = 1 if last >= first else -1
-            todo = [f"{item[: found.start()]}{n}{item[found.end() :]}" for n in range(first, last + step, step)] + todo
+            todo = [
+                f"{item[: found.start()]}{n}{item[found.end() :]}" for n in range(first, last + step, step)
+            ] + todo
         else:
             done.append(item)
     return done + todo

@@ -108,7 +108,9 @@ class Reading:
             if runs or (operator == "&&" and first.type not in ("test_command", "negated_command")):
                 self.statement(child, scope, depth + 1)
             else:
-                self._branches([(child, self._condition(first, operator == "||"))], scope, depth, otherwise=True)
+                self._branches(
+                    [(child, self._condition(first, operator == "||"))], scope, depth, otherwise=True
+                )
 
     def _condition(self, node: Node, negated: bool = False) -> str:
         text = " ".join(self.source.text(node).split())
@@ -255,7 +257,11 @@ class Reading:
                 extra += child.children_by_field_name("destination")[1:]
             elif child.type == "heredoc_redirect":
                 self._here_document(child, scope, depth)
-                extra += [c for c in child.named_children if c.type in ("word", "concatenation", "string", "raw_string")]
+                extra += [
+                    c
+                    for c in child.named_children
+                    if c.type in ("word", "concatenation", "string", "raw_string")
+                ]
         if body is None:
             return
         if body.type == "command":
@@ -278,7 +284,7 @@ class Reading:
     def inner(self, text: Text, scope: Scope, depth: int, node: Node) -> None:
         """A script inside the script: the text of a here-document or of `bash -c`. Places are those of `node`."""
         body = "".join(piece if isinstance(piece, str) else piece.text for piece in text)
-        if "verl" not in body or depth > DEEPEST or "\n" not in body and " " not in body:
+        if "verl" not in body or depth > DEEPEST or ("\n" not in body and " " not in body):
             return
         nested = Reading(Source(body.encode("utf-8", "surrogatepass"), self.source.file), self.beside)
         nested.assumed, nested.functions, nested.steps = self.assumed, dict(self.functions), self.steps
@@ -293,7 +299,9 @@ class Reading:
         row = node.start_point[0]
         for command in nested.commands:
             words = tuple(replace(w, span=replace(w.span, line=w.span.line + row)) for w in command.words)
-            self.commands.append(replace(command, words=words, span=here, start=node.start_byte, end=node.end_byte))
+            self.commands.append(
+                replace(command, words=words, span=here, start=node.start_byte, end=node.end_byte)
+            )
 
     def substituted(self, node: Node, scope: Scope) -> Text:
         """What `$(…)` prints, for the few commands that only name a path or repeat their words."""
@@ -358,7 +366,13 @@ class Reading:
             return
         end = max([node.end_byte, *(child.end_byte for child in extra or [])])
         command = Command(
-            tuple(words), dict(inner.values), self.source.span(node), node.start_byte, end, self.when, self.loop
+            tuple(words),
+            dict(inner.values),
+            self.source.span(node),
+            node.start_byte,
+            end,
+            self.when,
+            self.loop,
         )
         self.commands.append(command)
         self._effect(command, node, scope, depth)
@@ -414,7 +428,9 @@ class Reading:
         data = self.beside(name) if name else None
         if data is None or depth > DEEPEST:
             shown_name = shown(arguments[0].text) if arguments else "a file"
-            self.assumed.setdefault(f"`{shown_name}`, which is sourced and not at hand, sets nothing that is used")
+            self.assumed.setdefault(
+                f"`{shown_name}`, which is sourced and not at hand, sets nothing that is used"
+            )
             return
         nested = Reading(Source(data, str(name)), self.beside)
         nested.assumed, nested.functions, nested.steps = self.assumed, self.functions, self.steps

@@ -1,4 +1,4 @@
-"""The variables of a script while it is read: what is assigned, what is taken to be unset outside, what differs by branch."""
+"""The variables of a script while it is read: what is assigned, and what differs by branch."""
 
 from __future__ import annotations
 
@@ -10,8 +10,32 @@ from toolspec.backends.verl.written.value import Unknown
 
 # Set by bash, the login or Slurm whatever the caller does; their values are the machine's.
 OF_THE_MACHINE = frozenset(
-    {"HOME", "PWD", "OLDPWD", "USER", "LOGNAME", "HOSTNAME", "SHELL", "PATH", "TMPDIR", "RANDOM", "SECONDS", "UID", "PPID"}
-    | {"LINENO", "EPOCHSECONDS", "BASHPID", "HOSTTYPE", "OSTYPE", "LANG", "TERM", "VIRTUAL_ENV", "CONDA_PREFIX"}
+    {
+        "HOME",
+        "PWD",
+        "OLDPWD",
+        "USER",
+        "LOGNAME",
+        "HOSTNAME",
+        "SHELL",
+        "PATH",
+        "TMPDIR",
+        "RANDOM",
+        "SECONDS",
+        "UID",
+        "PPID",
+    }
+    | {
+        "LINENO",
+        "EPOCHSECONDS",
+        "BASHPID",
+        "HOSTTYPE",
+        "OSTYPE",
+        "LANG",
+        "TERM",
+        "VIRTUAL_ENV",
+        "CONDA_PREFIX",
+    }
 )
 
 
@@ -64,7 +88,9 @@ def merged(branches: list[Scope], condition: str) -> Scope:
 
 def _either(name: str, values: list[Value | None], condition: str) -> Value:
     """A value that depends on a condition: of arrays the common beginning, the rest only under the condition."""
-    arrays = [value if isinstance(value, list) else [] for value in values if isinstance(value, list) or not value]
+    arrays = [
+        value if isinstance(value, list) else [] for value in values if isinstance(value, list) or not value
+    ]
     if len(arrays) == len(values):
         shortest = min(len(array) for array in arrays)
         same = next((n for n in range(shortest) if any(a[n] != arrays[0][n] for a in arrays)), shortest)

@@ -60,7 +60,9 @@ class Source:
         """Lines at which the grammar gave up, at most TOO_LONG of them."""
         if not self.root.has_error:
             return ()
-        rows = (node.start_point[0] + 1 for node in walk(self.root) if node.type == "ERROR" or node.is_missing)
+        rows = (
+            node.start_point[0] + 1 for node in walk(self.root) if node.type == "ERROR" or node.is_missing
+        )
         return tuple(dict.fromkeys(rows))[:TOO_LONG]
 
 

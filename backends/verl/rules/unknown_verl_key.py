@@ -23,8 +23,9 @@ from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.releases import TABLES, ancestors, release
 from toolspec.backends.verl.renames import LEGACY, below, gone, name_in, takes
 from toolspec.backends.verl.written.value import Said
+from toolspec.specs.problem import Severity
 
-RULE = Rule("TS802", "unknown-key", "error")
+RULE = Rule("TS802", "unknown-verl-key", "error")
 
 
 def check(view: View) -> Iterator[Found]:
@@ -46,7 +47,7 @@ def check(view: View) -> Iterator[Found]:
 
 
 def _is_old(key: str) -> bool:
-    """Old names have a rule of their own (unread-verl-key), which knows where they went."""
+    """Old names have a rule of their own (moved-verl-key), which knows where they went."""
     return any(below(key, old) for old in LEGACY)
 
 
@@ -83,9 +84,14 @@ def _found(view: View, said: Said, *, added: bool) -> Found:
         why = "verl builds a dataclass from the section and stops at the field that it does not have"
     else:
         why = "verl takes it without a word and nothing reads it"
-    severity = "warning" if added and close is None and new == key and dead is None else None
+    severity: Severity | None = "warning" if added and close is None and new == key and dead is None else None
     return Found(
-        f"verl {version} has no key `{key}`{more}", _keys(key, new, close), fix=fix, why=why, span=said.key_span, severity=severity
+        f"verl {version} has no key `{key}`{more}",
+        _keys(key, new, close),
+        fix=fix,
+        why=why,
+        span=said.key_span,
+        severity=severity,
     )
 
 

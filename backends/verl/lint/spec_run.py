@@ -1,0 +1,79 @@
+"""A spec as the run of verl that it compiles to, each key with the place in the spec that decides it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from toolspec.backends.verl.compile import Compiled, compile_spec
+from toolspec.backends.verl.lint.lint import Linted, lint_runs
+from toolspec.backends.verl.lower.setting import Setting
+from toolspec.backends.verl.rules.registry import Loaded, rules
+from toolspec.backends.verl.written.files import Files
+from toolspec.backends.verl.written.run import Run
+from toolspec.backends.verl.written.runs import Read
+from toolspec.backends.verl.written.value import Said, Unknown
+from toolspec.compiler.plan.places import Interpolation
+from toolspec.specs.loading import LoadedSpec, spec_path
+from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order
+
+
+def lint_spec(
+    path: Path, target: str | None, files: Files, chosen: Sequence[Loaded] | None, sets: Sequence[str] = ()
+) -> Linted:
+    """Everything that compile says of a spec, and every rule over what it compiles to."""
+    try:
+        compiled = compile_spec(path, sets, target)
+    except ProblemError as error:
+        sources: Mapping[str, Sequence[str]] = getattr(error, "sources", {})
+        lines = {name: tuple(text) for name, text in sources.items()}
+        return Linted(str(path), in_file_order(error.problems), lines, kind="spec")
+    read = Read((run_of(compiled),), {name: tuple(text) for name, text in compiled.loaded.sources.items()})
+    loaded = rules() if chosen is None else tuple(chosen)
+    linted = lint_runs(str(path), read, compiled.plan.target, files, loaded, "spec", compiled.assumed)
+    said = (*compiled.facts.notes, *compiled.config.notes, *linted.findings)
+    return Linted(
+        linted.file,
+        in_file_order(_once(said)),
+        linted.sources,
+        linted.checked,
+        linted.skipped,
+        linted.assumed,
+        "spec",
+    )
+
+
+def _once(findings: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Compile and a rule may find the same at the same place: it is said once, in compile's words."""
+    seen: dict[tuple[str, Span | None], Problem] = {}
+    for finding in findings:
+        seen.setdefault((finding.code, finding.span), finding)
+    return tuple(seen.values())
+
+
+def run_of(compiled: Compiled) -> Run:
+    """The run of a compiled spec. Its files are named as the spec names them, relative to the spec."""
+    loaded = compiled.loaded
+    said = tuple(_said(loaded, key, setting) for key, setting in compiled.config.written.items())
+    return Run(
+        str(loaded.file), said, Span(str(loaded.file), 1, 1), loaded.file.parent, written=said, spec=compiled
+    )
+
+
+def _said(loaded: LoadedSpec, key: str, setting: Setting) -> Said:
+    decision = setting.decision
+    path = decision.sources[0] if decision.sources else setting.plan
+    span = decision.span or loaded.span(spec_path(path)) or Span(str(loaded.file), 1, 1)
+    return Said(key, _plain(setting.value), span, span, text=str(setting.value), path=path)
+
+
+def _plain(value: Any) -> Any:
+    """The value as verl reads it; what the run's environment decides is unknown."""
+    if isinstance(value, Interpolation) and "oc.env:" in value:
+        return Unknown("it depends on the environment of the run", str(value))
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,47 @@
+"""A key that the release takes and does nothing with.
+
+Some keys are left over from code that is gone (`data.truncation`, `nccl_timeout`,
+`multi_turn.tokenization_sanity_check_mode`), others are read by the V0 trainer and not by V1 (`rollout.trace`,
+`trainer.balance_batch`).
+
+Why: the run trains without what the key asks for.
+Source: a search of each wheel for a reader (backends/verl/renames.py has the reason of each); verl issue 7815
+Bad:
+    data.truncation=left
+Good:
+    data.filter_overlong_prompts=True
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from toolspec.backends.verl.lint.derived import uses_v1
+from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.view import View
+from toolspec.backends.verl.renames import ONLY_V0, below, gone
+
+RULE = Rule("TS807", "dead-verl-key", "warning")
+
+
+def check(view: View) -> Iterator[Found]:
+    for said in view.final.values():
+        key = said.key
+        if said.value == view.keys.defaults.get(key) or (view.run.spec is not None and not said.overridden):
+            continue  # what a spec lowers to is written for all trainers
+        dead = gone(key, view.version)
+        if dead is not None and view.keys.knows(key):
+            lost = f"; it asked for {dead.lost}" if dead.lost else ""
+            yield Found(
+                f"verl {view.version} takes `{key}` and does nothing with it: {dead.why}{lost}",
+                (key,),
+                fix="drop it",
+                span=said.key_span,
+            )
+        elif any(below(key, only) for only in ONLY_V0) and uses_v1(view):
+            yield Found(
+                f"the V1 trainer of verl {view.version} does not read `{key}`",
+                (key, "trainer.use_v1"),
+                fix="drop it, or trainer.use_v1=False",
+                span=said.key_span,
+            )

@@ -1,0 +1,39 @@
+"""An old name of a key, which the release takes and no longer moves to where it is read.
+
+`custom_reward_function.*`, `reward_model.*` and `sandbox_fusion.*` became `reward.*` in 0.7.1. main_ppo of 0.7.1 and
+0.8.0 moves the old names over; that of 0.9.x does not, and still has them in its defaults, so that they compose.
+
+Why: the run trains on verl's built-in reward, or fails at every score where there is none for the data.
+Source: trainer/main_ppo.py of each release (no call of migrate_legacy_reward_impl from 0.9.0 on);
+trainer/ppo/reward.py:70-80
+Bad:
+    custom_reward_function.path=reward.py
+Good:
+    reward.custom_reward_function.path=reward.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.view import View
+from toolspec.backends.verl.renames import LEGACY, LEGACY_READ, below, name_in
+
+RULE = Rule("TS805", "moved-verl-key", "error")
+
+
+def check(view: View) -> Iterator[Found]:
+    if view.version in LEGACY_READ:
+        return
+    for said in view.final.values():
+        if said.value is None or not any(below(said.key, old) for old in LEGACY):
+            continue
+        new = name_in(said.key, view.version)
+        yield Found(
+            f"verl {view.version} takes `{said.key}` and nothing reads it",
+            tuple(dict.fromkeys((said.key, new))),
+            fix=f"{new}={said.text}",
+            why="main_ppo moved the old name to the new one up to 0.8.0",
+            span=said.key_span,
+        )
