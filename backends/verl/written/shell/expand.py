@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from toolspec.backends.verl.written.shell.arithmetic import evaluate
+from toolspec.backends.verl.written.shell.fields import MOST_WORDS, Fields, Segment, braces
 from toolspec.backends.verl.written.shell.parameter import transformed
 from toolspec.backends.verl.written.shell.scope import OF_THE_MACHINE, Scope
 from toolspec.backends.verl.written.shell.source import Node, Source
@@ -21,16 +22,10 @@ from toolspec.backends.verl.written.shell.text import (
     why,
 )
 from toolspec.backends.verl.written.value import Unknown
-from toolspec.specs.problem import Span
 
-# One part of a word: a piece, or the words of an array; whether it is quoted, so that it stays one word.
-Segment = tuple[Piece | list[Word], bool]
 _DOUBLE = re.compile(r'\\([$`"\\])|\\\n')
 _BARE = re.compile(r"\\(.)|\\\n", re.DOTALL)
-_BRACES = re.compile(r"\{([^{}\s]*,[^{}\s]*)\}")
-_RANGE = re.compile(r"\{(-?\d+)\.\.(-?\d+)\}")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
-MOST_WORDS = 10_000
 
 
 class Expander:
@@ -66,10 +61,13 @@ class Expander:
         span = self.source.span(node)
         segments = self._segments(node, scope, quoted=False, first=True)
         if len(segments) == 1 and isinstance(segments[0][0], str) and node.type in ("word", "concatenation"):
-            return [Word(text_of(text), span) for text in _braces(segments[0][0])]
-        return list(_split(segments, span))[:MOST_WORDS]
+            return [Word(text_of(text), span) for text in braces(segments[0][0])]
+        return Fields(span).of(segments)[:MOST_WORDS]
 
-    def _segments(self, node: Node, scope: Scope, *, quoted: bool, first: bool = False) -> list[Segment]:
+    def _segments(
+        self, node: Node, scope: Scope, *, quoted: bool, first: bool = False, loose: bool = False
+    ) -> list[Segment]:
+        """The parts of a node. first: it begins a word. loose: plain text in it is split at blanks as well."""
         kind = node.type
         if kind in ("string", "translated_string"):
             opening = self.source.text(node).index('"') + 1
@@ -79,7 +77,7 @@ class Expander:
             return [*inside, ("", True)]
         if kind == "concatenation":
             parts = [
-                self._segments(c, scope, quoted=quoted, first=first and n == 0)
+                self._segments(c, scope, quoted=quoted, first=first and n == 0, loose=loose)
                 for n, c in enumerate(node.named_children)
             ]
             return _neighbours([segment for part in parts for segment in part])
@@ -108,8 +106,8 @@ class Expander:
                     (Unknown("`~` is the home folder on the machine that runs it", "~"), True),
                     (_bare(text[1:]), True),
                 ]
-            return [(_bare(text), True)]
-        return [(text, True)]
+            return [(_bare(text), not loose)]
+        return [(text, not loose)]
 
     def _between(
         self, start: int, end: int, node: Node, scope: Scope, unescape: Callable[[str], str]
@@ -193,9 +191,11 @@ class Expander:
             found = self._element(subscript, name, scope, quoted)
             if found is not None and len(children) == 1:
                 return found
-            value: Value = EMPTY if found is None or isinstance(found[0], list) else text_of(found[0])
-            if found is not None and isinstance(found[0], list):
-                return Unknown("every element of an array is changed", whole), quoted
+            part = "" if found is None else found[0]
+            if isinstance(part, list):
+                operand = self._operand(node, children[1], scope, quoted)
+                return self._whole_array(part, children[1].type, operand, whole, quoted)
+            value: Value = text_of(part)
         elif name in ("@", "*"):
             return self._arguments(scope, quoted, together=name == "*" and quoted)
         else:
@@ -247,6 +247,16 @@ class Expander:
         changed = transformed(plain, operator, known(argument) or "")
         return (changed if changed is not None else Unknown("it is cut out of a text", whole)), quoted
 
+    def _whole_array(
+        self, words: list[Word], operator: str, operand: list[Segment], whole: str, quoted: bool
+    ) -> Segment:
+        """`${A[@]:-…}`, and `${A[@]+"${A[@]}"}`, which scripts under `set -u` write."""
+        if operator in (":-", "-"):
+            return (words, quoted) if words else _many(operand, quoted)
+        if operator in (":+", "+"):
+            return _many(operand, quoted) if words else ([], quoted)
+        return Unknown("every element of an array is changed", whole), quoted
+
     def _operand(self, node: Node, operator: Node, scope: Scope, quoted: bool) -> list[Segment]:
         """What stands behind the operator of `${X:-…}`, quotes in it taken off."""
         found: list[Segment] = []
@@ -256,7 +266,7 @@ class Expander:
                 continue
             gap = self.source.slice(at, child.start_byte)
             found += [(gap, quoted)] * bool(gap)
-            found += self._segments(child, scope, quoted=quoted)
+            found += self._segments(child, scope, quoted=quoted, loose=not quoted)
             at = child.end_byte
         rest = self.source.slice(at, end)
         return [*found, *([(rest, quoted)] if rest else [])]
@@ -278,12 +288,9 @@ class Expander:
         if index == "*":
             return _piece(joined(words)), quoted
         number = known(self.text(node.child_by_field_name("index"), scope)) or ""
-        if (
-            number.lstrip("-").isdigit()
-            and -len(words) <= int(number) < len(words)
-            and not any(w.when for w in words)
-        ):
-            return _one(words[int(number)].text, quoted)
+        if number.lstrip("-").isdigit() and not any(w.when or w.several for w in words):
+            inside = -len(words) <= int(number) < len(words)
+            return _one(words[int(number)].text, quoted) if inside else ("", quoted)
         return Unknown("it is one element of an array", self.source.text(node)), quoted
 
     def _counted(self, operator: str, head: Node, scope: Scope, whole: str) -> Piece:
@@ -347,12 +354,13 @@ def _one(text: Text, quoted: bool) -> Segment:
 
 def _many(segments: list[Segment], quoted: bool) -> Segment:
     """The segments of a default value as one."""
-    if len(segments) == 1:
-        return segments[0]
+    whole = [part for part, _ in segments if part != ""]
+    if len(whole) == 1:
+        return whole[0], quoted or any(kept for _, kept in segments)
     pieces: list[Piece] = []
     for part, _ in segments:
         pieces += joined(part) if isinstance(part, list) else [part]
-    return _piece(text_of(*pieces)), quoted
+    return _piece(text_of(*pieces)), quoted or any(kept for _, kept in segments)
 
 
 def _neighbours(segments: list[Segment]) -> list[Segment]:
@@ -364,67 +372,3 @@ def _neighbours(segments: list[Segment]) -> list[Segment]:
         else:
             made.append((part, quoted))
     return made
-
-
-def _split(segments: list[Segment], span: Span) -> Iterator[Word]:
-    """Words of one argument: unquoted values are split at blanks, arrays give a word for each element."""
-    whole = [part for part, _ in segments if part != ""]
-    if len(whole) == 1 and isinstance(whole[0], list):  # "${array[@]}": each element where it was written
-        yield from whole[0]
-        return
-    pieces: list[Piece] = []
-    present = several = False
-    when = ""
-
-    def word() -> Word:
-        return Word(text_of(*pieces), span, several and len(pieces) == 1, when)
-
-    for part, quoted in segments:
-        if isinstance(part, list):
-            for number, element in enumerate(part):
-                if number:
-                    yield word()
-                    pieces, present, several, when = [], False, False, ""
-                pieces += element.text
-                present, several, when = True, several or element.several, element.when
-                if not pieces and number == len(part) - 1:
-                    present = True
-            continue
-        if quoted or isinstance(part, Unknown):
-            pieces.append(part)
-            present = True
-            several = several or (not quoted and isinstance(part, Unknown))
-            continue
-        fields = part.split()
-        if part[:1].isspace() and present:
-            yield word()
-            pieces, present, several, when = [], False, False, ""
-        for number, item in enumerate(fields):
-            if number:
-                yield word()
-                pieces, present, several, when = [], False, False, ""
-            pieces.append(item)
-            present = True
-        if fields and part[-1:].isspace():
-            yield word()
-            pieces, present, several, when = [], False, False, ""
-    if present:
-        yield word()
-
-
-def _braces(text: str) -> list[str]:
-    """`a{b,c}` and `{1..3}` of a word without quotes; at most MOST_WORDS."""
-    todo, done = [text], list[str]()
-    while todo and len(todo) + len(done) < MOST_WORDS:
-        item = todo.pop(0)
-        if found := _BRACES.search(item):
-            todo = [item[: found.start()] + part + item[found.end() :] for part in found[1].split(",")] + todo
-        elif (found := _RANGE.search(item)) and abs(int(found[2]) - int(found[1])) < MOST_WORDS:
-            first, last = int(found[1]), int(found[2])
-            step = 1 if last >= first else -1
-            todo = [
-                f"{item[: found.start()]}{n}{item[found.end() :]}" for n in range(first, last + step, step)
-            ] + todo
-        else:
-            done.append(item)
-    return done + todo

@@ -8,6 +8,7 @@ from dataclasses import replace
 from toolspec.backends.verl.written.shell.text import EMPTY, Text, Value, Word, shown
 from toolspec.backends.verl.written.value import Unknown
 
+LONGEST = 100_000  # characters of a text, or words of an array
 # Set by bash, the login or Slurm whatever the caller does; their values are the machine's.
 OF_THE_MACHINE = frozenset(
     {
@@ -59,6 +60,9 @@ class Scope:
         return self.values.get(name)
 
     def set(self, name: str, value: Value) -> None:
+        """A value that grows beyond LONGEST is not followed: a loop can double it each time."""
+        if (len(value) if isinstance(value, list) else sum(len(str(piece)) for piece in value)) > LONGEST:
+            value = (Unknown(f"`{name}` grows too long to be followed", f"${name}"),)
         self.values[name] = value
 
     def forget(self, names: Iterable[str], reason: str) -> None:

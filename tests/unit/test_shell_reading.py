@@ -1,0 +1,141 @@
+"""Scripts read as bash reads them: random ones against bash itself, and what only a reader can say of the others."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from shell_scripts import Writer
+from toolspec.backends.verl.written.shell.reading import read_script
+from toolspec.backends.verl.written.shell.text import Script, known, shown
+
+# Writes the words of every call, each ended by a NUL and each call by a 1.
+STUB = 'set -f\npython3() { local w; for w in "$@"; do printf "%s\\0" "$w"; done >> "$OUT"; printf "\\1" >> "$OUT"; }\n'
+
+
+def read(text: str) -> Script:
+    return read_script(text.encode(), "run.sh")
+
+
+def calls(script: Script) -> list[list[str | None]]:
+    return [[known(word.text) for word in c.words[1:]] for c in script.commands if c.name == "python3"]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on this machine")
+@pytest.mark.parametrize("block", range(8))
+def test_words_are_those_that_bash_makes(block: int, tmp_path: Path) -> None:
+    compared = 0
+    for seed in range(block * 20, block * 20 + 20):
+        text = Writer(Random(seed)).script(6)
+        out = tmp_path / str(seed)
+        out.touch()
+        done = subprocess.run(
+            ["bash", "-c", STUB + text],
+            env={"OUT": str(out), "PATH": "/usr/bin:/bin", "HOME": "/h", "LANG": "C.UTF-8"},
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=20,
+            check=False,
+        )
+        assert b"syntax error" not in done.stderr, text
+        said = [call.split("\0")[:-1] for call in out.read_text("utf-8").split("\1")[:-1]]
+        assert calls(read(text)) == said, text
+        compared += len(said)
+    assert compared > 40
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("python3 a=$X", "nothing in the script sets `X`"),
+        ("python3 a=$1", "it is argument 1 of the script"),
+        ("python3 a=$HOME/x", "`HOME` is the machine's own"),
+        ("python3 a=$(nvidia-smi -L | wc -l)", "it is what `$(nvidia-smi -L | wc -l)` prints"),
+        (
+            "if [ -f x ]; then A=1; else A=2; fi\npython3 a=$A",
+            "`A` is 1, 2, depending on `[ -f x ]` (line 1)",
+        ),
+        ('[ -n "$X" ] && A=1\npython3 a=$A', '`A` is 1 or unset, depending on `[ -n "$X" ]` (line 1)'),
+        ("while read -r A; do :; done < f\npython3 a=$A", "`read` reads it"),
+        ("for n in $LIST; do python3 a=$n; done", "a loop changes it (line 1)"),
+        ("A=1\nread A\npython3 a=$A", "`read` reads it"),
+    ],
+)
+def test_what_the_script_does_not_decide_is_unknown_with_its_reason(text: str, reason: str) -> None:
+    (command,) = [c for c in read(text).commands if c.name == "python3"]
+    (word,) = command.words[1:]
+    reasons = [piece.reason for piece in word.text if not isinstance(piece, str)]
+    assert reasons == [reason]
+
+
+def test_defaults_hold_and_are_listed_as_assumed() -> None:
+    script = read('N=${N:-4}\npython3 a=$N b=${LR:-1e-6} "${EXTRA[@]}" "$@"')
+    assert calls(script) == [["a=4", "b=1e-6"]]
+    assert script.assumed == (
+        "`N` is not set outside",
+        "`LR` is not set outside",
+        "`EXTRA` is not set outside",
+        "the script is started without arguments",
+    )
+
+
+def test_words_that_may_be_absent_say_under_which_condition() -> None:
+    script = read('ARGS=(a=1)\nif [ -d x ]; then ARGS+=(b=2); fi\npython3 "${ARGS[@]}" $MORE')
+    words = script.commands[-1].words[1:]
+    assert [(shown(w.text), w.when, w.several) for w in words] == [
+        ("a=1", "", False),
+        ("b=2", "`[ -d x ]` (line 2)", False),
+        ("$MORE", "", True),
+    ]
+
+
+def test_words_stand_where_they_were_written() -> None:
+    script = read('ARGS=(\n  a=1\n  "b=2"\n)\npython3 é=1 \\\n  "${ARGS[@]}" c=3')
+    places = [(w.span.line, w.span.column, w.span.length) for w in script.commands[-1].words]
+    assert places == [(5, 1, 7), (5, 9, 3), (2, 3, 3), (3, 3, 5), (6, 16, 3)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'bash -c "python3 -m verl.trainer.main_ppo a.b=1"',
+        "ssh node 'cd x && python3 -m verl.trainer.main_ppo a.b=1'",
+        "cat > job.sh <<EOF\npython3 -m verl.trainer.main_ppo a.b=1\nEOF\nsbatch job.sh",
+        "srun --nodes=1 bash -lc 'python3 -m verl.trainer.main_ppo a.b=1' &",
+        'sbatch --wrap="python3 -m verl.trainer.main_ppo a.b=1"',
+        'run() { python3 -m verl.trainer.main_ppo "$@"; }\nrun a.b=1',
+        'eval "python3 -m verl.trainer.main_ppo a.b=1"',
+        'CMD="python3 -m verl.trainer.main_ppo a.b=1"\neval $CMD',
+        'CMD="python3 -m verl.trainer.main_ppo a.b=1"\n$CMD 2>&1 | tee log',
+        "ray job submit --working-dir . -- python3 -m verl.trainer.main_ppo a.b=1",
+        "if true; then\n  PYTHONUNBUFFERED=1 nohup python3 -m verl.trainer.main_ppo a.b=1 > log 2>&1 &\nfi",
+    ],
+)
+def test_commands_inside_strings_functions_and_here_documents_are_read(text: str) -> None:
+    found = [[known(w.text) for w in c.words] for c in read(text).commands]
+    assert any(words[-1] == "a.b=1" and "verl.trainer.main_ppo" in words for words in found), found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A=x\nfor i in 1 2 3 4 5 6 7 8; do for j in 1 2 3 4 5 6 7 8; do A=$A$A$A$A; done; done\npython3 a=$A",
+        "f() { f; f; f; }\nf\npython3 a=1",
+        "python3 " + "{a,b}" * 40,
+        "while true; do A+=x; done\npython3 a=$A",
+        "(" * 500 + "python3 a=1" + ")" * 500,
+        "python3 " + "$(" * 200 + "x" + ")" * 200,
+        "source run.sh\npython3 a=1",
+        "A=$((9**9**9))\npython3 $A",
+        "python3 a=\\",
+        "if [ 1",
+        "cat <<EOF\npython3 -m verl.trainer.main_ppo",
+    ],
+    ids=lambda text: text[:24],
+)
+def test_a_script_that_would_not_end_is_read_in_bounds(text: str) -> None:
+    read_script(text.encode(), "run.sh", lambda name: text.encode())
