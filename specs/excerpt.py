@@ -30,18 +30,22 @@ _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def render(
-    problems: Iterable[Problem], sources: Mapping[str, Sequence[str]], color: bool = False, width: int = 100
+    problems: Iterable[Problem],
+    sources: Mapping[str, Sequence[str]],
+    color: bool = False,
+    width: int = 100,
+    rules: bool = False,
 ) -> str:
     """Every problem with its line of source, in the order of files and places, and a line that counts them.
 
     sources: file → its lines; where the file is missing or the span outside it, there is no excerpt.
-    width: columns, at least 40. Ends with a newline; "" where there are no problems.
+    width: columns, at least 40. rules: each names the command that explains its rule. Ends with a newline; "" where there are no problems.
     """
     found = in_file_order(problems)
     if not found:
         return ""
     paint = _Paint(color)
-    blocks = ["\n".join(_block(problem, sources, paint, max(width, 40))) for problem in found]
+    blocks = ["\n".join(_block(problem, sources, paint, max(width, 40), rules)) for problem in found]
     return "\n\n".join([*blocks, summary(found)]) + "\n"
 
 
@@ -86,7 +90,9 @@ class _Paint:
         return f"\x1b[{_COLOURS[role]}m{text}\x1b[0m" if self._on and text else text
 
 
-def _block(problem: Problem, sources: Mapping[str, Sequence[str]], paint: _Paint, width: int) -> list[str]:
+def _block(
+    problem: Problem, sources: Mapping[str, Sequence[str]], paint: _Paint, width: int, rules: bool
+) -> list[str]:
     span = problem.span
     place = f"{_clean(span.file)}:{span.line}:{span.column}: " if span else ""
     head = paint("place", place) + paint(problem.severity, f"{problem.severity}[{problem.code}]")
@@ -102,6 +108,8 @@ def _block(problem: Problem, sources: Mapping[str, Sequence[str]], paint: _Paint
     for role, text in (("fix", problem.fix), ("why", problem.why)):
         for number, line in enumerate(_wrap(_clean(text), f"  {role}: ", "       ", width)):
             out.append(line.replace(f"{role}:", paint(role, f"{role}:"), 1) if number == 0 else line)
+    if rules:
+        out.append(paint("why", f"  see: toolspec explain {problem.code}"))
     return out
 
 

@@ -17,7 +17,9 @@ def main() -> int:
     if sys.argv[1:2] == ["lint"]:
         from toolspec.cli.lint import main as lint
 
-        return lint(sys.argv[2:])
+        code = lint(sys.argv[2:])
+        if code is not None:
+            return code
     # What is loaded stays to the end: collecting in between only costs time (10 ms).
     gc.set_threshold(100_000, 10, 10)
     # Plugins that other packages bring for pydantic are not run; looking for them reads every installed package.

@@ -36,8 +36,17 @@ class Linted:
     kind: str = ""
 
 
-def lint_file(path: Path, target: str | None, files: Files, chosen: Sequence[Loaded] | None = None) -> Linted:
-    """Lint one file: a spec, a verl config or a script. Faults in the file are findings of the result."""
+def lint_file(
+    path: Path,
+    target: str | None,
+    files: Files,
+    chosen: Sequence[Loaded] | None = None,
+    sets: Sequence[str] = (),
+) -> Linted:
+    """Lint one file: a spec, a verl config or a script. Faults in the file are findings of the result.
+
+    sets: `path=value` laid over a spec.
+    """
     data = files.read(path)
     if data is None:
         what = "there is no such file" if not path.exists() else "it is no regular file of at most 4 MiB"
@@ -48,7 +57,7 @@ def lint_file(path: Path, target: str | None, files: Files, chosen: Sequence[Loa
         if kind == "spec":
             from toolspec.backends.verl.lint.spec_run import lint_spec
 
-            return lint_spec(path, target, files, chosen)
+            return lint_spec(path, target, files, chosen, sets)
         read = read_script_file(data, path, files) if kind == "script" else read_yaml(data, path, files)
         return _lint(str(path), read, path.parent, target, files, chosen, kind)
     except ProblemError as error:

@@ -20,6 +20,12 @@ class Example:
     files: dict[str, str]
     version: str = ""
 
+    def text(self) -> str:
+        """The example as it is written in the docstring."""
+        parts = [self.overrides] if self.overrides else []
+        parts += [f"--- {name}\n{content.rstrip()}" for name, content in self.files.items()]
+        return "\n".join(parts) + "\n"
+
 
 @dataclass(frozen=True)
 class Page:

@@ -13,12 +13,15 @@ _MAIN_FILE = re.compile(r"(?:.*/)?verl/trainer/main_ppo\.py")
 _OTHER = re.compile(
     r"(?:[\w.]+\.)?(?:main_\w+|\w*_main|fsdp_sft_trainer|sft_trainer\w*|main)|verl\.\w+(?:\.\w+)*|recipe\.\w+(?:\.\w+)*"
 )
+_PRINTING = frozenset({"echo", "printf", "cat", "log", "info", "logger"})  # show a command, and run none
 _LOST = re.compile(r"(?:\+\+|\+|~)?[A-Za-z_][\w-]*(?:\.[\w-]+)+=")
 
 
 def main_of(command: Command) -> tuple[str, int] | None:
     """(module that is started, number of the word after it); None for a command that starts no trainer of verl."""
     words = [known(word.text) for word in command.words]
+    if words and words[0] in _PRINTING:
+        return None
     for number, text in enumerate(words):
         if text is None:
             continue

@@ -14,6 +14,12 @@ from toolspec import __version__
 # name → (module:function, one line of help). The order is that of `toolspec --help`.
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("toolspec.cli.init:init", "Write a commented spec to start from."),
+    "lint": ("toolspec.cli.lint_command:lint_command", "Find what would crash late or train something else."),
+    "explain": (
+        "toolspec.cli.explain:explain",
+        "Say what a rule finds, why it matters, and where verl does it.",
+    ),
+    "rules": ("toolspec.cli.explain:rules_", "List the rules of lint."),
     "compile": ("toolspec.cli.compile:compile_", "Check a spec and write its bundle."),
     "plan": ("toolspec.cli.plan:plan", "Show every decision with its reason."),
     "why": ("toolspec.cli.why:why", "Say where a verl key's value comes from, or what a spec path becomes."),

@@ -1,63 +1,138 @@
-"""`toolspec lint`, without click: most of what it costs is starting Python."""
+"""`toolspec lint`. Without click or pydantic for verl's own files: most of what it costs is starting Python."""
 
 from __future__ import annotations
 
+import os
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from toolspec.cli.lint_options import Asked, parse
 
-def main(arguments: list[str]) -> int:
-    from toolspec.backends.verl.lint.lint import lint_arguments, lint_file
+if TYPE_CHECKING:
+    from toolspec.backends.verl.lint.choice import Choice
+    from toolspec.backends.verl.lint.lint import Linted
+    from toolspec.backends.verl.lint.settings import Settings
     from toolspec.backends.verl.written.files import Files
+    from toolspec.cli.lint_report import Outcome
 
-    target = None
-    form = "text"
-    paths: list[str] = []
-    rest: list[str] = []
-    it = iter(arguments)
-    for word in it:
-        if word == "--":
-            rest = list(it)
-        elif word == "--target":
-            target = next(it, None)
-        elif word == "--format":
-            form = next(it, "text")
-        else:
-            paths.append(word)
+
+def main(words: list[str]) -> int | None:
+    """The exit code of `toolspec lint …`; None where click has to explain the options."""
+    asked = parse(words)
+    return None if asked is None else lint(asked)
+
+
+def lint(asked: Asked) -> int:
+    """Lint what was asked for and print it; the exit code."""
+    from toolspec.specs.problem import ProblemError
+
+    try:
+        outcome = run(asked)
+    except ProblemError as error:
+        from toolspec.cli.lint_report import Outcome
+
+        outcome = Outcome((), error.problems)
+        _print(outcome, asked)
+        return 2
+    _print(outcome, asked)
+    failed = any(problem.severity == "error" for problem in outcome.findings)
+    return 1 if failed and not asked.flag("--exit-zero") else 0
+
+
+def run(asked: Asked) -> Outcome:
+    """Everything but printing. Raises ProblemError for options and settings that cannot be followed."""
+    from toolspec.backends.verl.lint.suppress import apply
+    from toolspec.backends.verl.rules.registry import rules
+    from toolspec.backends.verl.written.files import Files
+    from toolspec.cli.lint_report import Outcome
+    from toolspec.specs.problem import in_file_order
+
     files = Files()
-    results = [lint_file(Path(p), target, files) for p in paths]
-    if rest:
-        results.append(lint_arguments(rest, target, files))
-    findings = [f for r in results for f in r.findings]
+    loaded = rules()
+    loud = frozenset(entry.rule.code for entry in loaded if entry.rule.loud)
+    results: list[Linted] = []
+    findings = []
+    silenced = 0
+    for name in _inputs(asked, files):
+        result = _one(name, asked, files)
+        if result is None:
+            continue
+        kept, number = apply(result.findings, result.sources, loud)
+        silenced += number
+        results.append(result)
+        findings += kept
+    if asked.arguments is not None:
+        result = _arguments(asked, files)
+        results.append(result)
+        findings += result.findings
+    return Outcome(tuple(results), in_file_order(findings), silenced)
+
+
+def _inputs(asked: Asked, files: Files) -> list[str]:
+    """The files to lint: those named, and of a folder those that are specs, verl configs or scripts of it."""
+    from toolspec.backends.verl.lint.inputs import inputs_in
+
+    found: list[str] = []
+    for name in asked.paths:
+        found += inputs_in(Path(name), files) if os.path.isdir(name) else [name]  # noqa: PTH112
+    return list(dict.fromkeys(found))
+
+
+def _one(name: str, asked: Asked, files: Files) -> Linted | None:
+    """One file under its settings; None where they exclude it."""
+    from toolspec.backends.verl.lint.lint import lint_file
+    from toolspec.backends.verl.lint.settings import find_settings
+    from toolspec.backends.verl.rules.registry import rules
+
+    settings = find_settings(Path(name).parent, files, asked.one("--config"))
+    if settings.excludes(name):
+        return None
+    choice = _choice(asked, settings, name)
+    loaded = rules()
+    target = asked.one("--target") or settings.target
+    result = lint_file(Path(name), target, files, choice.rules(loaded), asked.values.get("--set", ()))
+    loud = frozenset(entry.rule.code for entry in loaded if entry.rule.loud)
+    return replace(result, findings=choice.findings(result.findings, loud))
+
+
+def _arguments(asked: Asked, files: Files) -> Linted:
+    from toolspec.backends.verl.lint.lint import lint_arguments
+    from toolspec.backends.verl.lint.settings import find_settings
+    from toolspec.backends.verl.rules.registry import rules
+
+    settings = find_settings(Path(), files, asked.one("--config"))
+    choice = _choice(asked, settings, "--")
+    loaded = rules()
+    target = asked.one("--target") or settings.target
+    result = lint_arguments(asked.arguments or (), target, files, choice.rules(loaded))
+    loud = frozenset(entry.rule.code for entry in loaded if entry.rule.loud)
+    return replace(result, findings=choice.findings(result.findings, loud))
+
+
+def _choice(asked: Asked, settings: Settings, name: str) -> Choice:
+    from toolspec.backends.verl.lint.choice import Choice, parse_levels
+
+    levels, lowest = parse_levels(asked.all("--severity"))
+    return Choice(
+        asked.all("--select") or settings.select,
+        (*settings.ignore, *asked.all("--ignore"), *settings.ignored_in(name)),
+        {**settings.severity, **levels},
+        lowest,
+    )
+
+
+def _print(outcome: Outcome, asked: Asked) -> None:
+    form = asked.one("--format") or "text"
     if form == "json":
         import json
 
-        from toolspec.specs.excerpt import to_json
+        from toolspec.cli.lint_report import as_json
 
-        print(
-            json.dumps(
-                {
-                    "version": 1,
-                    "findings": to_json(findings),
-                    "coverage": {
-                        "checked": sorted({c.code for r in results for c in r.checked}),
-                        "skipped": [
-                            {"code": s.rule.code, "needs": s.needs} for r in results for s in r.skipped
-                        ],
-                        "assumed": [a for r in results for a in r.assumed],
-                    },
-                },
-                indent=1,
-                ensure_ascii=False,
-            )
-        )
-    else:
-        from toolspec.specs.excerpt import render
+        print(json.dumps(as_json(outcome), indent=1, ensure_ascii=False))
+        return
+    from toolspec.cli.lint_report import as_text
+    from toolspec.cli.terminal import wants_colour, width
 
-        sources = {k: v for r in results for k, v in r.sources.items()}
-        sys.stdout.write(render(findings, sources))
-        for r in results:
-            for s in r.skipped:
-                print("  not checked", s.rule.code, s.rule.name, "needs", s.needs)
-            print("assumed", r.assumed)
-    return 1 if any(f.severity == "error" for f in findings) else 0
+    sys.stdout.write(as_text(outcome, wants_colour(sys.stdout), width(), asked.flag("--verbose")))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
+from toolspec.cli.terminal import wants_colour as wants_colour
+from toolspec.cli.terminal import width as width
 from toolspec.specs.problem import Problem, ProblemError
 
 FORMAT = click.option(
@@ -31,20 +31,6 @@ OUT = click.option(
     "--out", type=click.Path(path_type=str), metavar="DIR", help="The bundle's folder. Default: build/NAME."
 )
 SPEC = click.argument("spec", type=click.Path(path_type=str))
-
-
-def wants_colour(stream: IO[str]) -> bool:
-    """A terminal, and neither NO_COLOR nor a dumb terminal; FORCE_COLOR wins (no-color.org)."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def width() -> int:
-    """Columns to write in: the terminal's, at most 100."""
-    return max(40, min(100, shutil.get_terminal_size((100, 24)).columns))
 
 
 def json_wanted() -> bool:
