@@ -39,7 +39,8 @@ def render(
     """Every problem with its line of source, in the order of files and places, and a line that counts them.
 
     sources: file → its lines; where the file is missing or the span outside it, there is no excerpt.
-    width: columns, at least 40. rules: each names the command that explains its rule. Ends with a newline; "" where there are no problems.
+    width: columns, at least 40. rules: each names the command that
+    explains its rule. Ends with a newline; "" where there are no problems.
     """
     found = in_file_order(problems)
     if not found:

@@ -51,7 +51,7 @@ class Choice:
 
 
 def _names(pattern: str, code: str, name: str) -> bool:
-    return pattern == name or code == pattern or (pattern.startswith("TS") and code.startswith(pattern))
+    return pattern in (name, code) or (pattern.startswith("TS") and code.startswith(pattern))
 
 
 def parse_levels(texts: Iterable[str]) -> tuple[dict[str, Severity], Severity]:

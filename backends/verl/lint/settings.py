@@ -7,6 +7,7 @@ select = ["TS2"]        ignore = ["TS701"]       target = "verl==0.9.1"     excl
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -71,9 +72,9 @@ def find_settings(start: Path, files: Files, named: str | None = None) -> Settin
 
 
 def _settings(file: Path, data: bytes, *, whole: bool) -> Settings:
-    try:
+    if sys.version_info >= (3, 11):
         import tomllib
-    except ImportError:  # Python 3.10
+    else:
         import tomli as tomllib
     try:
         document: Any = tomllib.loads(data.decode("utf-8"))

@@ -8,18 +8,8 @@ from pathlib import Path
 
 import click
 
-from toolspec.cli.output import (
-    FORMAT,
-    OUT,
-    SET,
-    SPEC,
-    TARGET,
-    paint,
-    print_json,
-    wants_colour,
-    width,
-    with_files,
-)
+from toolspec.cli.output import FORMAT, OUT, SET, SPEC, TARGET, paint, print_json, with_files
+from toolspec.cli.terminal import wants_colour, width
 
 
 @click.command("compile")

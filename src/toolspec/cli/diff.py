@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolspec.cli.output import FORMAT, SET, paint, print_json, width
+from toolspec.cli.output import FORMAT, SET, paint, print_json
+from toolspec.cli.terminal import width
 
 if TYPE_CHECKING:
     from toolspec.backends.verl.diff import Change, Comparison

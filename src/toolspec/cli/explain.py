@@ -6,7 +6,8 @@ import textwrap
 
 import click
 
-from toolspec.cli.output import FORMAT, paint, print_json, width
+from toolspec.cli.output import FORMAT, paint, print_json
+from toolspec.cli.terminal import width
 
 
 @click.command("explain")

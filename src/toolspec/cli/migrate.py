@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolspec.cli.output import FORMAT, SPEC, paint, print_json, wants_colour, width
+from toolspec.cli.output import FORMAT, SPEC, paint, print_json
+from toolspec.cli.terminal import wants_colour, width
 
 if TYPE_CHECKING:
     from toolspec.backends.verl.migrate import Migration

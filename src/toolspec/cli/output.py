@@ -11,8 +11,7 @@ from typing import Any
 
 import click
 
-from toolspec.cli.terminal import wants_colour as wants_colour
-from toolspec.cli.terminal import width as width
+from toolspec.cli.terminal import wants_colour, width
 from toolspec.specs.problem import Problem, ProblemError
 
 FORMAT = click.option(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolspec.cli.output import FORMAT, SET, TARGET, paint, print_json, width
+from toolspec.cli.output import FORMAT, SET, TARGET, paint, print_json
+from toolspec.cli.terminal import width
 
 if TYPE_CHECKING:
     from toolspec.backends.verl.why import KeyAnswer
