@@ -64,9 +64,9 @@ def parse_levels(texts: Iterable[str]) -> tuple[dict[str, Severity], Severity]:
             message = f"`{text}` is no severity: error, warning or note, or RULE=LEVEL"
             raise ProblemError((Problem("TS029", "usage", message),))
         if sign:
-            levels[rule] = level  # type: ignore[assignment]
+            levels[rule] = level
         else:
-            lowest = level  # type: ignore[assignment]
+            lowest = level
     return levels, lowest
 
 

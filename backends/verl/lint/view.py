@@ -12,8 +12,8 @@ from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.overlay import Overlay
 from toolspec.backends.verl.releases import TABLES, Keys, Release, leaves
 from toolspec.backends.verl.renames import LEGACY, LEGACY_READ, below, name_in
+from toolspec.backends.verl.written.bases import BASES
 from toolspec.backends.verl.written.files import Files
-from toolspec.backends.verl.written.hydra_file import BASES
 from toolspec.backends.verl.written.override import Sweep
 from toolspec.backends.verl.written.run import Run
 from toolspec.backends.verl.written.value import Said, Unknown

@@ -6,19 +6,18 @@ are packages of `pkg://verl.trainer.config`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from toolspec.backends.verl.written.bases import BASES
 from toolspec.backends.verl.written.omegaconf_scalars import OMEGACONF
 from toolspec.backends.verl.written.value import Said
 from toolspec.specs.problem import Span
 from toolspec.specs.yaml_tree import Tree, parse
 
 SELF = "_self_"
-# Configs of verl that a defaults list may name, with the engine that they bring.
-BASES: Mapping[str, str] = {"ppo_trainer": "dp", "ppo_megatron_trainer": "megatron"}
 DEEPEST = 8
 Read = Callable[[Path], bytes | None]
 
@@ -118,9 +117,3 @@ def _leaves(tree: Tree) -> Iterator[Said]:
 def _text(tree: Tree, span: Span) -> str:
     line = tree.lines[span.line - 1] if span.line <= len(tree.lines) else ""
     return line[span.column - 1 : span.column - 1 + span.length]
-
-
-def split_hydra(said: list[Said]) -> tuple[list[Said], dict[str, Said]]:
-    """verl's keys, and Hydra's own (`hydra.searchpath`)."""
-    own = {one.key: one for one in said if one.key == "hydra" or one.key.startswith("hydra.")}
-    return [one for one in said if one.key not in own], own

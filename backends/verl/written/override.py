@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 DEEPEST = 64
@@ -57,30 +58,35 @@ _POINT = rf"(?:{_DIGITS}\.|{_DIGITS}?\.[0-9](?:_?[0-9])*)"
 _FLOAT = rf"[+-]?(?:(?:{_DIGITS}|{_POINT})[eE][+-]?[0-9](?:_?[0-9])*|{_POINT}|[Ii][Nn][Ff]|[Nn][Aa][Nn])"
 _QUOTED = r""""(?:(?:\\\\)*|.*?[^\\](?:\\\\)*)"|'(?:(?:\\\\)*|.*?[^\\](?:\\\\)*)\'"""
 # In the lexer's order: the longest match wins, then the first of these.
-_TOKENS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (name, re.compile(pattern, re.DOTALL))
-    for name, pattern in (
-        ("(", r"[ \t]*\([ \t]*"),
-        (",", r"[ \t]*,[ \t]*"),
-        (")", r"[ \t]*\)"),
-        ("[", r"\[[ \t]*"),
-        ("]", r"[ \t]*\]"),
-        ("{", r"\{[ \t]*"),
-        ("}", r"[ \t]*\}"),
-        (":", r"[ \t]*:[ \t]*"),
-        ("=", r"[ \t]*=[ \t]*"),
-        ("float", _FLOAT),
-        ("int", _INT),
-        ("bool", r"[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]"),
-        ("null", r"[Nn][Uu][Ll][Ll]"),
-        ("char", r"[/\-\\+.$%*@?|]"),
-        ("id", _ID),
-        ("esc", r"(?:\\[\\()\[\]{}:=, \t])+"),
-        ("ws", r"[ \t]+"),
-        ("quoted", _QUOTED),
-        ("interpolation", r"\$\{[^}]+\}"),
-    )
+_TOKENS: tuple[tuple[str, str], ...] = (
+    ("(", r"[ \t]*\([ \t]*"),
+    (",", r"[ \t]*,[ \t]*"),
+    (")", r"[ \t]*\)"),
+    ("[", r"\[[ \t]*"),
+    ("]", r"[ \t]*\]"),
+    ("{", r"\{[ \t]*"),
+    ("}", r"[ \t]*\}"),
+    (":", r"[ \t]*:[ \t]*"),
+    ("=", r"[ \t]*=[ \t]*"),
+    ("float", _FLOAT),
+    ("int", _INT),
+    ("bool", r"[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]"),
+    ("null", r"[Nn][Uu][Ll][Ll]"),
+    ("char", r"[/\-\\+.$%*@?|]"),
+    ("id", _ID),
+    ("esc", r"(?:\\[\\()\[\]{}:=, \t])+"),
+    ("ws", r"[ \t]+"),
+    ("quoted", _QUOTED),
+    ("interpolation", r"\$\{[^}]+\}"),
 )
+
+
+@cache
+def _lexer() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Compiled when the first value needs it: most are a word or a number."""
+    return tuple((name, re.compile(pattern, re.DOTALL)) for name, pattern in _TOKENS)
+
+
 _PLAIN = frozenset({"id", "null", "int", "float", "bool", "char", "esc", "ws"})
 _CASTS: Mapping[str, Any] = {"int": int, "float": float, "str": str, "bool": bool}
 _SWEEPS = frozenset({"choice", "range", "interval", "glob", "sort", "shuffle", "tag"})
@@ -137,7 +143,7 @@ class _Values:
                 at += 1
                 continue
             best, kind = "", ""
-            for name, pattern in _TOKENS:
+            for name, pattern in _lexer():
                 found = pattern.match(self.text, at)
                 if found is not None and len(found[0]) > len(best):
                     best, kind = found[0], name

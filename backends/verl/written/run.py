@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from toolspec.backends.verl.written.bases import PRIMARY
 from toolspec.backends.verl.written.shell.text import Command, Script
 from toolspec.backends.verl.written.value import Said
 from toolspec.specs.problem import Problem, Span
 
 MAIN = "verl.trainer.main_ppo"
-PRIMARY = "ppo_trainer"
+
+
+def split_hydra(said: Iterable[Said]) -> tuple[list[Said], dict[str, Said]]:
+    """verl's keys, and Hydra's own (`hydra.searchpath`)."""
+    own = {one.key: one for one in said if one.key == "hydra" or one.key.startswith("hydra.")}
+    return [one for one in said if one.key not in own], own
 
 
 @dataclass(frozen=True)

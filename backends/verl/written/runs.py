@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolspec.backends.verl.written.arguments import Arguments, read_arguments
+from toolspec.backends.verl.written.bases import BASES, PRIMARY
 from toolspec.backends.verl.written.files import Files
-from toolspec.backends.verl.written.hydra_file import BASES, Composed, compose, split_hydra
 from toolspec.backends.verl.written.launches import blank_words, lost_arguments, main_of
-from toolspec.backends.verl.written.run import MAIN, PRIMARY, Launch, Run
+from toolspec.backends.verl.written.run import MAIN, Launch, Run, split_hydra
 from toolspec.backends.verl.written.shell.text import Command, Script, Word
 from toolspec.backends.verl.written.value import Said, Unknown
 from toolspec.specs.problem import Problem, Span
+
+if TYPE_CHECKING:
+    from toolspec.backends.verl.written.hydra_file import Composed
 
 ARGUMENTS = "--"
 """The name under which arguments of the command line are shown, one a line."""
@@ -32,6 +35,8 @@ class Read:
 
 def read_yaml(data: bytes, file: Path, files: Files) -> Read:
     """The run of a YAML file alone, laid over verl's own config. Raises ProblemError."""
+    from toolspec.backends.verl.written.hydra_file import compose  # PyYAML costs more than reading a script
+
     composed = compose(data, file, files.read)
     assumed: list[str] = []
     if not composed.base and not composed.open:
@@ -189,6 +194,8 @@ def _base(name: Any, path: Any, folder: Path, files: Files) -> Run | tuple[str, 
     for candidate in _candidates(stem, text, folder):
         data = files.read(candidate)
         if data is not None:
+            from toolspec.backends.verl.written.hydra_file import compose
+
             return _of_file(compose(data, candidate, files.read), candidate, str(candidate))
     return "", f"the config `{stem}` is not at hand"
 

@@ -125,14 +125,35 @@ def _choice(asked: Asked, settings: Settings, name: str) -> Choice:
 
 def _print(outcome: Outcome, asked: Asked) -> None:
     form = asked.one("--format") or "text"
-    if form == "json":
+    if form in ("json", "sarif"):
         import json
 
-        from toolspec.cli.lint_report import as_json
-
-        print(json.dumps(as_json(outcome), indent=1, ensure_ascii=False))
+        print(json.dumps(_document(outcome, form), indent=1, ensure_ascii=False))
+        return
+    if form in ("github", "junit"):
+        sys.stdout.write(_lines(outcome, form))
         return
     from toolspec.cli.lint_report import as_text
     from toolspec.cli.terminal import wants_colour, width
 
     sys.stdout.write(as_text(outcome, wants_colour(sys.stdout), width(), asked.flag("--verbose")))
+
+
+def _document(outcome: Outcome, form: str) -> object:
+    if form == "json":
+        from toolspec.cli.lint_report import as_json
+
+        return as_json(outcome)
+    from toolspec.cli.formats.sarif import as_sarif
+
+    return as_sarif(outcome)
+
+
+def _lines(outcome: Outcome, form: str) -> str:
+    if form == "github":
+        from toolspec.cli.formats.github import as_github
+
+        return as_github(outcome)
+    from toolspec.cli.formats.junit import as_junit
+
+    return as_junit(outcome)

@@ -1,0 +1,1 @@
+"""The forms that other programs read lint's findings in."""
