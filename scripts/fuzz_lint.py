@@ -122,7 +122,8 @@ def seeds() -> dict[str, list[str]]:
     """Sound inputs by suffix."""
     specs = [path.read_text("utf-8") for path in sorted((ROOT / "examples").glob("*/exp.yaml"))]
     joined = " \\\n    ".join(sound.ARGUMENTS)
-    script = f'#!/bin/bash\n#SBATCH --nodes=2\nset -x\nN=${{N:-4}}\nARGS=(a.b=1)\npython3 -m verl.trainer.main_ppo \\\n    {joined} "${{ARGS[@]}}" "$@"\n'
+    head = "#!/bin/bash\n#SBATCH --nodes=2\nset -x\nN=${N:-4}\nARGS=(a.b=1)\npython3 -m verl.trainer.main_ppo"
+    script = f'{head} \\\n    {joined} "${{ARGS[@]}}" "$@"\n'
     nested: dict[str, Any] = {"defaults": ["ppo_trainer", "_self_"]}
     for argument in sound.ARGUMENTS:
         key, _, value = argument.partition("=")
