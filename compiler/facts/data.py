@@ -12,6 +12,7 @@ from typing import Any
 from toolspec.compiler.facts.row_files import RowFiles, columns, content_hash, row_files
 from toolspec.specs.data import Columns, OrderBy, Source
 from toolspec.specs.loading import LoadedSpec, spec_path
+from toolspec.specs.named_file import located, named, read_text
 from toolspec.specs.problem import Problem, ProblemError
 
 LAYOUT_VERSION = 1
@@ -163,21 +164,14 @@ def _system(loaded: LoadedSpec) -> str | None:
     text = loaded.spec.data.system
     if text is None or not text.endswith((".txt", ".md")) or "\n" in text:
         return text
-    file = loaded.base(("data", "system")) / Path(text).expanduser()
-    span = loaded.span(("data", "system"))
-    try:
-        if file.stat().st_size > MAX_SYSTEM_BYTES:
-            raise ProblemError(
-                (Problem("TS603", "system-message", f"{text} is over 1 MiB", span, "data.system"),)
-            )
-        return file.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        what = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        fix = "text that ends in .txt or .md is read as a file"
-        problem = Problem(
-            "TS603", "system-message", f"cannot read {text}: {what}", span, "data.system", fix=fix
-        )
-        raise ProblemError((problem,)) from None
+    path = ("data", "system")
+    return named(
+        lambda: read_text(located(text, loaded.base(path)), MAX_SYSTEM_BYTES).strip(),
+        text,
+        loaded.span(path),
+        "data.system",
+        fix="text that ends in .txt or .md is read as a file; end a message otherwise",
+    )
 
 
 def _digest(loaded: LoadedSpec, sources: tuple[SourceFacts, ...], system: str | None) -> str:

@@ -15,6 +15,7 @@ from toolspec.compiler.facts.model import model_facts
 from toolspec.compiler.facts.tools import ToolFacts, tool_facts
 from toolspec.compiler.facts.user_code import CodeRef, code_ref
 from toolspec.specs.loading import LoadedSpec
+from toolspec.specs.named_file import UnreadableError, located, named, read_text, real, unreadable
 from toolspec.specs.problem import Problem, ProblemError, in_file_order
 from toolspec.specs.reward import Reward
 
@@ -69,6 +70,7 @@ def gather(loaded: LoadedSpec, pack: bool = False) -> Facts:
             problems += [p for p in found.problems if p.severity == "error"]
     data = attempt(lambda: data_facts(loaded, pack), DataFacts())
     template = attempt(lambda: _template(loaded), None)
+    attempt(lambda: _check_homes(loaded), None)
     refs = [*code.items(), *((f"tools.{name}", facts.code) for name, facts in tools.items())]
     shipped, third_party, ship_problems = _shipped(loaded, refs)
     problems += ship_problems
@@ -156,20 +158,33 @@ def _template(loaded: LoadedSpec) -> str | None:
     if name is None:
         return None
     path = ("model", "chat_template")
-    file = loaded.base(path) / Path(name).expanduser()
-    span = loaded.span(path)
-    try:
-        if file.stat().st_size > MAX_TEMPLATE_BYTES:
-            raise ProblemError(
-                (Problem("TS302", "chat-template", f"{name} is over 1 MiB", span, "model.chat_template"),)
-            )
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        what = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        problem = Problem(
-            "TS302", "chat-template", f"cannot read {name}: {what}", span, "model.chat_template"
-        )
-        raise ProblemError((problem,)) from None
+    return named(
+        lambda: read_text(located(name, loaded.base(path)), MAX_TEMPLATE_BYTES),
+        name,
+        loaded.span(path),
+        "model.chat_template",
+        fix="name a file with the template's text, from the spec's folder",
+    )
+
+
+def _check_homes(loaded: LoadedSpec) -> None:
+    """Raises ProblemError where a path that is only passed on begins with the home folder of nobody here."""
+    spec = loaded.spec
+    problems: list[Problem] = []
+    pairs = [
+        ("model.path", spec.model.path),
+        ("checkpoint.dir", spec.checkpoint.dir),
+        ("checkpoint.resume", spec.checkpoint.resume),
+    ]
+    for path, text in pairs:
+        parts = tuple(path.split("."))
+        try:
+            located(text or "", loaded.base(parts))
+        except UnreadableError as error:
+            fix = "write the folder's whole path"
+            problems += unreadable(error, text or "", loaded.span(parts), path, fix).problems
+    if problems:
+        raise ProblemError(tuple(problems))
 
 
 def _shipped(
@@ -191,7 +206,7 @@ def _shipped(
         problems += found.problems
         third_party |= set(found.third_party)
         for relative in found.files:
-            name, file = str(relative), (ref.root / relative).resolve()
+            name, file = str(relative), real(ref.root / relative)
             if shipped.setdefault(name, file) != file:
                 span = loaded.span(tuple(path.split(".")))
                 message = f"two files would be {name} in the bundle: {shipped[name]} and {file}"

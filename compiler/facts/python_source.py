@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
-import os
 import re
-import stat
 import tokenize
 import warnings
 from collections.abc import Mapping
@@ -15,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
+from toolspec.specs.named_file import UnreadableError, read
 from toolspec.specs.problem import Problem, ProblemError, Severity, Span
 
 MAX_BYTES = 1 << 20
@@ -129,26 +128,20 @@ def _parse(source: str, file: str) -> PythonSource:
 _parse_once = lru_cache(maxsize=16)(_parse)
 
 
-def read_source(path: Path, file: str | None = None) -> str:
-    """The text of a Python file, decoded by its coding line or as UTF-8. `file`: the name for problems.
+def read_source(path: Path, said: Span | None = None) -> str:
+    """The text of a Python file, decoded by its coding line or as UTF-8. said: where the file is named.
 
-    Raises ProblemError: python-file, python-syntax (the coding line). Only a regular file is read, so that
-    a pipe cannot make a reader wait.
+    Raises ProblemError: python-file, python-syntax (the coding line).
     """
-    name = file if file is not None else str(path)
+    name = str(path)
     span = Span(name, 1, 1)
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise refuse("python-file", f"`{name}` is not a regular file", span)
-            data = stream.read(MAX_BYTES + 1)
-            size = max(len(data), os.fstat(handle).st_size)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise refuse("python-file", f"`{name}` cannot be read: {reason}", span) from None
-    if size > MAX_BYTES:
-        raise _too_large(size, name)
+        data = read(path, MAX_BYTES)
+    except UnreadableError as error:
+        fix = "keep data in a file of its own" if error.too_large else ""
+        raise refuse(
+            "python-file", f"cannot read {name}: {error}", said or Span(name, 1, 1), fix=fix
+        ) from None
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         return data.decode(encoding)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from toolspec.compiler.facts.code_check import check_class
@@ -13,6 +12,7 @@ from toolspec.compiler.facts.python_source import read_source
 from toolspec.compiler.facts.tool_schema import check_schema, load_schema_file
 from toolspec.compiler.facts.user_code import CodeRef, code_ref
 from toolspec.specs.loading import LoadedSpec
+from toolspec.specs.named_file import located, named
 from toolspec.specs.problem import Problem, ProblemError, Span
 from toolspec.specs.tools import Tool
 
@@ -74,9 +74,10 @@ def _given_schema(loaded: LoadedSpec, name: str, tool: Tool) -> tuple[Mapping[st
     span = loaded.span(path)
     if isinstance(tool.schema_, dict):
         return _wrapped(tool.schema_, span, ".".join(path)), ()
-    file = loaded.base(path) / Path(str(tool.schema_)).expanduser()
+    written = str(tool.schema_)
+    file = named(lambda: located(written, loaded.base(path)), written, span, ".".join(path))
     try:
-        found = load_schema_file(file)
+        found = load_schema_file(file, written, span)
     except ProblemError as error:
         raise ProblemError(tuple(_placed(p, span, ".".join(path)) for p in error.problems)) from None
     if len(found) == 1:

@@ -50,7 +50,7 @@ def test_what_no_row_can_come_from_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for name in ("a.json", "a.parquet", "a.csv"):
         (tmp_path / "data" / name).touch()
-    assert "data is a folder | name the files: data/*.parquet" in refused("data", tmp_path)
+    assert "cannot read data: it is a folder | name the files: data/*.parquet" in refused("data", tmp_path)
     assert "ends in .csv" in refused("data/a.csv", tmp_path)
     assert "ends in nothing" in refused("cutthebill", tmp_path)
     assert "json and parquet files" in refused("data/a.[jp]*", tmp_path)
