@@ -34,6 +34,7 @@ class Source(Section):
     """One file (or glob) with columns of its own."""
 
     short_form: ClassVar[str] = "path"
+    described: ClassVar[tuple[str, ...]] = ("columns", "source")
 
     path: Text = Field(description="A parquet, jsonl or json file, or a glob.")
     columns: Columns | None = Field(

@@ -1,0 +1,127 @@
+"""What a message says to write in place of a wrong value: only what the place takes, which is tried."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, Literal, get_args, get_origin
+
+from toolspec.specs.nearest import nearest
+from toolspec.specs.problem import Problem
+from toolspec.specs.scalars import misread
+from toolspec.specs.shape import Path, annotations_at
+
+_YES = frozenset({"true", "yes", "on", "y"})
+_NO = frozenset({"false", "no", "off", "n"})
+_OFF = ("never", "none", 0)
+_NUMBER_WITH_UNIT = re.compile(r"([-+]?[0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%][A-Za-z %/]*)")
+# A suffix that multiplies, by 1000 or by 1024: nobody knows which number is meant.
+_MULTIPLIES = re.compile(r"[kKmMgGtT](?:i?[bB])?")
+
+
+def advice(
+    value: Any, shape: Path, note: str, accepts: Callable[[Any], bool], *, said: bool = False
+) -> tuple[str, str]:
+    """(why, fix) for a value that is not taken at the place `shape`; each "" where nothing is known.
+
+    note: what was noticed when the value was read. accepts: whether the place takes another value. said: the
+    message has the field's own words, so that a reading which does not fit either would only distract.
+    """
+    reading, readings = misread(value) if note and isinstance(value, str) else ("", ())
+    meant = [*((r, f"write {_flow(r)}", reading) for r in readings), *_meant(value, shape)]
+    why = "" if reading else note
+    for candidate, fix, reason in meant:
+        if accepts(candidate):
+            return why or reading or reason, fix
+    return why or ("" if said else reading or _unit_of(value, shape)), ""
+
+
+def in_words_of_the_place(problem: Problem) -> Problem:
+    """A number that no field can have, with the fix that its own field takes: no quotes where text is not taken."""
+    takes = annotations_at(tuple(int(p) if p.isdigit() else p for p in problem.path.split(".")))
+    if problem.name != "number-range" or not takes or str in takes or Any in takes:
+        return problem
+    return replace(problem, fix="give a number, digits alone" if {int, float} & set(takes) else "")
+
+
+def _meant(value: Any, shape: Path) -> Iterator[tuple[Any, str, str]]:
+    """(value, fix that writes it, what is wrong with the given one), the likeliest first."""
+    if isinstance(value, str):
+        yield from _meant_by_text(value, shape)
+    elif value is False:
+        yield from ((word, f"write {word}", "") for word in _OFF)
+    elif isinstance(value, float) and value == int(value):
+        yield int(value), f"write {int(value)}", "it is written as a fraction"
+    elif isinstance(value, list):
+        yield from _meant_by_list(value)
+    elif isinstance(value, dict) and len(value) == 1:
+        (inner,) = value.values()
+        if not isinstance(inner, (dict, list)):
+            yield inner, f"write {_flow(inner)}", ""
+
+
+def _meant_by_text(value: str, shape: Path) -> Iterator[tuple[Any, str, str]]:
+    word = value.strip().lower()
+    if word in _YES | _NO:
+        yield word in _YES, f"write {str(word in _YES).lower()}", "the quotes make it text"
+    if word in _NO:
+        yield from ((off, f"write {off}", "") for off in _OFF)
+    for number in _numbers(value):
+        yield number, f"write {_as_typed(value, number)}", "it is written as text"
+    if (found := _NUMBER_WITH_UNIT.fullmatch(value.strip())) and not _MULTIPLIES.fullmatch(found[2]):
+        for number in _numbers(found[1]):
+            plain = number / 100 if found[2] == "%" else number
+            yield plain, f"write {plain:g}", _unit_of(value, shape)
+    yield from ((close, f"did you mean {close}?", "") for close in nearest(value, _words(shape)))
+
+
+def _numbers(text: str) -> Iterator[int | float]:
+    """The number that a text holds, whole first; none beyond 64 bits."""
+    try:
+        number = float(text.replace("_", "").replace(",", ""))
+    except ValueError:
+        return
+    if abs(number) < 1 << 63:
+        if number == int(number):
+            yield int(number)
+        yield number
+
+
+def _as_typed(text: str, number: float) -> str:
+    """`1e-6` stays as it was typed; `1_000` and `64.0` become plain digits."""
+    return str(number) if isinstance(number, int) else text.replace("_", "").replace(",", "").strip()
+
+
+def _unit_of(value: Any, shape: Path) -> str:
+    found = _NUMBER_WITH_UNIT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None or not {int, float} & set(annotations_at(shape)):
+        return ""
+    return f"this field is a bare number; it has no unit such as {found[2].strip()}"
+
+
+def _meant_by_list(value: list[Any]) -> Iterator[tuple[Any, str, str]]:
+    if len(value) == 1:
+        yield value[0], f"write {_flow(value[0])}", "the brackets or the dash make a list of it"
+    named: dict[str, Any] = {}
+    if value and all(isinstance(item, str) for item in value):
+        named = {re.split(r"[:.]", item)[-1]: item for item in value}
+    elif value and all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in value):
+        named = {item["name"]: {k: v for k, v in item.items() if k != "name"} for item in value}
+    elif value and all(isinstance(item, dict) for item in value):
+        named = {key: inner for item in value for key, inner in item.items()}
+    if named:
+        yield named, f"write {_flow(named)}", "it is a mapping with a key for each, not a list"
+
+
+def _words(shape: Path) -> list[str]:
+    literals = (a for a in annotations_at(shape) if get_origin(a) is Literal)
+    return [word for literal in literals for word in get_args(literal) if isinstance(word, str)]
+
+
+def _flow(value: Any) -> str:
+    """A value as YAML on one line."""
+    import yaml
+
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True)
+    return text.removesuffix("\n...\n").strip()
