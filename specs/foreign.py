@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -85,14 +86,46 @@ _NAMES: Mapping[str, str] = {
     "extends": "defaults base inherit include inherits",
     "overrides": "actor_rollout_ref trainer critic reward_manager hydra ray_kwargs custom_reward_function override",
 }
+# Section (`*` for a name of the user's) → key that is written there → key that is meant.
+_MEANT: Mapping[str, Mapping[str, str]] = {
+    "model": {"name": "path", "id": "path", "model": "path"},
+    "data": {"path": "train", "file": "train", "files": "train"},
+    "data.train": {"file": "path", "files": "path", "name": "path", "data_source": "source"},
+    "data.val": {"file": "path", "files": "path", "data_source": "source"},
+    "data.columns": {"question": "prompt", "input": "prompt", "ground_truth": "answer", "label": "answer"},
+    "tools.*": {"function": "python", "func": "python", "fn": "python", "class_name": "class"},
+    "rollout": {"name": "engine"},
+    "reward": {"function": "python", "path": "python"},
+}
 _PATH_OF: Mapping[str, str] = MappingProxyType(
     {name: path for path, names in _NAMES.items() for name in names.split()}
+)
+
+
+# What others write for a word of the language.
+FOREIGN_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "bf16": "bfloat16",
+        **dict.fromkeys(("fp16", "half"), "float16"),
+        **dict.fromkeys(("fp32", "float"), "float32"),
+        **dict.fromkeys(("flash_attn", "flash_attention", "flash"), "flash_attention_2"),
+        **dict.fromkeys(("reinforce", "reinforce_plus_plus"), "reinforce++"),
+        "gae": "ppo",
+        "k1": "kl",
+        "k2": "mse",
+        "k3": "low_var_kl",
+        "cpu": "all",
+        "stdout": "console",
+    }
 )
 
 
 def meant_key(section: str, key: str, known: Sequence[str]) -> str:
     """The fix for a key that the section (a dotted path, "" for the root) does not have; "" where none is known."""
     prefix = f"{section}." if section else ""
+    general = re.sub(r"^tools\.[^.]+$", "tools.*", re.sub(r"\.\d+$", "", section))
+    if (word := _MEANT.get(general, {}).get(key)) is not None:
+        return f"did you mean `{word}`?"
     if (path := _PATH_OF.get(key)) is not None:
         here = path.removeprefix(prefix)
         if path == "overrides":
@@ -104,6 +137,6 @@ def meant_key(section: str, key: str, known: Sequence[str]) -> str:
         )
     others = [".".join(path) for path, _ in all_paths() if path[-1] == key and "<name>" not in path]
     close = nearest(key, known)
-    if len(others) == 1 or (others and not close):
-        return f"it stands elsewhere: `{'`, `'.join(others[:3])}`"
+    if len(others) == 1 or (len(others) == 2 and not close):
+        return f"here it is `{'` or `'.join(others)}`"
     return f"did you mean `{close[0]}`?" if close else ""

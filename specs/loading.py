@@ -11,7 +11,7 @@ from toolspec.specs.advice import in_words_of_the_place
 from toolspec.specs.named_file import head, located, named, real
 from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order, nearest_span
 from toolspec.specs.raw import Raw, SpecPath, lay, merge
-from toolspec.specs.settings import SET, check_lists, settings
+from toolspec.specs.settings import SET, settings
 from toolspec.specs.source import MAX_BYTES, show_lines
 from toolspec.specs.spec import Spec
 from toolspec.specs.validation import validate
@@ -61,9 +61,7 @@ def load(file: Path, sets: Iterable[str] = ()) -> LoadedSpec:
         raw = read(file, sources)
         if sets:
             sources[SET] = sets
-            said = settings(sets)
-            check_lists(raw, said)
-            raw = replace(merge(raw, said), sources=sources)
+            raw = replace(settings(raw, sets), sources=sources)
         spec = validate(raw)
         check_sweep(spec, raw)
         return LoadedSpec(spec=spec, raw=raw, file=file, sets=sets)
@@ -127,6 +125,10 @@ def check_sweep(spec: Spec, raw: Raw) -> None:
             try:
                 validate(lay(raw, parts, value, span))
             except ProblemError as error:
-                problems += [replace(p, span=span, path=f"sweep.{path}") for p in error.problems]
+                key = raw.key_spans.get(("sweep", path))
+                problems += [
+                    replace(p, span=key if p.name == "unknown-key" else span, path=f"sweep.{path}")
+                    for p in error.problems
+                ]
     if problems:
         raise ProblemError(in_file_order(problems))

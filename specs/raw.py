@@ -27,14 +27,12 @@ class Raw:
     files: tuple[Path, ...]
 
 
-def merge(parent: Raw, child: Raw, one_layer: bool = False) -> Raw:
+def merge(parent: Raw, child: Raw) -> Raw:
     """`child` over `parent`: mappings key by key, lists and values replaced; each part keeps its own place.
 
     A bare value means what its long form means: `algorithm: grpo` over `{name: ppo, batch: 64}` sets the name, and
     a mapping over `algorithm: ppo` adds to it. What describes the thing that a bare value names (Section.described)
     goes with the old name, and a preset is the whole of its section (Section.bare_is_whole).
-
-    one_layer: both are settings of one command line, where the order says nothing and both are meant.
     """
     kept: set[SpecPath] = set()  # of `parent`, with all that is below
     joined: set[SpecPath] = set()  # mappings in both
@@ -46,7 +44,7 @@ def merge(parent: Raw, child: Raw, one_layer: bool = False) -> Raw:
             if isinstance(old, dict):
                 spelled.update({(*path, key): path for key in old})
         elif isinstance(old, dict) and not isinstance(new, (dict, type(None))):
-            old, new = _bare_over(old, new, path, one_layer)
+            old, new = _bare_over(old, new, path)
         if not (isinstance(old, dict) and isinstance(new, dict)):
             return new
         joined.add(path)
@@ -69,10 +67,13 @@ def merge(parent: Raw, child: Raw, one_layer: bool = False) -> Raw:
         )
         return {**found, **child_has}
 
+    # A setting names the sections on its way; what is missing in one of them is missing where the file has it.
+    passed = {path for path in joined if path in parent.key_spans and path not in child.spans}
+    own_keys = {path: span for path, span in child.key_spans.items() if path not in passed}
     return Raw(
         value,
         both(child.spans, parent.spans),
-        both(child.key_spans, parent.key_spans),
+        both(own_keys, parent.key_spans),
         both(child.ambiguous, parent.ambiguous),
         child.sources,
         (*child.files, *parent.files),
@@ -89,12 +90,12 @@ def long_form(value: Any, path: SpecPath) -> Any:
     return value if section is None else section.long_form(value)
 
 
-def _bare_over(old: dict[str, Any], new: Any, path: SpecPath, one_layer: bool) -> tuple[Any, Any]:
+def _bare_over(old: dict[str, Any], new: Any, path: SpecPath) -> tuple[Any, Any]:
     section = _section(path)
-    if section is None or (section.bare_is_whole and not one_layer):
+    if section is None or section.bare_is_whole:
         return old, new
     spelled = section.long_form(new)
-    if isinstance(spelled, dict) and not one_layer and any(old.get(k) != v for k, v in spelled.items()):
+    if isinstance(spelled, dict) and any(old.get(k) != v for k, v in spelled.items()):
         old = {key: value for key, value in old.items() if key not in section.described}
     return old, spelled
 

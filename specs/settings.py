@@ -15,18 +15,26 @@ SET = "--set"
 """The settings are shown as the lines of a file of this name."""
 
 
-def settings(texts: Sequence[str]) -> Raw:
-    """All settings; a later one wins over an earlier one of the same path. Raises ProblemError with every problem."""
+def settings(raw: Raw, texts: Sequence[str]) -> Raw:
+    """`raw` with all settings laid over it. Raises ProblemError with every problem of their form.
+
+    A shorter path comes first, so that `model=NAME` and `model.chat_template=FILE` are both meant in either order;
+    of one path the later setting wins.
+    """
     problems: list[Problem] = []
-    whole = Raw({}, {}, {}, {}, {}, ())
+    read: list[tuple[int, Raw]] = []
     for number, text in enumerate(texts, start=1):
         try:
-            whole = merge(whole, setting(text, number), one_layer=True)
+            said = setting(text, number)
+            check_lists(raw, said)
+            read.append((text.partition("=")[0].count("."), said))
         except ProblemError as error:
             problems += error.problems
     if problems:
         raise ProblemError(tuple(problems))
-    return whole
+    for _, said in sorted(read, key=lambda one: one[0]):
+        raw = merge(raw, said)
+    return raw
 
 
 def setting(text: str, number: int = 1) -> Raw:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ _WANTED: Mapping[str, str] = {
     "string_too_short": "text that is not empty",
     "too_short": "at least {min_length} entry",
 }
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
+_DID_YOU_MEAN = re.compile(r"did you mean `(\w+)`\?")
 # Patterns of the language in words.
 _PATTERNS: Mapping[str, str] = {
     r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$": "a name of letters, digits, `.`, `_` and `-` (at most 100, no blank)",
@@ -70,29 +73,48 @@ def _placed(raw: Raw, problem: Problem) -> Problem:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where an error is. path: as the file has it. shape: as the language has it, where one may stand for a list."""
+    """Where an error is. path: as the file has it. shape: as the language has it.
+
+    They differ where one stands for a list of one, and where a bare value stands for a mapping; said: the shape
+    without the keys that such a bare value leaves out.
+    """
 
     path: SpecPath
     shape: SpecPath
+    said: SpecPath
+
+    def below(self, key: str | int) -> _Place:
+        return _Place((*self.path, key), (*self.shape, key), (*self.said, key))
 
 
 def _problems(raw: Raw, errors: list[ErrorDetails]) -> Iterator[Problem]:
     """One problem a place: pydantic gives one error for each member of a union, which a reader wants as one."""
-    grouped: dict[tuple[_Place, str], list[ErrorDetails]] = {}
+    grouped: dict[tuple[SpecPath, str], list[tuple[_Place, ErrorDetails]]] = {}
     for error in errors:
         place = _place_of(raw.value, error["loc"])
         kind = "value" if error["type"] not in ("extra_forbidden", "missing") else error["type"]
         if kind == "missing":
-            key = error["loc"][-1]
-            place = _Place((*place.path, key), (*place.shape, key))
-        grouped.setdefault((place, kind), []).append(error)
-    paths = [place.path for place, _ in grouped]
-    for (place, kind), group in grouped.items():
+            place = place.below(error["loc"][-1])
+        grouped.setdefault((place.path, kind), []).append((place, error))
+    paths = [path for path, _ in grouped]
+    misspelt = {
+        path: _unknown_key(raw, found[0][0])
+        for (path, kind), found in grouped.items()
+        if kind == "extra_forbidden"
+    }
+    # A key that is missing and misspelt is one mistake.
+    meant = {(*path[:-1], _meant(problem)) for path, problem in misspelt.items()}
+    for (path, kind), found in grouped.items():
+        place = max((place for place, _ in found), key=lambda place: len(place.shape))
+        group = [error for _, error in found]
         if kind == "extra_forbidden":
-            yield _unknown_key(raw, place)
+            yield misspelt[path]
         elif kind == "missing":
-            yield _missing_key(raw, place)
-        elif not _explained_deeper(place.path, group, paths):
+            if path not in meant:
+                yield _missing_key(raw, place)
+        elif not _explained_deeper(path, group, paths):
+            if len(group) > 1:  # a list whose only entry is refused is too short as well
+                group = [error for error in group if error["type"] != "too_short"] or group
             yield _wrong_value(raw, place, group)
 
 
@@ -106,15 +128,18 @@ def _place_of(value: Any, loc: tuple[int | str, ...]) -> _Place:
     """`loc` without the names of union members and short forms that pydantic puts in between."""
     path: list[str | int] = []
     shape: list[str | int] = []
+    said = 0
     for component in loc:
         inside = isinstance(value, dict) and component in value
         if inside or (isinstance(value, list) and isinstance(component, int) and component < len(value)):
             value = value[component]
             path.append(component)
             shape.append(component)
-        elif isinstance(component, int):
+            said = len(shape)
+        elif isinstance(component, int) or (not isinstance(value, dict) and component in keys_at(shape)):
             shape.append(component)
-    return _Place(tuple(path), tuple(shape))
+    said = len(shape) if shape and isinstance(shape[-1], int) else said
+    return _Place(tuple(path), tuple(shape), tuple(shape[:said]))
 
 
 def _dotted(path: SpecPath) -> str:
@@ -135,6 +160,11 @@ def _unknown_key(raw: Raw, place: _Place) -> Problem:
     )
 
 
+def _meant(problem: Problem) -> str:
+    found = _DID_YOU_MEAN.fullmatch(problem.fix)
+    return found[1] if found else ""
+
+
 def _owner(path: SpecPath) -> str:
     return f"`{_dotted(path[:-1])}`" if path[:-1] else "a spec"
 
@@ -149,7 +179,7 @@ def _missing_key(raw: Raw, place: _Place) -> Problem:
         + (f", {takes}" if takes and len(takes) < 60 else ""),
         span=raw.key_spans.get(path[:-1]) or nearest_span(raw.spans, path),
         path=_dotted(path),
-        fix=f"add `{path[-1]}:`",
+        fix=f"add `{path[-1]}: {takes}`" if takes.isdigit() else f"add `{path[-1]}:`",
     )
 
 
@@ -169,12 +199,13 @@ def _wrong_value(raw: Raw, place: _Place, group: list[ErrorDetails]) -> Problem:
     elif first["type"] == "string_pattern_mismatch" and "ctx" in first:
         wanted = _PATTERNS.get(first["ctx"]["pattern"], f"text of the form {first['ctx']['pattern']}")
         message = f"{wanted} is needed, not {_shown(path[-1] if is_key else value)}"
-    elif first["type"] in _WANTED and len(group) == 1:
-        message = f"{_WANTED[first['type']].format(**first.get('ctx', {}))} is needed, not {_shown(value)}"
+    elif bounded := _bound(group):
+        message = f"{bounded} is needed, not {_shown(value)}"
     else:
-        message = f"{accepted(place.shape) or 'another value'} is needed, not {_shown(value)}"
+        message = f"{accepted(place.said) or 'another value'} is needed, not {_shown(value)}"
     if is_key:
-        return Problem("TS026", "wrong-value", message, raw.key_spans.get(path, span), _dotted(path))
+        fix = f"write {_NOT_IN_NAMES.sub('_', str(path[-1]))}"
+        return Problem("TS026", "wrong-value", message, raw.key_spans.get(path, span), _dotted(path), "", fix)
     why, fix = advice(
         value,
         place.shape,
@@ -183,6 +214,18 @@ def _wrong_value(raw: Raw, place: _Place, group: list[ErrorDetails]) -> Problem:
         said=bool(own_words),
     )
     return Problem("TS026", "wrong-value", message, span, _dotted(path), why, fix)
+
+
+def _bound(group: list[ErrorDetails]) -> str:
+    """`1 or more, or never`, where the value is of the right kind and only its size is wrong; else ""."""
+    sizes = [e for e in group if e["type"] in _WANTED]
+    words = [
+        e["ctx"]["expected"].replace("'", "") for e in group if e["type"] == "literal_error" and "ctx" in e
+    ]
+    if len(sizes) != 1 or len(sizes) + len(words) != len(group):
+        return ""
+    limits = {k: f"{v:g}" if isinstance(v, float) else v for k, v in sizes[0].get("ctx", {}).items()}
+    return ", or ".join([_WANTED[sizes[0]["type"]].format(**limits), *words])
 
 
 def _is_taken(raw: Raw, path: SpecPath, value: Any) -> bool:

@@ -140,7 +140,9 @@ def _missing(loaded: LoadedSpec, source: SourceFacts, files: RowFiles, must_read
         f"{source.pattern} {what}, and compile must write its rows in verl's layout",
         span,
         source.path,
-        fix="compile where the file is, or give rows in verl's layout",
+        fix="a list of files has brackets: [FILE, FILE]"
+        if "," in source.pattern
+        else "compile where the file is, or give rows in verl's layout",
     )
 
 

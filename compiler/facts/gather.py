@@ -12,6 +12,7 @@ from toolspec.compiler.facts.code_check import check_class, check_reward_functio
 from toolspec.compiler.facts.data import DataFacts, data_facts
 from toolspec.compiler.facts.local_imports import local_modules
 from toolspec.compiler.facts.model import model_facts
+from toolspec.compiler.facts.python_source import at_the_name
 from toolspec.compiler.facts.tools import ToolFacts, tool_facts
 from toolspec.compiler.facts.user_code import CodeRef, code_ref
 from toolspec.specs.loading import LoadedSpec
@@ -149,7 +150,10 @@ def _ref(loaded: LoadedSpec, path: str, text: str) -> CodeRef:
 def _checked(loaded: LoadedSpec, path: str, ref: CodeRef) -> tuple[Problem, ...]:
     if path in ("reward.python", "reward.correct.python"):
         more = tuple(loaded.spec.reward.kwargs) if path == "reward.python" else ()
-        return check_reward_function(ref, more, path)
+        try:
+            return check_reward_function(ref, more, path)
+        except ProblemError as error:
+            raise at_the_name(error, loaded.span(tuple(path.split("."))), path) from None
     return check_class(ref, path, loaded.span(tuple(path.split("."))))
 
 

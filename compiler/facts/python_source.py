@@ -8,7 +8,7 @@ import re
 import tokenize
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -59,6 +59,15 @@ def fault(name: str, message: str, span: Span | None, *, why: str = "", fix: str
 def refuse(name: str, message: str, span: Span | None, *, why: str = "", fix: str = "") -> ProblemError:
     """The same, as the error to raise."""
     return ProblemError((fault(name, message, span, why=why, fix=fix),))
+
+
+def at_the_name(error: ProblemError, span: Span | None, path: str) -> ProblemError:
+    """The same problems, but a name that the file does not have stands at the reference to it in the spec."""
+    return ProblemError(
+        tuple(
+            replace(p, span=span, path=path) if p.name == "function-not-found" else p for p in error.problems
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

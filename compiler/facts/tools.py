@@ -8,7 +8,7 @@ from typing import Any
 
 from toolspec.compiler.facts.code_check import check_class
 from toolspec.compiler.facts.python_schema import function_schema
-from toolspec.compiler.facts.python_source import read_source
+from toolspec.compiler.facts.python_source import at_the_name, read_source
 from toolspec.compiler.facts.tool_schema import check_schema, load_schema_file
 from toolspec.compiler.facts.user_code import CodeRef, code_ref
 from toolspec.specs.loading import LoadedSpec
@@ -51,7 +51,10 @@ def tool_facts(loaded: LoadedSpec, name: str) -> ToolFacts:
                     ),
                 )
             )
-        facts = function_schema(read_source(code.file), str(code.file), code.name, hidden=hidden)
+        try:
+            facts = function_schema(read_source(code.file), str(code.file), code.name, hidden=hidden)
+        except ProblemError as error:
+            raise at_the_name(error, loaded.span(path), ".".join(path)) from None
         schema, problems = facts.schema, facts.problems
     named = _named(schema, name)
     checked = tuple(

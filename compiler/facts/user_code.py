@@ -54,6 +54,10 @@ def code_ref(text: str, base: Path, path: str, span: Span | None) -> CodeRef:
         module = ".".join(file.relative_to(root).with_suffix("").parts)
         return CodeRef(file, module, name, root)
     parts = text.split(".")
+    if text.endswith(".py"):
+        raise _problem(
+            f'"{text}" is a file; which name in it is meant is not said', path, span, f"write {text}:NAME"
+        )
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         raise _problem(
             f'"{text}" is neither file.py:name nor module.Name',
