@@ -63,11 +63,23 @@ def data_facts(loaded: LoadedSpec, pack: bool = False) -> DataFacts:
                 SourceFacts("", "val", name, s.path, (), {}, s.source) for name, s in spec.data.val_sources
             ),
         )
-    sources = list(_sources(loaded))
+    problems: list[Problem] = []
+    sources: list[tuple[SourceFacts, RowFiles]] = []
+    for arguments in _sources(loaded):
+        try:
+            sources.append(_one(loaded, *arguments))
+        except ProblemError as error:
+            problems += error.problems
+    system = None
+    try:
+        system = _system(loaded)
+    except ProblemError as error:
+        problems += error.problems
+    if problems:
+        raise ProblemError(tuple(problems))
     reasons = tuple(
         dict.fromkeys([*_reasons(loaded, sources), *(["they go into the bundle"] if pack else [])])
     )
-    system = _system(loaded)
     problems = [p for source, files in sources for p in _missing(loaded, source, files, bool(reasons))]
     if problems:
         raise ProblemError(tuple(problems))
@@ -81,15 +93,16 @@ def data_facts(loaded: LoadedSpec, pack: bool = False) -> DataFacts:
     return DataFacts(train, val, reasons, digest, system, pack)
 
 
-def _sources(loaded: LoadedSpec) -> Iterator[tuple[SourceFacts, RowFiles]]:
+def _sources(loaded: LoadedSpec) -> Iterator[tuple[Source, str, str, str, int]]:
+    """(source, split, name, path, repeat) of each entry, in the order written."""
     data = loaded.spec.data
     for number, source in enumerate(data.train):
-        yield _one(loaded, source, "train", "", f"data.train.{number}", 1)
+        yield source, "train", "", f"data.train.{number}", 1
     named = isinstance(data.val, dict)
     _, repeats = loaded.spec.evaluation.samples_of(name for name, _ in data.val_sources)
     for number, (name, source) in enumerate(data.val_sources):
         path = f"data.val.{name}" if named else f"data.val.{number}"
-        yield _one(loaded, source, "val", name, path, repeats.get(name, 1))
+        yield source, "val", name, path, repeats.get(name, 1)
 
 
 def _one(

@@ -32,7 +32,10 @@ def tool_facts(loaded: LoadedSpec, name: str) -> ToolFacts:
     field = "python" if tool.python is not None else "class"
     path = ("tools", name, field)
     reference = tool.python or tool.class_ or ""
-    code = code_ref(reference, loaded.base(path), ".".join(path), loaded.span(path))
+    try:
+        code = code_ref(reference, loaded.base(path), ".".join(path), loaded.span(path))
+    except ProblemError as error:
+        raise ProblemError((*error.problems, *_schema_problems(loaded, name, tool))) from None
     hidden = frozenset(tool.config) | frozenset(tool.per_row) if tool.python is not None else frozenset()
     missing = check_class(code, ".".join(path), loaded.span(path)) if field == "class" else ()
     if tool.schema_ is not None:
@@ -56,11 +59,17 @@ def tool_facts(loaded: LoadedSpec, name: str) -> ToolFacts:
         except ProblemError as error:
             raise at_the_name(error, loaded.span(path), ".".join(path)) from None
         schema, problems = facts.schema, facts.problems
-    named = _named(schema, name)
-    checked = tuple(
-        _placed(p, loaded.span(path), ".".join(path)) for p in check_schema(named, f"tool {name}")
-    )
-    return ToolFacts(code, named, (*missing, *problems, *checked))
+    own = _named(schema, name)
+    checked = tuple(_placed(p, loaded.span(path), ".".join(path)) for p in check_schema(own, f"tool {name}"))
+    return ToolFacts(code, own, (*missing, *problems, *checked))
+
+
+def _schema_problems(loaded: LoadedSpec, name: str, tool: Tool) -> tuple[Problem, ...]:
+    """What is wrong with the schema file of a tool whose code cannot be read either."""
+    try:
+        return () if tool.schema_ is None else _given_schema(loaded, name, tool)[1]
+    except ProblemError as error:
+        return error.problems
 
 
 def _named(schema: Mapping[str, Any], name: str) -> dict[str, Any]:

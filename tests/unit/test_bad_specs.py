@@ -602,3 +602,12 @@ def test_a_folder_in_the_home_of_nobody_is_refused(path: str, beside: Path) -> N
     section, key = path.split(".")
     (problem,) = compiled(beside, f"{WHOLE}{section}: {{{key}: ~no-such-user/global_step_1}}\n")
     assert (problem.code, problem.path) == ("TS020", path)
+
+
+def test_every_file_that_cannot_be_read_is_told_at_once(beside: Path) -> None:
+    for name in BESIDE:
+        (beside / name).unlink()
+        (beside / name).mkdir()
+    found = compiled(beside)
+    assert {(p.code, p.message.partition(": ")[2]) for p in found} == {("TS020", "it is a folder")}
+    assert len(found) == len(BESIDE)
