@@ -21,6 +21,7 @@ _NUMBER_WITH_UNIT = re.compile(r"([-+]?[0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%][A-Za-z 
 _REFERENCE = re.compile(r"[\w./~-]+\.py:\w+|\w+(?:\.\w+)+")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 _TIME = re.compile(r"sec|min|hour|hr|day|[hHsSdDmM]$", re.IGNORECASE)
+_DAYS_AND_HOURS = re.compile(r"[0-9]+-[0-9]+")
 # A suffix that multiplies, by 1000 or by 1024: nobody knows which number is meant.
 _MULTIPLIES = re.compile(r"[kKmMgGtT](?:i?[bB])?")
 
@@ -116,6 +117,8 @@ def _meant_by_text(value: str, shape: Path) -> Iterator[tuple[Any, str, str]]:
         for number in _numbers(found[1]):
             plain = number / 100 if found[2] == "%" else number
             yield plain, f"write {plain:g}", _unit_of(value, shape)
+    if _DAYS_AND_HOURS.fullmatch(value):
+        yield f"{value}:00", f"write {value}:00", "days and hours go on with minutes"
     words = [*filter(None, [FOREIGN_WORDS.get(word)]), *nearest(value, _words(shape))]
     yield from ((close, f"did you mean {close}?", "") for close in words)
     if "," in value:

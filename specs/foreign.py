@@ -89,7 +89,10 @@ _NAMES: Mapping[str, str] = {
 # Section (`*` for a name of the user's) → key that is written there → key that is meant.
 _MEANT: Mapping[str, Mapping[str, str]] = {
     "model": {"name": "path", "id": "path", "model": "path"},
-    "data": {"path": "train", "file": "train", "files": "train"},
+    "cluster.slurm": dict.fromkeys(
+        ("mem", "gres", "nodelist", "cpus_per_task", "ntasks", "reservation"), "extra"
+    ),
+    "data": {"shuffle": "order", "path": "train", "file": "train", "files": "train"},
     "data.train": {"file": "path", "files": "path", "name": "path", "data_source": "source"},
     "data.val": {"file": "path", "files": "path", "data_source": "source"},
     "data.columns": {"question": "prompt", "input": "prompt", "ground_truth": "answer", "label": "answer"},

@@ -55,7 +55,8 @@ Where a short form names a thing, what the parent says to describe the old one d
 `dtype` and the rest; a tool by `file.py:name` drops `class` and `schema`; a loop by name drops `class` and
 `config`; another file of a named validation set drops its `columns` and `source`. The long form
 (`model: {path: NAME}`) keeps all that it does not say. A bare file for `data.train` is a list of one, and
-`reward: tool_calling` is a whole reward: both replace what was there. `critic_lr: null` takes a parent's `critic_lr` back.
+`reward: tool_calling` is a whole reward: both replace what was there. `critic_lr: null` takes
+a parent's `critic_lr` back.
 
 **--set.** `--set algorithm.group=8` lays one value over the file, as a child's file would. The value is
 YAML: `--set 'tracking.to=[console, wandb]'`. A number for a reward term is its weight, and the term's other

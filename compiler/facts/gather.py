@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -71,7 +71,8 @@ def gather(loaded: LoadedSpec, pack: bool = False) -> Facts:
             problems += [p for p in found.problems if p.severity == "error"]
     data = attempt(lambda: data_facts(loaded, pack), DataFacts())
     template = attempt(lambda: _template(loaded), None)
-    attempt(lambda: _check_homes(loaded), None)
+    told = {p.path for p in problems}
+    attempt(lambda: _check_homes(loaded, told), None)
     refs = [*code.items(), *((f"tools.{name}", facts.code) for name, facts in tools.items())]
     shipped, third_party, ship_problems = _shipped(loaded, refs)
     problems += ship_problems
@@ -171,8 +172,11 @@ def _template(loaded: LoadedSpec) -> str | None:
     )
 
 
-def _check_homes(loaded: LoadedSpec) -> None:
-    """Raises ProblemError where a path that is only passed on begins with the home folder of nobody here."""
+def _check_homes(loaded: LoadedSpec, told: Collection[str]) -> None:
+    """Raises ProblemError where a path that is only passed on begins with the home folder of nobody here.
+
+    told: spec paths of which a problem is known already.
+    """
     spec = loaded.spec
     problems: list[Problem] = []
     pairs = [
@@ -181,6 +185,8 @@ def _check_homes(loaded: LoadedSpec) -> None:
         ("checkpoint.resume", spec.checkpoint.resume),
     ]
     for path, text in pairs:
+        if path in told:
+            continue
         parts = tuple(path.split("."))
         try:
             located(text or "", loaded.base(parts))

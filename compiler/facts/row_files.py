@@ -88,7 +88,10 @@ def _format(file: Path, pattern: str, span: Span | None) -> Format:
     if file.suffix.lower() not in FORMATS:
         what = pattern if file.name in pattern else f"{file.name} of {pattern}"
         message = f"{what} ends in {file.suffix or 'nothing'}; rows are read from .parquet, .jsonl and .json"
-        raise _problem(message, span, "convert the file, or rename it if it is one of these")
+        fix = "convert the file, or rename it if it is one of these"
+        if not file.suffix and pattern.count("/") == 1:
+            fix = f'a data set of the hub is saved as a file first: load_dataset("{pattern}")["train"].to_parquet(…)'
+        raise _problem(message, span, fix)
     return FORMATS[file.suffix.lower()]
 
 

@@ -483,6 +483,7 @@ SLIPS = (
     ("trainer: {nnodes: 1}", "no key", "raw keys stand under `overrides` by their dotted name: `trainer.…`"),
     ("cluster: {gpus: '8'}", 'not "8"', "write 8"),
     ("cluster: {slurm: {time: 2 hours}}", "a time with its unit", "write 2h"),
+    ("cluster: {slurm: {time: 1-12}}", "a time with its unit", "write 1-12:00"),
     ("cluster: {slurm: {time: 12:00}}", "or minutes and seconds", ""),
     ("rollout: {gpu_memory: 80%}", 'not "80%"', "write 0.8"),
     ("rollout: {gpu_memory: 40}", "1 or less, or auto is needed", "write 0.4"),
