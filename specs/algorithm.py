@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from toolspec.specs.section import Finite, NonNegative, Positive, Section
+from toolspec.specs.section import SAME_TYPE, Finite, NonNegative, Positive, Section
 from toolspec.specs.units import ShareOrSteps
 
 AlgorithmName = Literal["ppo", "grpo", "rloo", "reinforce++", "remax", "dapo", "gspo"]
@@ -37,9 +37,8 @@ class Clip(Section):
         description="Dual clip: lower bound, in multiples, for negative advantages. Default: 3.",
     )
 
-    @model_validator(mode="before")
     @classmethod
-    def expand_short_form(cls, value: Any) -> Any:
+    def long_form(cls, value: Any) -> Any:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return {"low": value, "high": value}
         return value
@@ -133,7 +132,7 @@ class Algorithm(Section):
         default=None, description="Default: 0.2 both ways; 0.2 and 0.28 for dapo; 0.0003 and 0.0004 for gspo."
     )
     filter: Filter | bool | None = Field(default=None, description="Group filter. Default: on for dapo only.")
-    overlong: Overlong | Literal[False] | None = Field(
+    overlong: Overlong | Annotated[Literal[False], SAME_TYPE] | None = Field(
         default=None,
         description=(
             "Soft length penalty. Default: for dapo a buffer of a fifth of trajectory_tokens, penalty 1."

@@ -34,6 +34,7 @@ class Source(Section):
     """One file (or glob) with columns of its own."""
 
     short_form: ClassVar[str] = "path"
+    described: ClassVar[tuple[str, ...]] = ("columns", "source")
 
     path: Text = Field(description="A parquet, jsonl or json file, or a glob.")
     columns: Columns | None = Field(
@@ -87,12 +88,19 @@ class Data(Section):
         ),
     )
 
-    @field_validator("train", "val", mode="before")
+    @field_validator("train", mode="before")
     @classmethod
     def one_is_a_list_of_one(cls, value: Any) -> Any:
-        if isinstance(value, str) or (isinstance(value, dict) and "path" in value):
-            return [value]
-        return value
+        return [value] if isinstance(value, (str, dict)) else value
+
+    @field_validator("val", mode="before")
+    @classmethod
+    def one_or_named_sets(cls, value: Any) -> Any:
+        """A mapping with a `path`, or with `columns` that are a mapping of columns, is one file; else sets by name."""
+        is_file = isinstance(value, dict) and (
+            "path" in value or (isinstance(value.get("columns"), dict) and "path" not in value["columns"])
+        )
+        return [value] if isinstance(value, str) or is_file else value
 
     @property
     def val_sources(self) -> tuple[tuple[str, Source], ...]:

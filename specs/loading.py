@@ -6,31 +6,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
 
+from toolspec.specs.advice import in_words_of_the_place
+from toolspec.specs.named_file import head, located, named, real
 from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order, nearest_span
-from toolspec.specs.shape import sections_at
+from toolspec.specs.raw import Raw, SpecPath, lay, merge
+from toolspec.specs.settings import SET, settings
 from toolspec.specs.source import MAX_BYTES, show_lines
 from toolspec.specs.spec import Spec
 from toolspec.specs.validation import validate
-from toolspec.specs.yaml_tree import parse, parse_value
+from toolspec.specs.yaml_tree import parse
 
-T = TypeVar("T")
-SpecPath = tuple[str | int, ...]
 MAX_PARENTS = 16
-SET = "--set"
-
-
-@dataclass(frozen=True)
-class Raw:
-    """A parsed, merged and not yet validated spec. `spans` and `key_spans` are keyed by path from the root."""
-
-    value: Any
-    spans: Mapping[SpecPath, Span]
-    key_spans: Mapping[SpecPath, Span]
-    ambiguous: Mapping[SpecPath, str]
-    sources: Mapping[str, tuple[str, ...]]
-    files: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -74,12 +61,12 @@ def load(file: Path, sets: Iterable[str] = ()) -> LoadedSpec:
         raw = read(file, sources)
         if sets:
             sources[SET] = sets
-        for number, text in enumerate(sets, start=1):
-            raw = assign(raw, text, number)
+            raw = replace(settings(raw, sets), sources=sources)
         spec = validate(raw)
         check_sweep(spec, raw)
         return LoadedSpec(spec=spec, raw=raw, file=file, sets=sets)
     except ProblemError as error:
+        error.problems = tuple(in_words_of_the_place(p) for p in error.problems)
         error.sources = sources  # type: ignore[attr-defined]
         raise
 
@@ -87,19 +74,30 @@ def load(file: Path, sets: Iterable[str] = ()) -> LoadedSpec:
 def read(
     file: Path, sources: dict[str, tuple[str, ...]], chain: tuple[Path, ...] = (), said: Span | None = None
 ) -> Raw:
-    """The raw spec at `file` with its parents merged in. `sources` gathers the lines of each file read."""
+    """The raw spec at `file` with its parents merged in. `sources` gathers the lines of each file read.
+
+    said: where the name of the file is written. Raises ProblemError.
+    """
+    # One byte more than allowed is enough for the parser to refuse the rest unread.
+    data = named(lambda: head(file, MAX_BYTES + 1), str(file), said, "extends" if said else "")
+    return read_data(data, file, sources, chain)
+
+
+def read_data(
+    data: bytes, file: Path, sources: dict[str, tuple[str, ...]], chain: tuple[Path, ...] = ()
+) -> Raw:
+    """The same for a text that may not be on disk yet; its parents are found from where `file` is."""
     name = str(file)
-    data = _bytes(file, said)
     sources[name] = show_lines(data)
     tree = parse(data, name)
     raw = Raw(tree.value, tree.spans, tree.key_spans, tree.ambiguous, sources, (file,))
     parent = tree.value.get("extends") if isinstance(tree.value, dict) else None
-    if not isinstance(parent, str):
+    if not isinstance(parent, str) or not parent:
         return raw
     span = tree.spans.get(("extends",))
-    target = file.parent / Path(parent).expanduser()
-    chain = (*chain, file.resolve())
-    if target.resolve() in chain:
+    target = named(lambda: located(parent, file.parent), repr(parent), span, "extends")
+    chain = (*chain, real(file))
+    if real(target) in chain:
         names = " → ".join(p.name for p in (*chain, target))
         raise ProblemError((_extends(f"`extends` goes in a circle: {names}", span, "drop one of them"),))
     if len(chain) >= MAX_PARENTS:
@@ -109,110 +107,8 @@ def read(
     return merge(read(target, sources, chain, span), raw)
 
 
-def _bytes(file: Path, said: Span | None) -> bytes:
-    try:
-        with file.open("rb") as stream:
-            # One byte more than allowed is enough for the parser to refuse the rest unread.
-            return stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        what = {FileNotFoundError: "there is no such file", IsADirectoryError: "it is a folder"}.get(
-            type(error)
-        )
-        problem = Problem(
-            "TS020", "unreadable-file", f"cannot read {file}: {what or error.strerror or error}", said
-        )
-        raise ProblemError((problem,)) from None
-    except ValueError:
-        raise ProblemError(
-            (Problem("TS020", "unreadable-file", f"{str(file)!r} is no file name", said),)
-        ) from None
-
-
 def _extends(message: str, span: Span | None, fix: str) -> Problem:
     return Problem("TS021", "extends", message, span, path="extends", fix=fix)
-
-
-def merge(parent: Raw, child: Raw, number_is_short: bool = False) -> Raw:
-    """`child` over `parent`: mappings key by key, lists and values replaced; each part keeps its own place.
-
-    number_is_short: a number over a mapping sets the field that a bare value stands for (`weight`), so that
-    `--set reward.valid_call=0.3` keeps the term's other settings.
-    """
-    kept: set[SpecPath] = set()
-
-    def over(old: Any, new: Any, path: SpecPath) -> Any:
-        if isinstance(new, dict) and not isinstance(old, (dict, list, type(None))):
-            old = _written_out(old, path)
-        elif number_is_short and isinstance(old, dict) and _is_number(new):
-            new = _written_out(new, path)
-        if not (isinstance(old, dict) and isinstance(new, dict)):
-            return new
-        merged = {}
-        for key, value in old.items():
-            if key in new:
-                merged[key] = over(value, new[key], (*path, key))
-            else:
-                merged[key] = value
-                kept.add((*path, key))
-        merged.update({key: value for key, value in new.items() if key not in old})
-        return merged
-
-    value = over(parent.value, child.value, ())
-    return Raw(
-        value,
-        _joined(child.spans, parent.spans, kept),
-        _joined(child.key_spans, parent.key_spans, kept),
-        _joined(child.ambiguous, parent.ambiguous, kept),
-        child.sources,
-        (*child.files, *parent.files),
-    )
-
-
-def _written_out(value: Any, path: SpecPath) -> Any:
-    """`ppo` as `{name: ppo}` where the language lets a bare value stand for a mapping."""
-    words = [section.short_form for section in sections_at(path) if section.short_form]
-    return {words[0]: value} if words else value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _joined(
-    child: Mapping[SpecPath, T], parent: Mapping[SpecPath, T], kept: set[SpecPath]
-) -> dict[SpecPath, T]:
-    """`child`'s entries, and of `parent` those at or below a path of `kept`."""
-    joined = dict(child)
-    for path in parent:
-        if any(path[:end] in kept for end in range(1, len(path) + 1)):
-            joined[path] = parent[path]
-    return joined
-
-
-def assign(raw: Raw, text: str, number: int = 1) -> Raw:
-    """`raw` with the command line's `path=value` number `number` laid over it. A number for a term is its weight."""
-    path_text, sign, value_text = text.partition("=")
-    path = tuple(path_text.strip().split("."))
-    if not sign or not all(path):
-        raise ProblemError((Problem("TS022", "set", f"`--set {text}` is not of the form path=value", None),))
-    if path[0] == "extends":
-        message = "`extends` is read before any setting; name the child spec in its place"
-        raise ProblemError((Problem("TS022", "set", message, Span(SET, number, 1, len(text)), "extends"),))
-    # The settings are shown as the lines of a file of their own.
-    span = Span(SET, number, len(path_text) + 2, max(1, len(value_text)))
-    return lay(raw, path, parse_value(value_text), span)
-
-
-def lay(raw: Raw, path: tuple[str, ...], value: Any, span: Span | None) -> Raw:
-    """`raw` with `value` at `path`, said at `span`. A number for a term is its weight."""
-    if not isinstance(raw.value, dict):
-        return raw
-    for part in reversed(path):
-        value = {part: value}
-    spans: dict[SpecPath, Span] = (
-        {path[:depth]: span for depth in range(1, len(path) + 1)} if span is not None else {}
-    )
-    return merge(raw, Raw(value, spans, dict(spans), {}, raw.sources, ()), number_is_short=True)
 
 
 def check_sweep(spec: Spec, raw: Raw) -> None:
@@ -229,6 +125,10 @@ def check_sweep(spec: Spec, raw: Raw) -> None:
             try:
                 validate(lay(raw, parts, value, span))
             except ProblemError as error:
-                problems += [replace(p, span=span, path=f"sweep.{path}") for p in error.problems]
+                key = raw.key_spans.get(("sweep", path))
+                problems += [
+                    replace(p, span=key if p.name == "unknown-key" else span, path=f"sweep.{path}")
+                    for p in error.problems
+                ]
     if problems:
         raise ProblemError(in_file_order(problems))

@@ -31,6 +31,7 @@ class Model(Section):
     """The policy. A bare value is its path."""
 
     short_form: ClassVar[str] = "path"
+    described: ClassVar[tuple[str, ...]] = ("revision", "chat_template", "tool_format", "trust_remote_code")
 
     path: Text = Field(
         description=(

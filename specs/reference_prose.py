@@ -35,7 +35,9 @@ What holds everywhere:
 - Lengths are in tokens of the model, counts are plain numbers, times carry their unit: `30s`, `90m`,
   `12h`, `1d12h`, `HH:MM:SS` or `D-HH:MM:SS`. A bare `time: 12` is refused: Slurm reads it as minutes.
 - Scalars are read as YAML 1.2 reads them: `1e-6` is a number, and `no`, `off` and `012` are text. Where
-  YAML 1.1 reads something else and the place wants it, the error says so.
+  YAML 1.1 reads something else, the error says so, with what the place takes.
+- A file that a spec names is a regular file: pipes, devices and `/proc` are refused. A glob of data goes into
+  no link by `**`, and looks at no more than 200,000 names.
 - `file.py:name` names a Python function or class in a file beside the spec. The file is parsed, never
   imported; it is copied into the bundle with the modules that it imports from its own folder.
 """
@@ -44,12 +46,23 @@ FILES = """\
 ## Several files and the command line
 
 **extends.** `extends: ../base.yaml` takes everything from a parent file; the parent may have one of its
-own. Mappings are merged key by key; lists and single values are replaced. A mapping over a short form
-adds to it: `algorithm: {batch: 64}` over a parent's `algorithm: ppo` is PPO with a batch of 64.
+own. Mappings are merged key by key; lists and single values are replaced. A short form means its long
+form here too: `algorithm: {batch: 64}` over a parent's `algorithm: ppo` is PPO with a batch of 64, and
+`algorithm: grpo` over a parent's `{name: ppo, batch: 64}` is GRPO with a batch of 64.
 
-**--set.** `--set algorithm.group=8` lays one value over the file. The value is YAML: `--set
-'tracking.to=[console, wandb]'`. A number for a reward term is its weight, and the term's other settings
-stay. Keys with dots go in a mapping: `--set 'overrides={actor_rollout_ref.actor.grad_clip: 0.5}'`.
+Where a short form names a thing, what the parent says to describe the old one does not stay: a new
+`model: NAME` drops `revision`, `chat_template`, `tool_format` and `trust_remote_code` and keeps `lora`,
+`dtype` and the rest; a tool by `file.py:name` drops `class` and `schema`; a loop by name drops `class` and
+`config`; another file of a named validation set drops its `columns` and `source`. The long form
+(`model: {path: NAME}`) keeps all that it does not say. A bare file for `data.train` is a list of one, and
+`reward: tool_calling` is a whole reward: both replace what was there. `critic_lr: null` takes
+a parent's `critic_lr` back.
+
+**--set.** `--set algorithm.group=8` lays one value over the file, as a child's file would. The value is
+YAML: `--set 'tracking.to=[console, wandb]'`. A number for a reward term is its weight, and the term's other
+settings stay. A shorter path is laid first, so that two settings of one thing may come in either order; of
+one path the last wins. A list is replaced as a whole. Keys with dots go in a mapping: `--set
+'overrides={actor_rollout_ref.actor.grad_clip: 0.5}'`.
 
 **Relative paths** are relative to the file that says them, so that a parent may stand in another folder;
 those of `--set` are relative to the spec. The bundle holds them relative to itself. `~` is the home

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -32,6 +32,8 @@ TERMS: tuple[str, ...] = ("correct", "valid_call", "extra_call", "bad_call", "fo
 class Reward(Section):
     """A weighted sum of terms, or one Python function of one's own. A bare word is a preset: `tool_calling`."""
 
+    bare_is_whole: ClassVar[bool] = True
+
     correct: Correct | None = Field(default=None, description="The final answer is right.")
     valid_call: ValidCall | None = Field(default=None, description="At least one valid call was made.")
     extra_call: ExtraCall | None = Field(default=None, description="Valid calls beyond the free ones.")
@@ -52,13 +54,15 @@ class Reward(Section):
         description="With `python`: keyword arguments added to every call of the function.",
     )
 
+    @classmethod
+    def long_form(cls, value: Any) -> Any:
+        return PRESETS.get(value, value) if isinstance(value, str) else value
+
     @model_validator(mode="before")
     @classmethod
-    def expand_preset(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            if value not in PRESETS:
-                raise ValueError(f"{value!r} is no preset; known: {', '.join(PRESETS)}")
-            return PRESETS[value]
+    def only_presets_are_words(cls, value: Any) -> Any:
+        if isinstance(value, str) and value not in PRESETS:
+            raise ValueError(f"{value!r} is no preset; known: {', '.join(PRESETS)}")
         return value
 
     @model_validator(mode="after")

@@ -62,6 +62,7 @@ class Agent(Section):
     """The loop that runs a trajectory. A bare word names verl's own."""
 
     short_form: ClassVar[str] = "name"
+    described: ClassVar[tuple[str, ...]] = ("class", "config")
 
     name: Literal["tool_agent", "single_turn"] | None = Field(
         default=None,

@@ -55,12 +55,25 @@ def read_plain(text: str) -> tuple[Scalar, str]:
         return WORDS[text], ""
     if text[0] in _NUMBER_START:
         return _read_number(text)
-    if len(text) <= 5 and (old := _TRAPS.get(text.lower())):
-        if old == text.lower():
-            accepted = f"only {old}, {old.capitalize()} and {old.upper()} are not"
-            return text, f"`{text}` is text ({accepted}): write {old}, or quote it"
-        return text, f"`{text}` is text here and {old} in YAML 1.1: write {old}, or quote it"
-    return text, ""
+    said, meant = misread(text)
+    return text, f"{said}: write {_TRAPS[text.lower()]}, or quote it" if meant else ""
+
+
+def misread(text: str) -> tuple[str, tuple[bool | int | float | None, ...]]:
+    """Where YAML 1.1 reads a plain text as something else: that in words, and what may be meant; else ("", ())."""
+    if text[:1] in _NUMBER_START:
+        old = _read_yaml_1_1(text)
+        if len(text) <= 40 and _LEADING_ZERO.fullmatch(text):
+            readings = f"{'text' if old is None else old} in YAML 1.1 and {int(text)} in YAML 1.2"
+            return f"`{text}` is text here, {readings}", (int(text),)
+        return ("", ()) if old is None else (f"`{_short(text)}` is text here and {old} in YAML 1.1", (old,))
+    if len(text) > 5 or (word := _TRAPS.get(text.lower())) is None:
+        return "", ()
+    if word == text.lower():
+        said = f"`{text}` is text (only {word}, {word.capitalize()} and {word.upper()} are not)"
+    else:
+        said = f"`{text}` is text here and {word} in YAML 1.1"
+    return said, (WORDS[word],)
 
 
 def _read_number(text: str) -> tuple[Scalar, str]:
@@ -79,13 +92,11 @@ def _read_number(text: str) -> tuple[Scalar, str]:
         return number, ""
     if _NOT_FINITE.fullmatch(text):
         raise NumberRangeError(f"{text} is not a finite number")
-    old = _read_yaml_1_1(text)
-    if len(text) <= 40 and _LEADING_ZERO.fullmatch(text):
-        readings = f"{'text' if old is None else old} in YAML 1.1 and {int(text)} in YAML 1.2"
-        return text, f"`{text}` is text here, {readings}: write the number that you mean, or quote it"
-    if old is None:
+    said, meant = misread(text)
+    if not meant:
         return text, ""
-    return text, f"`{_short(text)}` is text here and {old} in YAML 1.1: write {old}, or quote it"
+    write = "the number that you mean" if _LEADING_ZERO.fullmatch(text) else str(meant[0])
+    return text, f"{said}: write {write}, or quote it"
 
 
 def _read_yaml_1_1(text: str) -> int | float | None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 T = TypeVar("T")
 
@@ -14,7 +23,26 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-Text = Annotated[str, Field(min_length=1)]
+
+
+def _without_nul(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("a NUL stands in it, which no file, variable or argument can hold")
+    return value
+
+
+Text = Annotated[str, Field(min_length=1), AfterValidator(_without_nul)]
+
+
+def _same_type(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    found = handler(value)
+    if type(found) is not type(value) or isinstance(found, bool) != isinstance(value, bool):
+        raise PydanticCustomError("literal_error", "another value is needed")
+    return found
+
+
+# For a literal number or truth value: `1 == True == 1.0` in Python, and in a spec they are three values.
+SAME_TYPE = WrapValidator(_same_type)
 
 
 class Section(BaseModel):
@@ -22,6 +50,10 @@ class Section(BaseModel):
 
     `short_form` names the field that a bare value stands for: with `short_form = "path"`, `model: NAME` means
     `model: {path: NAME}`. Unknown keys and wrong types are errors; text is never read as a number.
+
+    What a bare value in one file means over a mapping in its parent: it sets the fields of its long form, and the
+    others stay, but for `described`, the fields that describe what the old value names. `bare_is_whole`: nothing
+    of the mapping stays.
     """
 
     model_config = ConfigDict(
@@ -33,10 +65,15 @@ class Section(BaseModel):
         defer_build=True,
     )
     short_form: ClassVar[str] = ""
+    described: ClassVar[tuple[str, ...]] = ()
+    bare_is_whole: ClassVar[bool] = False
+
+    @classmethod
+    def long_form(cls, value: Any) -> Any:
+        """The mapping that a bare value stands for; the value itself where it stands for none."""
+        return {cls.short_form: value} if cls.short_form else value
 
     @model_validator(mode="before")
     @classmethod
     def expand_short_form(cls, value: Any) -> Any:
-        if cls.short_form and value is not None and not isinstance(value, (dict, BaseModel)):
-            return {cls.short_form: value}
-        return value
+        return value if value is None or isinstance(value, (dict, BaseModel)) else cls.long_form(value)

@@ -13,6 +13,8 @@ from toolspec.specs.section import Section
 from toolspec.specs.spec import Spec
 
 Path = tuple[str | int, ...]
+MOST_KEYS = 8
+"""Keys that a sentence lists; of a longer section it names the first ones."""
 
 
 def fields_of(section: type[Section]) -> dict[str, FieldInfo]:
@@ -95,7 +97,8 @@ def accepted(path: Sequence[str | int]) -> str:
         elif isinstance(member, type) and issubclass(member, Section):
             if member.short_form:
                 words.append(accepted((*path, member.short_form)))
-            words.append("a mapping with " + ", ".join(fields_of(member)))
+            keys = list(fields_of(member))
+            words.append("a mapping with " + ", ".join(keys if len(keys) <= MOST_KEYS else [*keys[:6], "…"]))
         else:
             words.append(_ORIGINS.get(origin) or _WORDS.get(member, "a value"))
     if len(literals) > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,7 +13,7 @@ from toolspec.specs.data import Data
 from toolspec.specs.model import Model
 from toolspec.specs.reward import Reward
 from toolspec.specs.rollout import Agent, Rollout
-from toolspec.specs.section import Many, Section, Text
+from toolspec.specs.section import SAME_TYPE, Many, Section, Text
 from toolspec.specs.tools import Tool, ToolName
 from toolspec.specs.train import Train
 
@@ -21,7 +21,7 @@ from toolspec.specs.train import Train
 class Spec(Section):
     """One experiment. Everything not said has a derived or stated default, shown by `toolspec plan`."""
 
-    toolspec: Literal[1] = Field(description="Version of the language.")
+    toolspec: Annotated[Literal[1], SAME_TYPE] = Field(description="Version of the language.")
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
         description="Names the bundle, the run and the experiment at the tracker.",

@@ -17,6 +17,7 @@ class Tool(Section):
     """One tool: a Python function, or a verl tool class with its schema. A bare value is `python`."""
 
     short_form: ClassVar[str] = "python"
+    described: ClassVar[tuple[str, ...]] = ("class", "schema")
 
     python: Text | None = Field(
         default=None,

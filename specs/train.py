@@ -20,9 +20,8 @@ class Offload(Section):
     ref: Literal["none", "params", "all", "auto"] = Field(default="auto", description="The reference model.")
     critic: OffloadWord = Field(default="auto", description="The critic.")
 
-    @model_validator(mode="before")
     @classmethod
-    def expand_short_form(cls, value: Any) -> Any:
+    def long_form(cls, value: Any) -> Any:
         if isinstance(value, str):
             return {"actor": value, "critic": value, "ref": "none" if value == "optimizer" else value}
         if isinstance(value, bool):

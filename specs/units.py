@@ -11,6 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+MAX_LENGTH = 60
+MAX_SECONDS = 3650 * 86400
+"""Ten years: far above any run, and far below what a clock or Slurm's 32 bits of minutes hold."""
 SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(min|s|m|h|d)")
 _CLOCK = re.compile(r"(?:(\d+)-)?(\d{1,3}):([0-5]\d)(?::([0-5]\d))?")
@@ -24,17 +27,26 @@ _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 def seconds(value: Any) -> int:
     """Seconds of `90s`, `30m`, `12h`, `1d12h`, `HH:MM:SS` or Slurm's `D-HH:MM:SS`. Raises ValueError otherwise."""
-    if isinstance(value, str):
-        text = value.strip()
+    if isinstance(value, str) and len(text := value.strip()) <= MAX_LENGTH:
+        total: float = 0
         clock = _CLOCK.fullmatch(text)
         if clock and (clock[4] is not None or clock[1] is not None):
             days, hours, minutes, rest = (int(part or 0) for part in clock.groups())
-            return days * 86400 + hours * 3600 + minutes * 60 + rest
-        if text and _PART.sub("", text).strip() == "":
+            total = days * 86400 + hours * 3600 + minutes * 60 + rest
+        elif clock:
+            first = int(clock[2])
+            message = f"`{text}` is hours and minutes, or minutes and seconds (as Slurm reads it)"
+            if clock[3] == "00":
+                raise ValueError(f"{message}: write {first}h, or {first}m")
+            raise ValueError(f"{message}: write {first}h{clock[3]}m, or {first}m{clock[3]}s")
+        elif text and _PART.sub("", text).strip() == "":
             total = sum(float(number) * SECONDS[unit] for number, unit in _PART.findall(text))
-            if total >= 1:
-                return round(total)
-    raise ValueError(f"a time with its unit is needed, such as 30s, 90m, 12h or 1d12h, not {value!r}")
+        if total > MAX_SECONDS:
+            raise ValueError(f"{text} is over {MAX_SECONDS // 86400:,} days, the longest time that is taken")
+        if total >= 1:
+            return round(total)
+    shown = repr(value) if len(repr(value)) <= MAX_LENGTH else f"{repr(value)[:20]}…"
+    raise ValueError(f"a time with its unit is needed, such as 30s, 90m, 12h or 1d12h, not {shown}")
 
 
 def share_or_steps(value: Any) -> Any:

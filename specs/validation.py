@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from toolspec.specs.nearest import nearest
+from toolspec.specs.advice import advice
+from toolspec.specs.foreign import meant_key
 from toolspec.specs.problem import Problem, ProblemError, in_file_order, nearest_span
 from toolspec.specs.refused import refused
-from toolspec.specs.shape import accepted, annotations_at, keys_at
+from toolspec.specs.shape import accepted, keys_at
 from toolspec.specs.spec import Spec
 
 if TYPE_CHECKING:
-    from toolspec.specs.loading import Raw
+    from toolspec.specs.raw import Raw
 
 SpecPath = tuple[str | int, ...]
 
@@ -29,6 +32,8 @@ _WANTED: Mapping[str, str] = {
     "string_too_short": "text that is not empty",
     "too_short": "at least {min_length} entry",
 }
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
+_DID_YOU_MEAN = re.compile(r"did you mean `(\w+)`\?")
 # Patterns of the language in words.
 _PATTERNS: Mapping[str, str] = {
     r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$": "a name of letters, digits, `.`, `_` and `-` (at most 100, no blank)",
@@ -66,22 +71,51 @@ def _placed(raw: Raw, problem: Problem) -> Problem:
     return Problem(problem.code, problem.name, problem.message, span, problem.path, problem.why, problem.fix)
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where an error is. path: as the file has it. shape: as the language has it.
+
+    They differ where one stands for a list of one, and where a bare value stands for a mapping; said: the shape
+    without the keys that such a bare value leaves out.
+    """
+
+    path: SpecPath
+    shape: SpecPath
+    said: SpecPath
+
+    def below(self, key: str | int) -> _Place:
+        return _Place((*self.path, key), (*self.shape, key), (*self.said, key))
+
+
 def _problems(raw: Raw, errors: list[ErrorDetails]) -> Iterator[Problem]:
     """One problem a place: pydantic gives one error for each member of a union, which a reader wants as one."""
-    grouped: dict[tuple[SpecPath, str], list[ErrorDetails]] = {}
+    grouped: dict[tuple[SpecPath, str], list[tuple[_Place, ErrorDetails]]] = {}
     for error in errors:
-        path = _real_path(raw.value, error["loc"])
+        place = _place_of(raw.value, error["loc"])
         kind = "value" if error["type"] not in ("extra_forbidden", "missing") else error["type"]
-        missing = (error["loc"][-1],) if kind == "missing" else ()
-        grouped.setdefault(((*path, *missing), kind), []).append(error)
-    paths = [path for path, kind in grouped if kind == "value"]
-    for (path, kind), group in grouped.items():
+        if kind == "missing":
+            place = place.below(error["loc"][-1])
+        grouped.setdefault((place.path, kind), []).append((place, error))
+    paths = [path for path, _ in grouped]
+    misspelt = {
+        path: _unknown_key(raw, found[0][0])
+        for (path, kind), found in grouped.items()
+        if kind == "extra_forbidden"
+    }
+    # A key that is missing and misspelt is one mistake.
+    meant = {(*path[:-1], _meant(problem)) for path, problem in misspelt.items()}
+    for (path, kind), found in grouped.items():
+        place = max((place for place, _ in found), key=lambda place: len(place.shape))
+        group = [error for _, error in found]
         if kind == "extra_forbidden":
-            yield _unknown_key(raw, path)
+            yield misspelt[path]
         elif kind == "missing":
-            yield _missing_key(raw, path)
+            if path not in meant:
+                yield _missing_key(raw, place)
         elif not _explained_deeper(path, group, paths):
-            yield _wrong_value(raw, path, group)
+            if len(group) > 1:  # a list whose only entry is refused is too short as well
+                group = [error for error in group if error["type"] != "too_short"] or group
+            yield _wrong_value(raw, place, group)
 
 
 def _explained_deeper(path: SpecPath, group: list[ErrorDetails], paths: list[SpecPath]) -> bool:
@@ -90,117 +124,136 @@ def _explained_deeper(path: SpecPath, group: list[ErrorDetails], paths: list[Spe
     return deeper and all(error["type"] != "value_error" for error in group)
 
 
-def _real_path(value: Any, loc: tuple[int | str, ...]) -> SpecPath:
+def _place_of(value: Any, loc: tuple[int | str, ...]) -> _Place:
     """`loc` without the names of union members and short forms that pydantic puts in between."""
     path: list[str | int] = []
+    shape: list[str | int] = []
+    said = 0
     for component in loc:
         inside = isinstance(value, dict) and component in value
         if inside or (isinstance(value, list) and isinstance(component, int) and component < len(value)):
             value = value[component]
             path.append(component)
-    return tuple(path)
+            shape.append(component)
+            said = len(shape)
+        elif isinstance(component, int) or (not isinstance(value, dict) and component in keys_at(shape)):
+            shape.append(component)
+    said = len(shape) if shape and isinstance(shape[-1], int) else said
+    return _Place(tuple(path), tuple(shape), tuple(shape[:said]))
 
 
 def _dotted(path: SpecPath) -> str:
     return ".".join(str(part) for part in path)
 
 
-def _unknown_key(raw: Raw, path: SpecPath) -> Problem:
-    keys = keys_at(path[:-1])
-    close = nearest(str(path[-1]), keys)
-    where = f"`{_dotted(path[:-1])}`" if path[:-1] else "a spec"
+def _unknown_key(raw: Raw, place: _Place) -> Problem:
+    path = place.path
+    keys = keys_at(place.shape[:-1])
     return Problem(
         code="TS023",
         name="unknown-key",
-        message=f"`{path[-1]}` is no key of {where}",
+        message=f"`{path[-1]}` is no key of {_owner(path)}",
         span=raw.key_spans.get(path) or nearest_span(raw.spans, path),
         path=_dotted(path),
         why=f"known here: {', '.join(keys)}" if keys else "",
-        fix=f"did you mean `{close[0]}`?" if close else "",
+        fix=meant_key(_dotted(path[:-1]), str(path[-1]), keys),
     )
 
 
-def _missing_key(raw: Raw, path: SpecPath) -> Problem:
-    where = f"`{_dotted(path[:-1])}`" if path[:-1] else "the spec"
-    takes = accepted(path)
+def _meant(problem: Problem) -> str:
+    found = _DID_YOU_MEAN.fullmatch(problem.fix)
+    return found[1] if found else ""
+
+
+def _owner(path: SpecPath) -> str:
+    return f"`{_dotted(path[:-1])}`" if path[:-1] else "a spec"
+
+
+def _missing_key(raw: Raw, place: _Place) -> Problem:
+    path = place.path
+    takes = accepted(place.shape)
     return Problem(
         code="TS024",
         name="missing-key",
-        message=f"{where} needs `{path[-1]}`" + (f", {takes}" if takes and len(takes) < 60 else ""),
+        message=f"{_owner(path).replace('a spec', 'the spec')} needs `{path[-1]}`"
+        + (f", {takes}" if takes and len(takes) < 60 else ""),
         span=raw.key_spans.get(path[:-1]) or nearest_span(raw.spans, path),
         path=_dotted(path),
-        fix=f"add `{path[-1]}:`",
+        fix=f"add `{path[-1]}: {takes}`" if takes.isdigit() else f"add `{path[-1]}:`",
     )
 
 
-def _wrong_value(raw: Raw, path: SpecPath, group: list[ErrorDetails]) -> Problem:
+def _wrong_value(raw: Raw, place: _Place, group: list[ErrorDetails]) -> Problem:
+    path = place.path
     value = _at(raw.value, path)
     span = nearest_span(raw.spans, path)
+    first = group[0]
     own_words = [
         str(e["ctx"]["error"])
         for e in group
         if e["type"] in ("value_error", "assertion_error") and "ctx" in e
     ]
-    fix = why = ""
+    is_key = first["loc"][-1] == "[key]"
     if own_words:
         message = own_words[0]
-    elif group[0]["type"] == "string_pattern_mismatch" and "ctx" in group[0]:
-        wanted = _PATTERNS.get(group[0]["ctx"]["pattern"], f"text of the form {group[0]['ctx']['pattern']}")
-        named = f'"{path[-1]}"' if group[0]["loc"][-1] == "[key]" else _shown(value)
-        span = raw.key_spans.get(path, span) if group[0]["loc"][-1] == "[key]" else span
-        message = f"{wanted} is needed, not {named}"
-    elif group[0]["type"] in _WANTED and len(group) == 1:
-        message = (
-            f"{_WANTED[group[0]['type']].format(**group[0].get('ctx', {}))} is needed, not {_shown(value)}"
-        )
+    elif first["type"] == "string_pattern_mismatch" and "ctx" in first:
+        wanted = _PATTERNS.get(first["ctx"]["pattern"], f"text of the form {first['ctx']['pattern']}")
+        message = f"{wanted} is needed, not {_shown(path[-1] if is_key else value)}"
+    elif bounded := _bound(group):
+        message = f"{bounded} is needed, not {_shown(value)}"
     else:
-        message = f"{accepted(path) or 'another value'} is needed, not {_shown(value)}"
-        fix = _closest_word(value, path)
-    if path in raw.ambiguous:
-        why = raw.ambiguous[path]
-    elif isinstance(value, str) and not own_words:
-        why, fix = _misread_text(value, path, fix)
+        message = f"{accepted(place.said) or 'another value'} is needed, not {_shown(value)}"
+    if is_key:
+        fix = f"write {_NOT_IN_NAMES.sub('_', str(path[-1]))}"
+        return Problem("TS026", "wrong-value", message, raw.key_spans.get(path, span), _dotted(path), "", fix)
+    why, fix = advice(
+        value,
+        place.shape,
+        raw.ambiguous.get(path, ""),
+        lambda other: _is_taken(raw, path, other),
+        said=bool(own_words),
+    )
     return Problem("TS026", "wrong-value", message, span, _dotted(path), why, fix)
 
 
-def _misread_text(value: str, path: SpecPath, fix: str) -> tuple[str, str]:
-    """Text where a number or a truth value is wanted: quotes around it, or a unit on it."""
-    takes = annotations_at(path)
-    if bool in takes and value.lower() in ("true", "false", "yes", "no", "on", "off"):
-        return (
-            "the quotes make it text",
-            f"write {'true' if value.lower() in ('true', 'yes', 'on') else 'false'}",
-        )
-    if int in takes or float in takes:
-        digits = value.replace("_", "").replace(",", "").strip()
-        try:
-            number = float(digits)
-        except ValueError:
-            head = digits.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ% ")
-            if head and head != digits and head.replace(".", "", 1).isdigit():
-                return (
-                    f"this field is a bare number; it has no unit such as {digits[len(head) :].strip()}",
-                    fix,
-                )
-            return "", fix
-        text = digits if number != int(number) or "e" in digits.lower() else str(int(number))
-        return "it is written as text", f"write {text}"
-    return "", fix
-
-
-def _closest_word(value: Any, path: SpecPath) -> str:
+def _bound(group: list[ErrorDetails]) -> str:
+    """`1 or more, or never`, where the value is of the right kind and only its size is wrong; else ""."""
+    sizes = [e for e in group if e["type"] in _WANTED]
     words = [
-        w for a in annotations_at(path) if hasattr(a, "__args__") for w in a.__args__ if isinstance(w, str)
+        e["ctx"]["expected"].replace("'", "") for e in group if e["type"] == "literal_error" and "ctx" in e
     ]
-    close = nearest(value, words) if isinstance(value, str) else []
-    return f"did you mean {close[0]}?" if close else ""
+    if len(sizes) != 1 or len(sizes) + len(words) != len(group):
+        return ""
+    limits = {k: f"{v:g}" if isinstance(v, float) else v for k, v in sizes[0].get("ctx", {}).items()}
+    return ", or ".join([_WANTED[sizes[0]["type"]].format(**limits), *words])
+
+
+def _is_taken(raw: Raw, path: SpecPath, value: Any) -> bool:
+    """Whether the place takes this value, whatever else is wrong with the spec."""
+    try:
+        Spec.model_validate(_with(raw.value, path, value))
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        return not any(_place_of(raw.value, e["loc"]).path[: len(path)] == path for e in errors)
+    return True
+
+
+def _with(value: Any, path: SpecPath, new: Any) -> Any:
+    """`value` with another value at `path`, which it has; nothing is changed in place."""
+    if not path:
+        return new
+    if isinstance(value, list):
+        return [
+            _with(item, path[1:], new) if number == path[0] else item for number, item in enumerate(value)
+        ]
+    return {key: _with(item, path[1:], new) if key == path[0] else item for key, item in value.items()}
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
-        return "a mapping"
+        return "a mapping" if value else "an empty mapping"
     if isinstance(value, list):
-        return "a list"
+        return "a list" if value else "an empty list"
     if value is None:
         return "nothing"
     if isinstance(value, bool):

@@ -77,7 +77,12 @@ def parse_value(text: str) -> Any:
 
     Raises ProblemError; its spans are in a file named `--set`.
     """
-    return _compose(text.encode("utf-8", "surrogateescape"), "--set", YAML_1_2, top_is_mapping=False).value
+    return value_tree(text, "--set").value
+
+
+def value_tree(text: str, file: str) -> Tree:
+    """One YAML value of any kind, with its places. Raises ProblemError."""
+    return _compose(text.encode("utf-8", "surrogateescape"), file, YAML_1_2, top_is_mapping=False)
 
 
 def _compose(data: bytes, file: str, dialect: Dialect, *, top_is_mapping: bool) -> Tree:

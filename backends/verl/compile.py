@@ -18,7 +18,9 @@ from toolspec.compiler.facts.gather import Facts, gather
 from toolspec.compiler.plan.decision import Plan
 from toolspec.compiler.plan.resolve import resolve
 from toolspec.specs.loading import LoadedSpec, load, spec_path
+from toolspec.specs.named_file import UnreadableError, read
 from toolspec.specs.problem import Problem, ProblemError, Span
+from toolspec.specs.source import MAX_BYTES
 
 Progress = Callable[[str], None]
 _PIN = re.compile(r"^\s*verl(?:\[[^\]]*\])?\s*==\s*([\w.]+)", re.MULTILINE)
@@ -97,8 +99,8 @@ def choose_target(loaded: LoadedSpec, asked: str | None) -> tuple[str, tuple[str
             ) from None
     for requirements in sorted(loaded.file.parent.glob("requirements*.txt")):
         try:
-            pin = _PIN.search(requirements.read_text("utf-8", errors="replace"))
-        except OSError:
+            pin = _PIN.search(read(requirements, MAX_BYTES).decode("utf-8", "replace"))
+        except UnreadableError:
             continue
         if pin and pin[1] in RELEASES:
             return pin[1], (f"target verl=={pin[1]}, from {requirements.name}",)

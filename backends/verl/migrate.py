@@ -13,11 +13,11 @@ from toolspec.backends.verl.releases import leaves, release
 from toolspec.backends.verl.renames import ONLY_V0, below, gone, name_in, takes
 from toolspec.backends.verl.side import side_of_spec
 from toolspec.backends.verl.spec_text import Entry, SpecText
-from toolspec.specs.loading import LoadedSpec, Raw, load, merge, read
+from toolspec.specs.loading import LoadedSpec, load, read_data
+from toolspec.specs.named_file import named, read
 from toolspec.specs.problem import Problem, ProblemError
-from toolspec.specs.source import show_lines
+from toolspec.specs.source import MAX_BYTES
 from toolspec.specs.validation import validate
-from toolspec.specs.yaml_tree import parse
 
 Kind = Literal["target", "renamed", "dropped"]
 
@@ -61,7 +61,7 @@ def migrate(file: Path, target: str) -> Migration:
     """
     loaded = load(file)
     source = _source(loaded)
-    text = SpecText(file.read_bytes(), str(file))
+    text = SpecText(named(lambda: read(file, MAX_BYTES), str(file), None), str(file))
     expected = dict(text.value)
     edits = [*_target(text, expected, target), *edit_overrides(text, expected, source, target)]
     after = text.edited(expected) if edits else text.data
@@ -88,15 +88,7 @@ def _source(loaded: LoadedSpec) -> str | None:
 
 def loaded_text(data: bytes, file: Path, sources: dict[str, tuple[str, ...]]) -> LoadedSpec:
     """As loading.load, for a text that is not on disk yet; other files are found from where `file` is."""
-    sources[str(file)] = show_lines(data)
-    tree = parse(data, str(file))
-    raw = Raw(tree.value, tree.spans, tree.key_spans, tree.ambiguous, sources, (file,))
-    parent = tree.value.get("extends")
-    if isinstance(parent, str):
-        above = read(
-            file.parent / Path(parent).expanduser(), sources, (file.resolve(),), tree.spans.get(("extends",))
-        )
-        raw = merge(above, raw)
+    raw = read_data(data, file, sources)
     return LoadedSpec(spec=validate(raw), raw=raw, file=file)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from toolspec.backends.verl.emit.config_yaml import flow
 from toolspec.backends.verl.lower.setting import Setting
 from toolspec.compiler.plan.decision import Decision
-from toolspec.specs.loading import SET
 from toolspec.specs.problem import Span
+from toolspec.specs.settings import SET
 
 
 def origin(setting: Setting) -> str:

@@ -34,8 +34,8 @@ from toolspec.backends.verl.releases import Release, leaves, release
 from toolspec.backends.verl.renames import below, common_name, name_in
 from toolspec.compiler.plan.decision import Decision, Plan
 from toolspec.compiler.plan.places import Interpolation
-from toolspec.specs.loading import SET
 from toolspec.specs.problem import Problem, ProblemError
+from toolspec.specs.settings import SET
 from toolspec.specs.yaml_tree import parse
 
 MAX_BUNDLE_BYTES = 64 << 20

@@ -12,6 +12,7 @@ from typing import Any
 from toolspec.compiler.facts.row_files import RowFiles, columns, content_hash, row_files
 from toolspec.specs.data import Columns, OrderBy, Source
 from toolspec.specs.loading import LoadedSpec, spec_path
+from toolspec.specs.named_file import located, named, read_text
 from toolspec.specs.problem import Problem, ProblemError
 
 LAYOUT_VERSION = 1
@@ -62,11 +63,23 @@ def data_facts(loaded: LoadedSpec, pack: bool = False) -> DataFacts:
                 SourceFacts("", "val", name, s.path, (), {}, s.source) for name, s in spec.data.val_sources
             ),
         )
-    sources = list(_sources(loaded))
+    problems: list[Problem] = []
+    sources: list[tuple[SourceFacts, RowFiles]] = []
+    for arguments in _sources(loaded):
+        try:
+            sources.append(_one(loaded, *arguments))
+        except ProblemError as error:
+            problems += error.problems
+    system = None
+    try:
+        system = _system(loaded)
+    except ProblemError as error:
+        problems += error.problems
+    if problems:
+        raise ProblemError(tuple(problems))
     reasons = tuple(
         dict.fromkeys([*_reasons(loaded, sources), *(["they go into the bundle"] if pack else [])])
     )
-    system = _system(loaded)
     problems = [p for source, files in sources for p in _missing(loaded, source, files, bool(reasons))]
     if problems:
         raise ProblemError(tuple(problems))
@@ -80,15 +93,16 @@ def data_facts(loaded: LoadedSpec, pack: bool = False) -> DataFacts:
     return DataFacts(train, val, reasons, digest, system, pack)
 
 
-def _sources(loaded: LoadedSpec) -> Iterator[tuple[SourceFacts, RowFiles]]:
+def _sources(loaded: LoadedSpec) -> Iterator[tuple[Source, str, str, str, int]]:
+    """(source, split, name, path, repeat) of each entry, in the order written."""
     data = loaded.spec.data
     for number, source in enumerate(data.train):
-        yield _one(loaded, source, "train", "", f"data.train.{number}", 1)
+        yield source, "train", "", f"data.train.{number}", 1
     named = isinstance(data.val, dict)
     _, repeats = loaded.spec.evaluation.samples_of(name for name, _ in data.val_sources)
     for number, (name, source) in enumerate(data.val_sources):
         path = f"data.val.{name}" if named else f"data.val.{number}"
-        yield _one(loaded, source, "val", name, path, repeats.get(name, 1))
+        yield source, "val", name, path, repeats.get(name, 1)
 
 
 def _one(
@@ -139,7 +153,9 @@ def _missing(loaded: LoadedSpec, source: SourceFacts, files: RowFiles, must_read
         f"{source.pattern} {what}, and compile must write its rows in verl's layout",
         span,
         source.path,
-        fix="compile where the file is, or give rows in verl's layout",
+        fix="a list of files has brackets: [FILE, FILE]"
+        if "," in source.pattern
+        else "compile where the file is, or give rows in verl's layout",
     )
 
 
@@ -163,21 +179,14 @@ def _system(loaded: LoadedSpec) -> str | None:
     text = loaded.spec.data.system
     if text is None or not text.endswith((".txt", ".md")) or "\n" in text:
         return text
-    file = loaded.base(("data", "system")) / Path(text).expanduser()
-    span = loaded.span(("data", "system"))
-    try:
-        if file.stat().st_size > MAX_SYSTEM_BYTES:
-            raise ProblemError(
-                (Problem("TS603", "system-message", f"{text} is over 1 MiB", span, "data.system"),)
-            )
-        return file.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        what = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        fix = "text that ends in .txt or .md is read as a file"
-        problem = Problem(
-            "TS603", "system-message", f"cannot read {text}: {what}", span, "data.system", fix=fix
-        )
-        raise ProblemError((problem,)) from None
+    path = ("data", "system")
+    return named(
+        lambda: read_text(located(text, loaded.base(path)), MAX_SYSTEM_BYTES).strip(),
+        text,
+        loaded.span(path),
+        "data.system",
+        fix="text that ends in .txt or .md is read as a file; end a message otherwise",
+    )
 
 
 def _digest(loaded: LoadedSpec, sources: tuple[SourceFacts, ...], system: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,9 +12,11 @@ from toolspec.compiler.facts.code_check import check_class, check_reward_functio
 from toolspec.compiler.facts.data import DataFacts, data_facts
 from toolspec.compiler.facts.local_imports import local_modules
 from toolspec.compiler.facts.model import model_facts
+from toolspec.compiler.facts.python_source import at_the_name
 from toolspec.compiler.facts.tools import ToolFacts, tool_facts
 from toolspec.compiler.facts.user_code import CodeRef, code_ref
 from toolspec.specs.loading import LoadedSpec
+from toolspec.specs.named_file import UnreadableError, located, named, read_text, real, unreadable
 from toolspec.specs.problem import Problem, ProblemError, in_file_order
 from toolspec.specs.reward import Reward
 
@@ -69,6 +71,8 @@ def gather(loaded: LoadedSpec, pack: bool = False) -> Facts:
             problems += [p for p in found.problems if p.severity == "error"]
     data = attempt(lambda: data_facts(loaded, pack), DataFacts())
     template = attempt(lambda: _template(loaded), None)
+    told = {p.path for p in problems}
+    attempt(lambda: _check_homes(loaded, told), None)
     refs = [*code.items(), *((f"tools.{name}", facts.code) for name, facts in tools.items())]
     shipped, third_party, ship_problems = _shipped(loaded, refs)
     problems += ship_problems
@@ -147,7 +151,10 @@ def _ref(loaded: LoadedSpec, path: str, text: str) -> CodeRef:
 def _checked(loaded: LoadedSpec, path: str, ref: CodeRef) -> tuple[Problem, ...]:
     if path in ("reward.python", "reward.correct.python"):
         more = tuple(loaded.spec.reward.kwargs) if path == "reward.python" else ()
-        return check_reward_function(ref, more, path)
+        try:
+            return check_reward_function(ref, more, path)
+        except ProblemError as error:
+            raise at_the_name(error, loaded.span(tuple(path.split("."))), path) from None
     return check_class(ref, path, loaded.span(tuple(path.split("."))))
 
 
@@ -156,20 +163,38 @@ def _template(loaded: LoadedSpec) -> str | None:
     if name is None:
         return None
     path = ("model", "chat_template")
-    file = loaded.base(path) / Path(name).expanduser()
-    span = loaded.span(path)
-    try:
-        if file.stat().st_size > MAX_TEMPLATE_BYTES:
-            raise ProblemError(
-                (Problem("TS302", "chat-template", f"{name} is over 1 MiB", span, "model.chat_template"),)
-            )
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        what = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        problem = Problem(
-            "TS302", "chat-template", f"cannot read {name}: {what}", span, "model.chat_template"
-        )
-        raise ProblemError((problem,)) from None
+    return named(
+        lambda: read_text(located(name, loaded.base(path)), MAX_TEMPLATE_BYTES),
+        name,
+        loaded.span(path),
+        "model.chat_template",
+        fix="name a file with the template's text, from the spec's folder",
+    )
+
+
+def _check_homes(loaded: LoadedSpec, told: Collection[str]) -> None:
+    """Raises ProblemError where a path that is only passed on begins with the home folder of nobody here.
+
+    told: spec paths of which a problem is known already.
+    """
+    spec = loaded.spec
+    problems: list[Problem] = []
+    pairs = [
+        ("model.path", spec.model.path),
+        ("checkpoint.dir", spec.checkpoint.dir),
+        ("checkpoint.resume", spec.checkpoint.resume),
+    ]
+    for path, text in pairs:
+        if path in told:
+            continue
+        parts = tuple(path.split("."))
+        try:
+            located(text or "", loaded.base(parts))
+        except UnreadableError as error:
+            fix = "write the folder's whole path"
+            problems += unreadable(error, text or "", loaded.span(parts), path, fix).problems
+    if problems:
+        raise ProblemError(tuple(problems))
 
 
 def _shipped(
@@ -191,7 +216,7 @@ def _shipped(
         problems += found.problems
         third_party |= set(found.third_party)
         for relative in found.files:
-            name, file = str(relative), (ref.root / relative).resolve()
+            name, file = str(relative), real(ref.root / relative)
             if shipped.setdefault(name, file) != file:
                 span = loaded.span(tuple(path.split(".")))
                 message = f"two files would be {name} in the bundle: {shipped[name]} and {file}"

@@ -12,6 +12,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from toolspec.specs.named_file import UnreadableError, is_regular, read_text
+
+MAX_REF_BYTES = 1 << 10
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
 _HUB_NAME = re.compile(rf"(?:{_PART}/)?{_PART}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -38,11 +41,16 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """The cache's folder, whether or not it exists."""
     for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         if environment.get(variable):
-            return Path(environment[variable]).expanduser()
+            return _home(environment[variable])
     if environment.get("HF_HOME"):
-        return Path(environment["HF_HOME"]).expanduser() / "hub"
+        return _home(environment["HF_HOME"]) / "hub"
     home = environment.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(home).expanduser() / "huggingface" / "hub"
+    return _home(home) / "huggingface" / "hub"
+
+
+def _home(text: str) -> Path:
+    """`~` and `~user` expanded where there is such a user; else a folder that is not there, and no cache."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - pathlib's raises
 
 
 def model_folder(name: str, cache: Path) -> Path:
@@ -61,9 +69,9 @@ def find_snapshot(name: str, revision: str | None = None, cache: Path | None = N
         return None
     folder = model_folder(name, cache_folder() if cache is None else cache)
     try:
-        commit = wanted if is_commit(wanted) else (folder / "refs" / wanted).read_text("utf-8").strip()
+        commit = wanted if is_commit(wanted) else read_text(folder / "refs" / wanted, MAX_REF_BYTES).strip()
         snapshot = folder / "snapshots" / commit
-        found = is_commit(commit) and (snapshot / "config.json").is_file()
-    except (OSError, ValueError):
+        found = is_commit(commit) and is_regular(snapshot / "config.json")
+    except UnreadableError:
         return None
     return snapshot if found else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from toolspec.compiler.facts.python_source import PythonSource, fault, parse_source, read_source, refuse
+from toolspec.specs.named_file import is_folder, is_regular, real
 from toolspec.specs.problem import Problem, ProblemError, Span
 
 MAX_FILES = 500
@@ -40,11 +41,11 @@ class _Import:
 
 @dataclass(slots=True)
 class _Search:
-    """The files found so far (an ordered set) and what was noticed on the way."""
+    """The files found so far, in order, each with the import that names it first; what was noticed on the way."""
 
     root: Path
     folders: tuple[Path, ...]
-    files: dict[Path, None] = field(default_factory=dict)
+    files: dict[Path, Span | None] = field(default_factory=dict)
     third_party: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     shadowing: set[str] = field(default_factory=set)
@@ -59,23 +60,23 @@ def local_modules(entry: Path, root: Path) -> LocalImports:
 
     Raises ProblemError when the entry cannot be read or lies outside root, or a limit is exceeded.
     """
-    root = root.resolve()
-    entry = entry.parent.resolve() / entry.name
+    root = real(root)
+    entry = real(entry.parent) / entry.name
     if not entry.is_relative_to(root):
         raise refuse("import-outside", f"{entry} is not inside {root}", Span(str(entry), 1, 1))
     search = _Search(root, tuple(dict.fromkeys((entry.parent, root))))
     if not _is_inside(search, entry):
         raise refuse("import-outside", f"{entry} is a link to outside {root}", Span(str(entry), 1, 1))
-    if entry.stem in sys.stdlib_module_names and not (entry.parent / "__init__.py").is_file():
+    if entry.stem in sys.stdlib_module_names and not is_regular(entry.parent / "__init__.py"):
         _shadows(search, entry.stem, Span(str(entry), 1, 1))
-    _add_with_packages(search, entry)
+    _add_with_packages(search, entry, None)
     read: set[Path] = set()
     size = 0
     while pending := [path for path in search.files if path not in read]:
         for path in pending:
             read.add(path)
             try:
-                text = read_source(path)
+                text = read_source(path, search.files[path])
                 size += len(text)
                 module = parse_source(text, str(path))
                 imports = list(_imports(module))
@@ -99,10 +100,7 @@ def local_modules(entry: Path, root: Path) -> LocalImports:
 
 
 def _is_inside(search: _Search, path: Path) -> bool:
-    try:
-        return path.resolve().is_relative_to(search.root.resolve())
-    except (OSError, RuntimeError):  # a loop of links
-        return False
+    return real(path).is_relative_to(real(search.root))
 
 
 def _imports(module: PythonSource) -> Iterator[_Import]:
@@ -176,18 +174,15 @@ def _exists(folder: Path, name: str) -> bool:
 def _module_file(folder: Path, name: str) -> Path | None:
     """A regular package comes before a module of the same name, as for Python's finder."""
     for candidate in (folder / name / "__init__.py", folder / f"{name}.py"):
-        try:
-            if candidate.is_file():
-                return candidate
-        except OSError:  # a name too long for the file system
-            continue
+        if is_regular(candidate):
+            return candidate
     return None
 
 
 def _is_namespace(folder: Path) -> bool:
     """A folder without `__init__.py` that holds modules, at most one level further down."""
     try:
-        return folder.is_dir() and (any(folder.glob("*.py")) or any(folder.glob("*/*.py")))
+        return is_folder(folder) and (any(folder.glob("*.py")) or any(folder.glob("*/*.py")))
     except OSError:
         return False
 
@@ -225,7 +220,7 @@ def _add_names(search: _Search, place: Path, names: tuple[str, ...], span: Span,
         elif (
             must_exist
             and name != "*"
-            and not (place / "__init__.py").is_file()
+            and not is_regular(place / "__init__.py")
             and not _is_namespace(place / name)
         ):
             message = f"`from . import {name}`: there is no {name}.py in {place.name}"
@@ -238,18 +233,18 @@ def _add(search: _Search, file: Path, span: Span) -> bool:
     if not _is_inside(search, file):
         _outside(search, file, span)
         return False
-    _add_with_packages(search, file)
+    _add_with_packages(search, file, span)
     return True
 
 
-def _add_with_packages(search: _Search, file: Path) -> None:
+def _add_with_packages(search: _Search, file: Path, span: Span | None) -> None:
     """Add a file, and the `__init__.py` of each package around it: importing the file runs them first."""
     folder = file.parent
-    while folder != search.root and (package := folder / "__init__.py").is_file():
+    while folder != search.root and is_regular(package := folder / "__init__.py"):
         if _is_inside(search, package):
-            search.files[package] = None
+            search.files.setdefault(package, span)
         folder = folder.parent
-    search.files[file] = None
+    search.files.setdefault(file, span)
 
 
 def _shadows(search: _Search, name: str, span: Span) -> None:

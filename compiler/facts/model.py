@@ -8,6 +8,7 @@ from pathlib import Path
 from toolspec.compiler.facts.architecture import ModelFacts
 from toolspec.compiler.facts.catalogue import find_model, nearest_models
 from toolspec.compiler.facts.hub_cache import cache_folder, find_snapshot, is_hub_name
+from toolspec.specs.named_file import UnreadableError, is_folder, is_regular, located
 from toolspec.specs.problem import Problem, ProblemError
 
 
@@ -49,14 +50,12 @@ def _directory(text: str, base: Path) -> Path | None:
     if not text or "\0" in text:
         raise _unknown(text, base)
     try:
-        path = Path(text).expanduser()
-        path = path if path.is_absolute() else base / path
-        found, is_file = path.is_dir(), path.is_file()
-    except (OSError, RuntimeError):
+        path = located(text, base)
+    except UnreadableError:
         return None
-    if found:
+    if is_folder(path):
         return path
-    if is_file:
+    if is_regular(path):
         message = f"{text} is a file; a model is a directory with config.json, or a hub name"
         fix = f"model: {Path(text).parent}" if Path(text).parent != Path() else ""
         raise ProblemError((Problem("TS041", "model-files", message, path="model.path", fix=fix),))

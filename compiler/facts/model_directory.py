@@ -12,6 +12,7 @@ from typing import Any
 from toolspec.compiler.facts.architecture import ModelFacts, architecture_facts, token_ids
 from toolspec.compiler.facts.chat_format import tool_format_of
 from toolspec.compiler.facts.weights import count_stored_parameters
+from toolspec.specs.named_file import UnreadableError, read_text
 from toolspec.specs.problem import Problem, ProblemError
 
 # config.json and generation_config.json are a few KB (the largest, with a quantisation table, 3 MB);
@@ -120,22 +121,12 @@ def read_mapping(path: Path, name: str) -> dict[str, Any] | None:
 def _read(path: Path, name: str) -> str | None:
     file, limit = path / name, MAX_BYTES[name]
     try:
-        if not file.exists():
+        return read_text(file, limit)
+    except UnreadableError as error:
+        if error.missing:
             return None
-        if not file.is_file():
-            raise _problem(f"{file} is not a regular file")
-        with file.open("rb") as stream:
-            data = stream.read(limit + 1)
-    except OSError as error:
-        raise _problem(f"cannot read {file}: {error.strerror or error}") from None
-    if len(data) > limit:
-        raise _problem(
-            f"{file} has more than {limit:,} bytes", why="no such file of a real model is that large"
-        )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise _problem(f"{file} is not UTF-8 text", fix="copy the file again from the hub") from None
+        why = "no such file of a real model is that large" if error.too_large else ""
+        raise _problem(f"cannot read {file}: {error}", why, fix="copy the file again from the hub") from None
 
 
 def _problem(message: str, why: str = "", fix: str = "") -> ProblemError:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import ast
 import io
-import os
 import re
-import stat
 import tokenize
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
+from toolspec.specs.named_file import UnreadableError, read
 from toolspec.specs.problem import Problem, ProblemError, Severity, Span
 
 MAX_BYTES = 1 << 20
@@ -60,6 +59,15 @@ def fault(name: str, message: str, span: Span | None, *, why: str = "", fix: str
 def refuse(name: str, message: str, span: Span | None, *, why: str = "", fix: str = "") -> ProblemError:
     """The same, as the error to raise."""
     return ProblemError((fault(name, message, span, why=why, fix=fix),))
+
+
+def at_the_name(error: ProblemError, span: Span | None, path: str) -> ProblemError:
+    """The same problems, but a name that the file does not have stands at the reference to it in the spec."""
+    return ProblemError(
+        tuple(
+            replace(p, span=span, path=path) if p.name == "function-not-found" else p for p in error.problems
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,26 +137,20 @@ def _parse(source: str, file: str) -> PythonSource:
 _parse_once = lru_cache(maxsize=16)(_parse)
 
 
-def read_source(path: Path, file: str | None = None) -> str:
-    """The text of a Python file, decoded by its coding line or as UTF-8. `file`: the name for problems.
+def read_source(path: Path, said: Span | None = None) -> str:
+    """The text of a Python file, decoded by its coding line or as UTF-8. said: where the file is named.
 
-    Raises ProblemError: python-file, python-syntax (the coding line). Only a regular file is read, so that
-    a pipe cannot make a reader wait.
+    Raises ProblemError: python-file, python-syntax (the coding line).
     """
-    name = file if file is not None else str(path)
+    name = str(path)
     span = Span(name, 1, 1)
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise refuse("python-file", f"`{name}` is not a regular file", span)
-            data = stream.read(MAX_BYTES + 1)
-            size = max(len(data), os.fstat(handle).st_size)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise refuse("python-file", f"`{name}` cannot be read: {reason}", span) from None
-    if size > MAX_BYTES:
-        raise _too_large(size, name)
+        data = read(path, MAX_BYTES)
+    except UnreadableError as error:
+        fix = "keep data in a file of its own" if error.too_large else ""
+        raise refuse(
+            "python-file", f"cannot read {name}: {error}", said or Span(name, 1, 1), fix=fix
+        ) from None
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         return data.decode(encoding)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from glob import has_magic
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from toolspec.compiler.facts.row_pattern import matching_files
+from toolspec.specs.named_file import (
+    UnreadableError,
+    explained,
+    is_folder,
+    located,
+    named,
+    open_regular,
+    unreadable,
+)
 from toolspec.specs.problem import Problem, ProblemError, Span
 
 Format = Literal["parquet", "jsonl", "json"]
@@ -46,39 +56,42 @@ def row_files(pattern: str, base: Path, span: Span | None = None) -> RowFiles:
     """The files that `pattern` means, seen from the folder `base`; `~` is the home folder.
 
     A file of exactly this name wins over reading the pattern as a glob. A remote address (`s3://…`) is never
-    contacted. Raises ProblemError: a folder, an ending that verl does not read, several formats in one glob.
+    contacted. Raises ProblemError: no regular file, an ending that verl does not read, several formats in one glob,
+    a glob that means too many files.
     """
     if _REMOTE.match(pattern):
         return RowFiles(pattern, (), _format(Path(pattern), pattern, span), remote=True)
-    if "\0" in pattern:
-        raise _problem(f"{pattern!r} is no file name", span)
+    fix = "give a shorter way to the files"
+    written = named(lambda: located(pattern, base.absolute()), repr(pattern), span)
     try:
-        written = base.absolute() / Path(pattern).expanduser()
-        if written.is_dir():
-            raise _problem(f"{pattern} is a folder", span, f"name the files: {pattern.rstrip('/')}/*.parquet")
-        if written.exists():
-            if not written.is_file():
-                raise _problem(f"{pattern} is neither a file nor a glob of files", span)
-            return RowFiles(pattern, (written,), _format(written, pattern, span))
-        # pathlib's glob would take hidden files along
-        names = glob.glob(str(Path(pattern).expanduser()), root_dir=base, recursive=True)  # noqa: PTH207
-        found = sorted(file for name in names if (file := base.absolute() / name).is_file())
-    except (OSError, RuntimeError) as error:
-        raise _problem(f"cannot look for {pattern}: {_reason(error)}", span) from None
+        open_regular(written).close()
+        return RowFiles(pattern, (written,), _format(written, pattern, span))
+    except UnreadableError as error:
+        if is_folder(written):
+            fix = f"name the files: {pattern.rstrip('/')}/*.parquet"
+            raise unreadable(error, pattern, span, fix=fix) from None
+        if not (error.missing or has_magic(pattern)):
+            raise unreadable(error, pattern, span) from None
+    if not has_magic(pattern):
+        return RowFiles(pattern, (), _format(written, pattern, span))
+    found = named(lambda: matching_files(written, base.absolute()), pattern, span, fix=fix)
     if not found:
-        return RowFiles(pattern, (), _format(written, pattern, span) if not glob.has_magic(pattern) else None)
+        return RowFiles(pattern, (), None)
     formats = sorted({_format(file, pattern, span) for file in found})
     if len(formats) > 1:
         fix = "one entry a format: [" + ", ".join(f"{pattern}.{name}" for name in formats) + "]"
         raise _problem(f"{pattern} matches {' and '.join(formats)} files", span, fix)
-    return RowFiles(pattern, tuple(found), formats[0])
+    return RowFiles(pattern, found, formats[0])
 
 
 def _format(file: Path, pattern: str, span: Span | None) -> Format:
     if file.suffix.lower() not in FORMATS:
         what = pattern if file.name in pattern else f"{file.name} of {pattern}"
         message = f"{what} ends in {file.suffix or 'nothing'}; rows are read from .parquet, .jsonl and .json"
-        raise _problem(message, span, "convert the file, or rename it if it is one of these")
+        fix = "convert the file, or rename it if it is one of these"
+        if not file.suffix and pattern.count("/") == 1:
+            fix = f'a data set of the hub is saved as a file first: load_dataset("{pattern}")["train"].to_parquet(…)'
+        raise _problem(message, span, fix)
     return FORMATS[file.suffix.lower()]
 
 
@@ -91,12 +104,14 @@ def content_hash(files: Sequence[Path], span: Span | None = None) -> str:
     for file in files:
         part, size = hashlib.sha256(), 0
         try:
-            with file.open("rb") as stream:
+            with open_regular(file) as stream:
                 while block := stream.read(1 << 20):
                     part.update(block)
                     size += len(block)
+        except UnreadableError as error:
+            raise unreadable(error, str(file), span) from None
         except OSError as error:
-            raise _problem(f"cannot read {file}: {_reason(error)}", span) from None
+            raise unreadable(explained(error), str(file), span) from None
         digest.update(f"{size} {part.hexdigest()}\n".encode())
     return digest.hexdigest()
 
@@ -109,10 +124,12 @@ def columns(file: Path, span: Span | None = None) -> tuple[str, ...]:
     if _format(file, str(file), span) == "parquet":
         return tuple(schema(file, span).names)
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             row = _first_row(stream)
+    except UnreadableError as error:
+        raise unreadable(error, str(file), span) from None
     except OSError as error:
-        raise _problem(f"cannot read {file}: {_reason(error)}", span) from None
+        raise unreadable(explained(error), str(file), span) from None
     except UnicodeDecodeError:
         raise _problem(f"{file} is not UTF-8", span, "save it as UTF-8") from None
     except (ValueError, RecursionError) as error:

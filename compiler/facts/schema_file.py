@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from toolspec.specs.named_file import named, read
 from toolspec.specs.problem import Problem, ProblemError, Span
 
 MAX_BYTES = 1 << 20
 FORM = "a tool schema is `{type: function, function: {name, description, parameters}}`"
 
 
-def load_schema_file(path: Path) -> list[dict[str, Any]]:
+def load_schema_file(path: Path, written: str = "", said: Span | None = None) -> list[dict[str, Any]]:
     """The tool schemas in a JSON or YAML file, each as `{"type": "function", "function": {"name": …}}`.
 
     The file holds one schema (with or without the outer mapping), a list of them, or verl's tools.yaml form
-    (`tools: [{class_name, config, tool_schema}]`). Keys keep their order. Raises ProblemError.
+    (`tools: [{class_name, config, tool_schema}]`). Keys keep their order. written: the name as the
+    spec has it; said: where. Raises ProblemError.
     """
     file = str(path)
-    data = _read(path, file)
+    data = named(lambda: read(path, MAX_BYTES), written or file, said or Span(file, 1, 1))
     value = _parse_json(data, file) if path.suffix.lower() == ".json" else _parse_yaml(data, file)
     listed = value["tools"] if isinstance(value, dict) and isinstance(value.get("tools"), list) else value
     entries = listed if isinstance(listed, list) else [listed]
@@ -36,21 +36,6 @@ def load_schema_file(path: Path) -> list[dict[str, Any]]:
 
 def _refuse(message: str, file: str, line: int = 1, column: int = 1, fix: str = "") -> ProblemError:
     return ProblemError((Problem("TS080", "schema-file", message, Span(file, line, column), fix=fix),))
-
-
-def _read(path: Path, file: str) -> bytes:
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not make it wait
-        with os.fdopen(handle, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise _refuse(f"`{file}` is not a regular file", file)
-            data = stream.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise _refuse(f"`{file}` cannot be read: {reason}", file) from None
-    if len(data) > MAX_BYTES:
-        raise _refuse(f"the file has more than {MAX_BYTES:,} bytes", file)
-    return data
 
 
 def _parse_json(data: bytes, file: str) -> Any:

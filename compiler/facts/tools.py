@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from toolspec.compiler.facts.code_check import check_class
 from toolspec.compiler.facts.python_schema import function_schema
-from toolspec.compiler.facts.python_source import read_source
+from toolspec.compiler.facts.python_source import at_the_name, read_source
 from toolspec.compiler.facts.tool_schema import check_schema, load_schema_file
 from toolspec.compiler.facts.user_code import CodeRef, code_ref
 from toolspec.specs.loading import LoadedSpec
+from toolspec.specs.named_file import located, named
 from toolspec.specs.problem import Problem, ProblemError, Span
 from toolspec.specs.tools import Tool
 
@@ -32,7 +32,10 @@ def tool_facts(loaded: LoadedSpec, name: str) -> ToolFacts:
     field = "python" if tool.python is not None else "class"
     path = ("tools", name, field)
     reference = tool.python or tool.class_ or ""
-    code = code_ref(reference, loaded.base(path), ".".join(path), loaded.span(path))
+    try:
+        code = code_ref(reference, loaded.base(path), ".".join(path), loaded.span(path))
+    except ProblemError as error:
+        raise ProblemError((*error.problems, *_schema_problems(loaded, name, tool))) from None
     hidden = frozenset(tool.config) | frozenset(tool.per_row) if tool.python is not None else frozenset()
     missing = check_class(code, ".".join(path), loaded.span(path)) if field == "class" else ()
     if tool.schema_ is not None:
@@ -51,13 +54,22 @@ def tool_facts(loaded: LoadedSpec, name: str) -> ToolFacts:
                     ),
                 )
             )
-        facts = function_schema(read_source(code.file), str(code.file), code.name, hidden=hidden)
+        try:
+            facts = function_schema(read_source(code.file), str(code.file), code.name, hidden=hidden)
+        except ProblemError as error:
+            raise at_the_name(error, loaded.span(path), ".".join(path)) from None
         schema, problems = facts.schema, facts.problems
-    named = _named(schema, name)
-    checked = tuple(
-        _placed(p, loaded.span(path), ".".join(path)) for p in check_schema(named, f"tool {name}")
-    )
-    return ToolFacts(code, named, (*missing, *problems, *checked))
+    own = _named(schema, name)
+    checked = tuple(_placed(p, loaded.span(path), ".".join(path)) for p in check_schema(own, f"tool {name}"))
+    return ToolFacts(code, own, (*missing, *problems, *checked))
+
+
+def _schema_problems(loaded: LoadedSpec, name: str, tool: Tool) -> tuple[Problem, ...]:
+    """What is wrong with the schema file of a tool whose code cannot be read either."""
+    try:
+        return () if tool.schema_ is None else _given_schema(loaded, name, tool)[1]
+    except ProblemError as error:
+        return error.problems
 
 
 def _named(schema: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -74,9 +86,10 @@ def _given_schema(loaded: LoadedSpec, name: str, tool: Tool) -> tuple[Mapping[st
     span = loaded.span(path)
     if isinstance(tool.schema_, dict):
         return _wrapped(tool.schema_, span, ".".join(path)), ()
-    file = loaded.base(path) / Path(str(tool.schema_)).expanduser()
+    written = str(tool.schema_)
+    file = named(lambda: located(written, loaded.base(path)), written, span, ".".join(path))
     try:
-        found = load_schema_file(file)
+        found = load_schema_file(file, written, span)
     except ProblemError as error:
         raise ProblemError(tuple(_placed(p, span, ".".join(path)) for p in error.problems)) from None
     if len(found) == 1:

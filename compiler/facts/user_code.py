@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
+from toolspec.compiler.facts.python_source import MAX_BYTES
+from toolspec.specs.named_file import UnreadableError, is_regular, located, read, real, unreadable
+from toolspec.specs.nearest import nearest
 from toolspec.specs.problem import Problem, ProblemError, Span
+
+MAX_NAMES = 1000
+"""Files of a folder among which a misspelt name is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +33,7 @@ class CodeRef:
 def code_ref(text: str, base: Path, path: str, span: Span | None) -> CodeRef:
     """`file.py:name` or `package.module.Name`, looked up beside the spec (`base`); nothing is imported.
 
-    Raises ProblemError where the text has neither form or the file is not there.
+    Raises ProblemError where the text has neither form or the file cannot be read.
     """
     if ":" in text:
         file_text, _, name = text.rpartition(":")
@@ -34,17 +41,23 @@ def code_ref(text: str, base: Path, path: str, span: Span | None) -> CodeRef:
             raise _problem(
                 f'"{text}" is not of the form file.py:name', path, span, "example: tools.py:search"
             )
-        file = (base / Path(file_text).expanduser()).resolve()
-        if not file.is_file():
-            raise _problem(
-                f"there is no file {file_text} beside the spec", path, span, _similar(base, file_text)
-            )
+        try:
+            file = real(located(file_text, base))
+            read(file, MAX_BYTES)  # asked now, where the spec's name for it is known
+        except UnreadableError as error:
+            fix = _similar(base, file_text) if error.missing else ""
+            fix = "keep data in a file of its own" if error.too_large else fix
+            raise unreadable(error, file_text, span, path, fix) from None
         root = file.parent
-        while (root / "__init__.py").is_file() and root != root.parent:
+        while is_regular(root / "__init__.py") and root != root.parent:
             root = root.parent
         module = ".".join(file.relative_to(root).with_suffix("").parts)
         return CodeRef(file, module, name, root)
     parts = text.split(".")
+    if text.endswith(".py"):
+        raise _problem(
+            f'"{text}" is a file; which name in it is meant is not said', path, span, f"write {text}:NAME"
+        )
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         raise _problem(
             f'"{text}" is neither file.py:name nor module.Name',
@@ -53,9 +66,9 @@ def code_ref(text: str, base: Path, path: str, span: Span | None) -> CodeRef:
             f"example: {parts[0] or 'tools'}.py:name",
         )
     for candidate in (Path(*parts[:-1]).with_suffix(".py"), Path(*parts[:-1]) / "__init__.py"):
-        if (base / candidate).is_file():
-            return CodeRef((base / candidate).resolve(), ".".join(parts[:-1]), parts[-1], base.resolve())
-    return CodeRef(None, ".".join(parts[:-1]), parts[-1], base.resolve())
+        if is_regular(base / candidate):
+            return CodeRef(real(base / candidate), ".".join(parts[:-1]), parts[-1], real(base))
+    return CodeRef(None, ".".join(parts[:-1]), parts[-1], real(base))
 
 
 def _problem(message: str, path: str, span: Span | None, fix: str) -> ProblemError:
@@ -63,7 +76,8 @@ def _problem(message: str, path: str, span: Span | None, fix: str) -> ProblemErr
 
 
 def _similar(base: Path, name: str) -> str:
-    from toolspec.specs.nearest import nearest
-
-    close = nearest(name, sorted(p.name for p in base.glob("*.py")))
-    return f"did you mean {close[0]}?" if close else "paths are relative to the spec"
+    folder, _, last = name.rpartition("/")
+    there = sorted(p.name for p in islice((base / folder).glob("*.py"), MAX_NAMES))
+    close = nearest(last, there)
+    near = f"{folder}/{close[0]}" if close and folder else "".join(close)
+    return f"did you mean {near}?" if close else f"paths are relative to the spec's folder, {base}"

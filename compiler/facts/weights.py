@@ -10,6 +10,8 @@ import json
 import math
 from pathlib import Path
 
+from toolspec.specs.named_file import UnreadableError, is_regular, open_regular, read
+
 # 100 MB is the limit of the safetensors library itself.
 MAX_HEADER_BYTES = 100_000_000
 MAX_INDEX_BYTES = 64 << 20
@@ -27,14 +29,14 @@ def count_stored_parameters(directory: Path, quantized: bool, dtype: str | None)
     if quantized:
         return None
     single = directory / "model.safetensors"
-    if single.is_file():
+    if is_regular(single):
         return _count_in(single)
     index = _index(directory)
     if index is None:
         return None
     shards, metadata = index
     files = [directory / name for name in shards]
-    if files and all(file.is_file() for file in files):
+    if files and all(map(is_regular, files)):
         counts = [_count_in(file) for file in files]
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
@@ -48,10 +50,8 @@ def count_stored_parameters(directory: Path, quantized: bool, dtype: str | None)
 def _index(directory: Path) -> tuple[list[str], dict[str, object]] | None:
     file = directory / "model.safetensors.index.json"
     try:
-        if not file.is_file() or file.stat().st_size > MAX_INDEX_BYTES:
-            return None
-        index = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        index = json.loads(read(file, MAX_INDEX_BYTES))
+    except (UnreadableError, ValueError, RecursionError):
         return None
     if not isinstance(index, dict) or not isinstance(index.get("weight_map"), dict):
         return None
@@ -63,12 +63,12 @@ def _index(directory: Path) -> tuple[list[str], dict[str, object]] | None:
 
 def _count_in(file: Path) -> int | None:
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             length = int.from_bytes(stream.read(8), "little")
             if not 2 <= length <= min(MAX_HEADER_BYTES, file.stat().st_size - 8):
                 return None
             header = json.loads(stream.read(length))
-    except (OSError, ValueError, RecursionError):
+    except (UnreadableError, OSError, ValueError, RecursionError):
         return None
     if not isinstance(header, dict):
         return None

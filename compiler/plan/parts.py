@@ -9,6 +9,7 @@ from toolspec.compiler.facts.gather import Facts
 from toolspec.compiler.plan.draft import Draft
 from toolspec.compiler.plan.places import in_run_folder, is_local_model, on_node
 from toolspec.specs.data import OrderBy
+from toolspec.specs.named_file import real
 
 TIMEOUT_SECONDS = 60
 USER_FOLDER = "ts_user"
@@ -116,7 +117,7 @@ def _as_globbed(pattern: str, file: Path, base: Path) -> str:
         return str(file)
     if pattern.startswith("~/") and file.is_relative_to(Path.home()):
         return f"~/{file.relative_to(Path.home())}"
-    return os.path.relpath(file, base.resolve())
+    return os.path.relpath(file, real(base))
 
 
 def _shipped(module: str) -> str:

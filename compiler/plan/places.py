@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+from toolspec.specs.named_file import is_folder, real
+
 
 class Interpolation(str):
     """Text whose `${…}` is meant for OmegaConf; in any other text it is escaped."""
@@ -30,7 +32,9 @@ def on_node(text: str, base: Path, bundle: Path) -> str:
         return text
     if text == "~" or text.startswith("~/"):
         return Interpolation("${oc.env:HOME}" + text[1:])
-    return Path(os.path.relpath((base / text).resolve(), bundle.resolve())).as_posix()
+    if text.startswith("~") and (expanded := os.path.expanduser(text)) != text:  # noqa: PTH111 - pathlib's raises
+        return expanded  # another user's home: no variable of the node has it
+    return Path(os.path.relpath(real(base / text), real(bundle))).as_posix()
 
 
 def in_run_folder(name: str) -> str:
@@ -41,4 +45,4 @@ def is_local_model(text: str, base: Path) -> bool:
     """Whether a model's path is a folder and not a hub name (`org/name` or `name`)."""
     if text.startswith(("/", "~", "./", "../", "$")) or text.count("/") > 1 or "://" in text:
         return True
-    return (base / text).is_dir()
+    return is_folder(base / text)

@@ -443,3 +443,172 @@ def test_an_override_that_verl_cannot_resolve_is_refused(override: str, beside: 
     (problem,) = compiled(beside, f"{WHOLE}overrides: {override}\n")
     assert problem.span is not None
     assert problem.span.line == len(WHOLE.splitlines()) + 1
+
+
+def test_a_setting_is_read_like_a_file_and_all_wrong_ones_are_told(tmp_path: Path) -> None:
+    (tmp_path / "exp.yaml").write_text(text_with(("name",), "s")[0], "utf-8")
+    with pytest.raises(ProblemError) as caught:
+        load(tmp_path / "exp.yaml", ["algorithm={name: ppo, grop: 3}", "checkpoint.every=no"])
+    unknown, never = caught.value.problems
+    assert unknown.span and (unknown.span.line, unknown.span.column, unknown.span.length) == (1, 23, 4)
+    assert never.span and (never.span.line, never.span.column, never.fix) == (2, 18, "write never")
+    with pytest.raises(ProblemError) as caught:
+        load(tmp_path / "exp.yaml", ["algorithm.group", "data.train=[1"])
+    assert [p.span and p.span.line for p in caught.value.problems] == [1, 2]
+
+
+# (what is written, of the message what must be in it, the whole fix): specs as people write them, who come from
+# other tools. The first problem is the only one.
+SLIPS = (
+    ("algorithm: {name: grpo, kl: 0.001}", "not 0.001", "write {coef: 0.001}"),
+    ("algorithm: {name: grpo, kl: off}", 'not "off"', "write none"),
+    ("algorithm: {name: grpo, clip: [0.2, 0.28]}", "not a list", "write {low: 0.2, high: 0.28}"),
+    ("algorithm: {name: grpo, learning_rate: 1e-6}", "no key", "did you mean `lr`?"),
+    ("algorithm: {name: grpo, lr: {peak: 1e-6, warmup: 0.05}}", "not 0.05", "write 5%"),
+    ("algorithm: GRPO", 'not "GRPO"', "did you mean grpo?"),
+    ("reward: tools.py:look", "no preset", "write {python: 'tools.py:look'}"),
+    ("tools: [tools.py:look]", "not a list", "write {look: 'tools.py:look'}"),
+    (
+        "tools: [{name: look, python: tools.py:look}]",
+        "not a list",
+        "write {look: {python: 'tools.py:look'}}",
+    ),
+    ("tools: {look: {function: tools.py:look}}", "no key", "did you mean `python`?"),
+    ("model: {name: Qwen/Qwen2.5-0.5B-Instruct}", "no key", "did you mean `path`?"),
+    ("data: rows.jsonl", "is needed", "write {train: rows.jsonl}"),
+    ("data: {train_files: rows.jsonl}", "no key", "did you mean `train`?"),
+    ("data: {train: {file: rows.jsonl}}", "no key", "did you mean `path`?"),
+    ("lr: 1e-6", "no key", "here it is `algorithm.lr`"),
+    ("n_gpus_per_node: 8", "no key", "here it is `cluster.gpus`"),
+    ("trainer: {nnodes: 1}", "no key", "raw keys stand under `overrides` by their dotted name: `trainer.…`"),
+    ("cluster: {gpus: '8'}", 'not "8"', "write 8"),
+    ("cluster: {slurm: {time: 2 hours}}", "a time with its unit", "write 2h"),
+    ("cluster: {slurm: {time: 1-12}}", "a time with its unit", "write 1-12:00"),
+    ("cluster: {slurm: {time: 12:00}}", "or minutes and seconds", ""),
+    ("rollout: {gpu_memory: 80%}", 'not "80%"', "write 0.8"),
+    ("rollout: {gpu_memory: 40}", "1 or less, or auto is needed", "write 0.4"),
+    ("budget: {prompt_tokens: 2k}", 'not "2k"', ""),
+    ("tracking: wandbb", "one of console", "did you mean wandb?"),
+    ("overrides: [a.b=0.5]", "not a list", "write {a.b: 0.5}"),
+    ("description: 3", "text is needed", 'write "3"'),
+    ("sweep: {algorithm.lrr: [1e-6, 2e-6]}", "`lrr`", "did you mean `lr`?"),
+)
+
+
+@pytest.mark.parametrize(("line", "says", "fix"), SLIPS, ids=[line for line, _, _ in SLIPS])
+def test_a_slip_is_one_problem_with_the_way_out(line: str, says: str, fix: str, tmp_path: Path) -> None:
+    key = line.partition(":")[0]
+    rest = {name: value for name, value in BASE.items() if name != key}
+    text = "".join(f"{name}: {json.dumps(value)}\n" for name, value in rest.items()) + line + "\n"
+    (problem,) = problems(tmp_path, text)
+    assert says in problem.message
+    assert problem.fix == fix
+
+
+PARENT = """\
+toolspec: 1
+name: s
+model: {path: Qwen/Qwen2.5-3B-Instruct, revision: abc, chat_template: t.jinja, lora: {rank: 8, alpha: 16}}
+data: {train: {path: rows.jsonl, columns: {prompt: q}}}
+tools: {find: {class: "find.py:Find", schema: find.json, timeout: 5s}}
+reward: {correct: {weight: 1, match: number, tolerance: 0.1}, format: 0.1}
+algorithm: {name: ppo, batch: 64, clip: {low: 0.1, high: 0.3, dual: 4}}
+agent: {class: "loop.py:Loop", config: {a: 1}}
+evaluation: {every: 5, samples: 2}
+tracking: {to: console, project: p}
+"""
+# (a bare value, what becomes of the parent's mapping): the same for a child's file and for --set.
+BARE: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
+    ("algorithm", "grpo", {"name": "grpo", "batch": 64}),
+    ("algorithm.clip", "0.2", {"low": 0.2, "high": 0.2, "dual": 4}),
+    ("evaluation", "7", {"every": 7, "samples": 2}),
+    ("tracking", "[console, wandb]", {"to": ("console", "wandb"), "project": "p"}),
+    ("reward.correct", "0.5", {"weight": 0.5, "match": "number", "tolerance": 0.1}),
+    # What describes the thing named goes with its name; what is said of the run stays.
+    ("model", "Qwen/Qwen3-4B", {"path": "Qwen/Qwen3-4B", "revision": None, "chat_template": None}),
+    ("model", "Qwen/Qwen3-4B", {"lora": {"rank": 8, "alpha": 16}}),
+    ("model", "Qwen/Qwen2.5-3B-Instruct", {"revision": "abc", "chat_template": "t.jinja"}),
+    ("tools.find", "tools.py:look", {"python": "tools.py:look", "class_": None, "timeout": 5}),
+    ("agent", "tool_agent", {"name": "tool_agent", "class_": None, "config": {}}),
+    # A preset is a whole reward.
+    ("reward", "tool_calling", {"format": None}),
+)
+
+
+@pytest.mark.parametrize(("path", "value", "expected"), BARE)
+@pytest.mark.parametrize("way", ["extends", "--set"])
+def test_a_bare_value_means_its_long_form_over_a_parent(
+    way: str, path: str, value: str, expected: Mapping[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "base.yaml").write_text(PARENT, "utf-8")
+    first, *rest = path.split(".")
+    inner = "".join(f"{{{key}: " for key in rest) + value + "}" * len(rest)
+    (tmp_path / "exp.yaml").write_text(f"extends: base.yaml\n{first}: {inner}\n", "utf-8")
+    loaded = (
+        load(tmp_path / "exp.yaml") if way == "extends" else load(tmp_path / "base.yaml", [f"{path}={value}"])
+    )
+    found: Any = loaded.spec
+    for key in path.split("."):
+        found = found[key] if isinstance(found, Mapping) else getattr(found, key)
+    dumped = found.model_dump()
+    for key, one in expected.items():
+        at = dumped[key]
+        assert {k: at[k] for k in one} == one if isinstance(one, dict) and one else at == one, key
+
+
+def test_a_mapping_over_a_short_form_keeps_the_place_of_both(tmp_path: Path) -> None:
+    (tmp_path / "up").mkdir()
+    parent = PARENT.replace(PARENT.splitlines()[2], "model: ./local")
+    parent = parent.replace(PARENT.splitlines()[5], "reward: tool_calling")
+    (tmp_path / "up" / "base.yaml").write_text(parent, "utf-8")
+    text = "extends: up/base.yaml\nmodel: {lora: 8}\nreward: {valid_call: 0.5}\n"
+    (tmp_path / "exp.yaml").write_text(text, "utf-8")
+    loaded = load(tmp_path / "exp.yaml")
+    assert loaded.base(("model", "path")) == tmp_path / "up"
+    assert [name for name, _ in loaded.spec.reward.terms] == [
+        "correct",
+        "valid_call",
+        "extra_call",
+        "bad_call",
+    ]
+    assert loaded.spec.reward.valid_call is not None and loaded.spec.reward.valid_call.weight == 0.5
+
+
+def test_two_settings_of_one_thing_do_not_depend_on_their_order(tmp_path: Path) -> None:
+    (tmp_path / "exp.yaml").write_text(PARENT, "utf-8")
+    sets = ["model=Qwen/Qwen3-4B", "model.chat_template=mine.jinja", "algorithm=grpo", "algorithm.group=4"]
+    first, second = (load(tmp_path / "exp.yaml", order).spec for order in (sets, sets[::-1]))
+    assert first == second
+    assert (first.model.chat_template, first.model.revision, first.algorithm.group) == ("mine.jinja", None, 4)
+
+
+def test_a_setting_of_one_entry_of_a_list_is_refused(tmp_path: Path) -> None:
+    text = PARENT.replace("{path: rows.jsonl, columns: {prompt: q}}", "[a.jsonl, b.jsonl]")
+    (tmp_path / "exp.yaml").write_text(text, "utf-8")
+    with pytest.raises(ProblemError) as caught:
+        load(tmp_path / "exp.yaml", ["data.train.0=c.jsonl"])
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.path) == ("TS022", "data.train")
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "/dev/null", "/proc/self/status"])
+def test_a_name_of_no_file_is_refused_in_a_sentence(name: str, beside: Path, in_time: None) -> None:
+    (problem, *_) = compiled(beside, WHOLE.replace("template.jinja", name))
+    assert (problem.code, problem.path) == ("TS020", "model.chat_template")
+    assert problem.span and problem.span.line == 3
+
+
+@pytest.mark.parametrize("path", ["checkpoint.dir", "checkpoint.resume"])
+def test_a_folder_in_the_home_of_nobody_is_refused(path: str, beside: Path) -> None:
+    section, key = path.split(".")
+    (problem,) = compiled(beside, f"{WHOLE}{section}: {{{key}: ~no-such-user/global_step_1}}\n")
+    assert (problem.code, problem.path) == ("TS020", path)
+
+
+def test_every_file_that_cannot_be_read_is_told_at_once(beside: Path) -> None:
+    for name in BESIDE:
+        (beside / name).unlink()
+        (beside / name).mkdir()
+    found = compiled(beside)
+    assert {(p.code, p.message.partition(": ")[2]) for p in found} == {("TS020", "it is a folder")}
+    assert len(found) == len(BESIDE)

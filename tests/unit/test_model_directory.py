@@ -216,7 +216,7 @@ def test_missing_large_and_odd_files(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "more than 499 bytes" in problem(tmp_path)
     (tmp_path / "tokenizer_config.json").unlink()
     (tmp_path / "generation_config.json").mkdir()
-    assert "is not a regular file" in problem(tmp_path)
+    assert "generation_config.json: it is a folder" in problem(tmp_path)
 
 
 @pytest.mark.parametrize(

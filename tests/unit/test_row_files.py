@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from toolspec.compiler.facts import row_pattern
 from toolspec.compiler.facts.row_files import columns, content_hash, looks_like_verl, row_files, schema
 from toolspec.specs.problem import ProblemError, Span
 
@@ -50,7 +52,7 @@ def test_what_no_row_can_come_from_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for name in ("a.json", "a.parquet", "a.csv"):
         (tmp_path / "data" / name).touch()
-    assert "data is a folder | name the files: data/*.parquet" in refused("data", tmp_path)
+    assert "cannot read data: it is a folder | name the files: data/*.parquet" in refused("data", tmp_path)
     assert "ends in .csv" in refused("data/a.csv", tmp_path)
     assert "ends in nothing" in refused("cutthebill", tmp_path)
     assert "json and parquet files" in refused("data/a.[jp]*", tmp_path)
@@ -116,3 +118,22 @@ def test_verl_layout_is_told_by_the_prompt(tmp_path: Path) -> None:
     assert not looks([{"from": "user", "value": "x"}])
     assert not looks([{"role": "user", "content": ["x"]}])
     assert not looks_like_verl(pa.schema([("question", pa.string())]))
+
+
+def test_a_glob_ends_whatever_lies_in_its_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data" / "more").mkdir(parents=True)
+    (tmp_path / "data" / "more" / "a.jsonl").touch()
+    for name in ("one", "two", "three"):  # followed, these would be 3^40 folders
+        (tmp_path / "data" / name).symlink_to(".")
+    (tmp_path / "data" / "circle.jsonl").symlink_to("circle.jsonl")
+    os.mkfifo(tmp_path / "data" / "pipe.jsonl")
+    found = row_files("**/**/*.jsonl", tmp_path).files
+    assert [file.relative_to(tmp_path).as_posix() for file in found] == ["data/more/a.jsonl"]
+    assert row_files("data/one/more/*.jsonl", tmp_path).exists  # a link that is named is followed
+    assert row_files("data/**", tmp_path / ".").files == found
+    assert "leads back to itself" in refused("data/circle.jsonl", tmp_path)
+    assert "it is a pipe" in refused("data/pipe.jsonl", tmp_path)
+    monkeypatch.setattr(row_pattern, "MAX_ENTRIES", 5)
+    assert "more than 5 files and folders lie in its way" in refused("**/*.jsonl", tmp_path)
+    monkeypatch.setattr(row_pattern, "MAX_FILES", 0)
+    assert "matches more than 0 files" in refused("data/more/*.jsonl", tmp_path)

@@ -25,7 +25,9 @@ from toolspec.compiler.facts.gather import Facts
 from toolspec.compiler.plan.decision import Plan
 from toolspec.compiler.plan.parts import USER_FOLDER
 from toolspec.specs.loading import LoadedSpec
+from toolspec.specs.named_file import named, read
 from toolspec.specs.problem import Problem, ProblemError
+from toolspec.specs.source import MAX_BYTES
 
 MANIFEST = "manifest.json"
 EXECUTABLE = frozenset({"launch.sh"})
@@ -62,16 +64,21 @@ def build_bundle(
     files |= runtime_files()
     for relative, source in facts.shipped.items():
         path = _inside(f"{USER_FOLDER}/{relative}")
-        files[path] = source.read_bytes()
+        files[path] = _content(source)
     files["plan.json"] = json_text(plan_document(plan, config)).encode()
     for number, source in enumerate(loaded.raw.files):
-        files[f"spec/{number}-{source.name}" if number else f"spec/{source.name}"] = source.read_bytes()
+        files[f"spec/{number}-{source.name}" if number else f"spec/{source.name}"] = _content(source)
     hashes = {path: _sha256(content) for path, content in files.items()}
     files["launch.sh"] = launch_sh(plan, config, _digest(hashes)).encode()
     hashes["launch.sh"] = _sha256(files["launch.sh"])
     digest = _digest(hashes)
     files[MANIFEST] = json_text(_manifest(loaded, plan, hashes, digest, data)).encode()
     return Bundle(plan.name, files, digest)
+
+
+def _content(file: Path) -> bytes:
+    """A file that was read before; one that has changed its nature since is a problem like any other."""
+    return named(lambda: read(file, MAX_BYTES), str(file), None)
 
 
 def _inside(path: str) -> str:

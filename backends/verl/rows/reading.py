@@ -15,6 +15,7 @@ from typing import IO, Any
 from toolspec.backends.verl.rows.findings import Findings, Place
 from toolspec.backends.verl.rows.json_array import elements, starts_like_an_array
 from toolspec.compiler.facts.row_files import FORMATS, MAX_ROW_BYTES
+from toolspec.specs.named_file import UnreadableError, open_regular
 
 Row = dict[str, Any]
 _BATCH_BYTES = 16 << 20
@@ -41,12 +42,12 @@ class Reader:
             if format_ == "parquet":
                 yield from self._parquet()
                 return
-            with self.file.open("rb") as stream:
+            with open_regular(self.file) as stream:
                 if format_ == "json" and starts_like_an_array(stream):
                     yield from self._json(stream)
                 else:  # a .json file of JSON lines, as many are published, is read as what it is
                     yield from self._jsonl(stream)
-        except (OSError, ArrowException, MemoryError) as error:
+        except (UnreadableError, OSError, ArrowException, MemoryError) as error:
             reason = (getattr(error, "strerror", None) or str(error) or "no memory").splitlines()[0]
             self.findings.whole("unreadable-rows", self.path, f"cannot read {self.file.name}: {reason}")
 

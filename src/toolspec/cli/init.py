@@ -112,8 +112,8 @@ def _from(spec: Path, given: str | None, *, folder: bool = False) -> str | None:
 
 def _check(path: Path, text: str) -> None:
     """Validate the text before it is written. Raises ProblemError with its places in the file to be."""
-    from toolspec.specs.loading import Raw
     from toolspec.specs.problem import ProblemError
+    from toolspec.specs.raw import Raw
     from toolspec.specs.source import show_lines
     from toolspec.specs.validation import validate
     from toolspec.specs.yaml_tree import parse

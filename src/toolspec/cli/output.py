@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -56,11 +57,12 @@ def with_files(problems: Iterable[Problem], sources: Mapping[str, Sequence[str]]
     lines = dict(sources)
     for problem in problems:
         file = problem.span.file if problem.span is not None else ""
-        if file and file not in lines and Path(file).is_file():
+        if file and file not in lines:
+            from toolspec.specs.named_file import UnreadableError, head
             from toolspec.specs.source import MAX_BYTES, show_lines
 
-            with Path(file).open("rb") as stream:
-                lines[file] = show_lines(stream.read(MAX_BYTES))
+            with suppress(UnreadableError):
+                lines[file] = show_lines(head(Path(file), MAX_BYTES))
     return lines
 
 
