@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import IO, TypeVar
 
 from toolspec.specs.problem import Problem, ProblemError, Span
+from toolspec.specs.reads import note
 
 T = TypeVar("T")
 
@@ -75,6 +76,7 @@ def open_regular(file: Path) -> IO[bytes]:
     It is looked at before it is opened, since opening some devices does something, and again after, since what was
     looked at must be what is read. A pipe without a writer cannot hold the reader up.
     """
+    note(file)
     try:
         _check(file.stat(), file)
         handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -136,11 +138,13 @@ def read_text(file: Path, limit: int) -> str:
 
 def is_regular(file: Path) -> bool:
     """Whether a regular file is there. Never raises, whatever the name and the rights on the way."""
+    note(file)
     return os.path.isfile(file)  # noqa: PTH113 - pathlib's raises for a name too long and a folder that is closed
 
 
 def is_folder(file: Path) -> bool:
     """Whether a folder is there. Never raises."""
+    note(file)
     return os.path.isdir(file)  # noqa: PTH112
 
 

@@ -20,6 +20,7 @@ from toolspec.compiler.plan.resolve import resolve
 from toolspec.specs.loading import LoadedSpec, load, spec_path
 from toolspec.specs.named_file import UnreadableError, read
 from toolspec.specs.problem import Problem, ProblemError, Span
+from toolspec.specs.reads import note
 from toolspec.specs.source import MAX_BYTES
 
 Progress = Callable[[str], None]
@@ -97,6 +98,7 @@ def choose_target(loaded: LoadedSpec, asked: str | None) -> tuple[str, tuple[str
                     Problem(p.code, p.name, p.message, span, "target", p.why, p.fix) for p in error.problems
                 )
             ) from None
+    note(loaded.file.parent, "names")
     for requirements in sorted(loaded.file.parent.glob("requirements*.txt")):
         try:
             pin = _PIN.search(read(requirements, MAX_BYTES).decode("utf-8", "replace"))

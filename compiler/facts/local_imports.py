@@ -11,6 +11,7 @@ from pathlib import Path
 from toolspec.compiler.facts.python_source import PythonSource, fault, parse_source, read_source, refuse
 from toolspec.specs.named_file import is_folder, is_regular, real
 from toolspec.specs.problem import Problem, ProblemError, Span
+from toolspec.specs.reads import note
 
 MAX_FILES = 500
 MAX_BYTES = 5 << 20
@@ -181,6 +182,7 @@ def _module_file(folder: Path, name: str) -> Path | None:
 
 def _is_namespace(folder: Path) -> bool:
     """A folder without `__init__.py` that holds modules, at most one level further down."""
+    note(folder, "names")
     try:
         return is_folder(folder) and (any(folder.glob("*.py")) or any(folder.glob("*/*.py")))
     except OSError:

@@ -10,6 +10,7 @@ from glob import has_magic
 from pathlib import Path
 
 from toolspec.specs.named_file import UnreadableError, is_regular
+from toolspec.specs.reads import note
 
 MAX_ENTRIES = 200_000
 """Files and folders looked at: some seconds on a disk, far more than any data set has shards."""
@@ -65,6 +66,7 @@ def matching_files(pattern: Path, base: Path) -> tuple[Path, ...]:
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     """Nothing where there is no folder, or none that may be read."""
     try:
+        note(folder, "names")
         with os.scandir(folder) as entries:
             yield from entries
     except (OSError, ValueError):

@@ -10,6 +10,7 @@ from toolspec.compiler.facts.python_source import MAX_BYTES
 from toolspec.specs.named_file import UnreadableError, is_regular, located, read, real, unreadable
 from toolspec.specs.nearest import nearest
 from toolspec.specs.problem import Problem, ProblemError, Span
+from toolspec.specs.reads import note
 
 MAX_NAMES = 1000
 """Files of a folder among which a misspelt name is looked for."""
@@ -77,6 +78,7 @@ def _problem(message: str, path: str, span: Span | None, fix: str) -> ProblemErr
 
 def _similar(base: Path, name: str) -> str:
     folder, _, last = name.rpartition("/")
+    note(base / folder, "names")
     there = sorted(p.name for p in islice((base / folder).glob("*.py"), MAX_NAMES))
     close = nearest(last, there)
     near = f"{folder}/{close[0]}" if close and folder else "".join(close)

@@ -15,6 +15,12 @@ def main() -> int:
         print(f"toolspec {__version__}")
         return 0
     if sys.argv[1:2] == ["lint"]:
+        from toolspec.cli import kept  # before anything else is loaded
+
+        found = kept.answer(kept.question(sys.argv[2:])) if kept.wanted(sys.argv[2:]) else None
+        if found is not None:
+            sys.stdout.write(found[1])
+            return found[0]
         from toolspec.cli.lint import main as lint
 
         code = lint(sys.argv[2:])

@@ -49,8 +49,8 @@ def lint_file(
     """
     data = files.read(path)
     if data is None:
-        what = "there is no such file" if not path.exists() else "it is no regular file of at most 4 MiB"
-        return _unreadable(str(path), Problem("TS020", "unreadable-file", f"cannot read {path}: {what}"))
+        message = f"cannot read {path}: {files.why_not(path)}"
+        return _unreadable(str(path), Problem("TS020", "unreadable-file", message))
     sources: dict[str, tuple[str, ...]] = {}
     try:
         kind = kind_of(path, data)

@@ -15,6 +15,7 @@ from typing import Any
 
 from toolspec.backends.verl.lint.choice import LEVELS
 from toolspec.backends.verl.written.files import Files
+from toolspec.specs.named_file import is_folder, is_regular
 from toolspec.specs.problem import Problem, ProblemError, Severity, Span
 
 NAMES = (".toolspec.toml", "toolspec.toml", "pyproject.toml")
@@ -66,7 +67,7 @@ def find_settings(start: Path, files: Files, named: str | None = None) -> Settin
             if data is None or (name == "pyproject.toml" and b"[tool.toolspec" not in data):
                 continue
             return _settings(folder / name, data, whole=name != "pyproject.toml")
-        if (folder / ".git").exists():
+        if is_folder(folder / ".git") or is_regular(folder / ".git"):
             break
     return Settings()
 

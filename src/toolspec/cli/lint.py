@@ -21,11 +21,30 @@ if TYPE_CHECKING:
 def main(words: list[str]) -> int | None:
     """The exit code of `toolspec lint …`; None where click has to explain the options."""
     asked = parse(words)
-    return None if asked is None else lint(asked)
+    if asked is None:
+        return None
+    from toolspec.cli import kept
+
+    if not kept.wanted(words):
+        return lint(asked)
+    from toolspec.specs.reads import noting
+
+    with noting() as looked_at:
+        code, text = answered(asked)
+    kept.keep(kept.question(words), looked_at, code, text)
+    sys.stdout.write(text)
+    return code
 
 
 def lint(asked: Asked) -> int:
     """Lint what was asked for and print it; the exit code."""
+    code, text = answered(asked)
+    sys.stdout.write(text)
+    return code
+
+
+def answered(asked: Asked) -> tuple[int, str]:
+    """The exit code and what is printed."""
     from toolspec.specs.problem import ProblemError
 
     try:
@@ -33,12 +52,9 @@ def lint(asked: Asked) -> int:
     except ProblemError as error:
         from toolspec.cli.lint_report import Outcome
 
-        outcome = Outcome((), error.problems)
-        _print(outcome, asked)
-        return 2
-    _print(outcome, asked)
+        return 2, printed(Outcome((), error.problems), asked)
     failed = any(problem.severity == "error" for problem in outcome.findings)
-    return 1 if failed and not asked.flag("--exit-zero") else 0
+    return (1 if failed and not asked.flag("--exit-zero") else 0), printed(outcome, asked)
 
 
 def run(asked: Asked) -> Outcome:
@@ -123,20 +139,25 @@ def _choice(asked: Asked, settings: Settings, name: str) -> Choice:
     )
 
 
-def _print(outcome: Outcome, asked: Asked) -> None:
+def printed(outcome: Outcome, asked: Asked) -> str:
+    """The report in the form that was asked for."""
     form = asked.one("--format") or "text"
-    if form in ("json", "sarif"):
-        import json
+    if form == "text":
+        from toolspec.cli.lint_report import as_text
+        from toolspec.cli.terminal import wants_colour, width
 
-        print(json.dumps(_document(outcome, form), indent=1, ensure_ascii=False))
-        return
-    if form in ("github", "junit"):
-        sys.stdout.write(_lines(outcome, form))
-        return
-    from toolspec.cli.lint_report import as_text
-    from toolspec.cli.terminal import wants_colour, width
+        return as_text(outcome, wants_colour(sys.stdout), width(), asked.flag("--verbose"))
+    if form == "github":
+        from toolspec.cli.formats.github import as_github
 
-    sys.stdout.write(as_text(outcome, wants_colour(sys.stdout), width(), asked.flag("--verbose")))
+        return as_github(outcome)
+    if form == "junit":
+        from toolspec.cli.formats.junit import as_junit
+
+        return as_junit(outcome)
+    import json
+
+    return json.dumps(_document(outcome, form), indent=1, ensure_ascii=False) + "\n"
 
 
 def _document(outcome: Outcome, form: str) -> object:
@@ -147,13 +168,3 @@ def _document(outcome: Outcome, form: str) -> object:
     from toolspec.cli.formats.sarif import as_sarif
 
     return as_sarif(outcome)
-
-
-def _lines(outcome: Outcome, form: str) -> str:
-    if form == "github":
-        from toolspec.cli.formats.github import as_github
-
-        return as_github(outcome)
-    from toolspec.cli.formats.junit import as_junit
-
-    return as_junit(outcome)
