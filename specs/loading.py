@@ -189,17 +189,32 @@ def _joined(
     return joined
 
 
-def assign(raw: Raw, text: str, number: int = 1) -> Raw:
-    """`raw` with the command line's `path=value` number `number` laid over it. A number for a term is its weight."""
+def split_setting(text: str, number: int = 1) -> tuple[tuple[str, ...], str]:
+    """The path and the value's text of `path=value`, the command line's setting `number`.
+
+    Raises ProblemError for another form, and for `extends`.
+    """
     path_text, sign, value_text = text.partition("=")
     path = tuple(path_text.strip().split("."))
+    # The settings are shown as the lines of a file of their own.
+    span = Span(SET, number, 1, max(1, len(text)))
     if not sign or not all(path):
-        raise ProblemError((Problem("TS022", "set", f"`--set {text}` is not of the form path=value", None),))
+        message = f"`{text}` is not of the form path=value"
+        fix = f"{SET} {path_text.strip()}=VALUE" if all(path) else f"{SET} algorithm.group=8, say"
+        raise ProblemError((Problem("TS022", "set", message, span, fix=fix),))
     if path[0] == "extends":
         message = "`extends` is read before any setting; name the child spec in its place"
-        raise ProblemError((Problem("TS022", "set", message, Span(SET, number, 1, len(text)), "extends"),))
-    # The settings are shown as the lines of a file of their own.
-    span = Span(SET, number, len(path_text) + 2, max(1, len(value_text)))
+        raise ProblemError((Problem("TS022", "set", message, span, "extends"),))
+    return path, value_text
+
+
+def assign(raw: Raw, text: str, number: int = 1) -> Raw:
+    """`raw` with the command line's `path=value` number `number` laid over it. A number for a term is its weight.
+
+    Raises ProblemError as split_setting does, and where the value is no YAML.
+    """
+    path, value_text = split_setting(text, number)
+    span = Span(SET, number, len(text) - len(value_text) + 1, max(1, len(value_text)))
     return lay(raw, path, parse_value(value_text), span)
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolspec.cli.output import FORMAT, SET, paint, print_json, width
+from toolspec.cli.document import print_json
+from toolspec.cli.options import FORMAT, SET, release_option
+from toolspec.cli.output import paint, width
 
 if TYPE_CHECKING:
     from toolspec.backends.verl.diff import Change, Comparison
@@ -19,8 +21,8 @@ LONGEST_VALUE = 44
 @click.command("diff")
 @click.argument("a", type=click.Path(path_type=str))
 @click.argument("b", type=click.Path(path_type=str), required=False)
-@click.option("--from", "target_a", metavar="VERL", help="verl release for A, where A is a spec.")
-@click.option("--to", "target_b", metavar="VERL", help="verl release for B, where B is a spec.")
+@release_option("--from", "target_a", text="verl release for A, where A is a spec.")
+@release_option("--to", "target_b", text="verl release for B, where B is a spec.")
 @SET
 @click.option("--exit-code", is_flag=True, help="Exit 1 if something changes the result.")
 @click.option("--verbose", is_flag=True, help="List also the keys that only one release has.")
@@ -70,7 +72,7 @@ def _side(text: str, target: str | None, sets: tuple[str, ...]) -> Side:
     path = Path(text)
     if path.is_dir() and (is_bundle(path) or not target):
         side = side_of_bundle(path, text)
-        if sets or (target and target.rpartition("==")[2].strip() != side.release.version):
+        if sets or (target and target != side.release.version):
             what = "--set" if sets else f"verl {target}"
             message = f"{text} is a bundle, compiled for verl {side.release.version}; {what} needs the spec"
             raise ProblemError(

@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from toolspec.cli.output import FORMAT, print_json
+from toolspec.cli.document import print_json
+from toolspec.cli.options import FORMAT
 
 
 @click.command("fetch")

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolspec.cli.output import FORMAT, SPEC, paint, print_json, wants_colour, width
+from toolspec.cli.document import print_json
+from toolspec.cli.options import FORMAT, SPEC, release_option
+from toolspec.cli.output import paint, wants_colour, width
 
 if TYPE_CHECKING:
     from toolspec.backends.verl.migrate import Migration
@@ -22,7 +24,7 @@ _COLOURS = {"+": "32", "-": "31", "@": "36"}
 
 @click.command("migrate")
 @SPEC
-@click.option("--to", "target", required=True, metavar="VERL", help="verl release, such as verl==0.9.1.")
+@release_option("--to", "target", text="verl release, such as verl==0.9.1.", required=True)
 @click.option("--write", is_flag=True, help="Write the spec. Without it, the change is only shown.")
 @FORMAT
 def migrate(spec: str, target: str, write: bool, form: str) -> int:
@@ -37,9 +39,8 @@ def migrate(spec: str, target: str, write: bool, form: str) -> int:
       toolspec migrate exp.yaml --to verl==0.9.1 --write
     """
     from toolspec.backends.verl.migrate import migrate as move
-    from toolspec.backends.verl.releases import parse_target
 
-    result = move(Path(spec), parse_target(target))
+    result = move(Path(spec), target)
     changed = result.after != result.before
     if write and changed:
         _replace(result.file, result.after)

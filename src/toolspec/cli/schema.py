@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from toolspec.cli.document import print_json
+
 
 @click.command("schema")
 @click.option("--out", type=click.Path(path_type=str), metavar="FILE", help="Write FILE, not stdout.")
@@ -21,10 +23,10 @@ def schema(out: str | None) -> None:
     """
     from toolspec.specs.json_schema import json_schema
 
-    text = json.dumps(json_schema(), indent=1, ensure_ascii=False)
     if out is None:
-        print(text)
+        print_json(json_schema())
         return
+    text = json.dumps(json_schema(), indent=1, ensure_ascii=False)
     Path(out).write_text(text + "\n", encoding="utf-8")
     print(f"wrote {out}")
     print(f"first line of a spec:  # yaml-language-server: $schema={out}")

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolspec.cli.output import FORMAT, SET, TARGET, paint, print_json, width
+from toolspec.cli.document import print_json
+from toolspec.cli.options import FORMAT, SET, TARGET
+from toolspec.cli.output import paint, width
 
 if TYPE_CHECKING:
     from toolspec.backends.verl.why import KeyAnswer
