@@ -232,17 +232,19 @@ def unsupported(text: str, supported: tuple[str, ...]) -> ProblemError:
 def nearest_release(text: str, supported: tuple[str, ...]) -> str:
     """The one of `supported` (oldest first) nearest to the first version in `text`; the newest where it has none.
 
-    Nearest in the first number that differs, then in the next: `0.8` and `v0.8.2` are 0.8.0, `0.9.0` is 0.9.1.
+    Of its neighbours, the one that differs less in the first number that differs: `v0.8.2` is 0.8.0, `0.9.0` is 0.9.1.
     """
     found = re.search(r"(?a:\d{1,6}(?:\.\d{1,6})*)", text)
     if found is None:
         return supported[-1]
     asked = _numbers(found[0])
+    older = [version for version in supported if _numbers(version) <= asked]
+    newer = [version for version in supported if _numbers(version) > asked]
 
     def distance(version: str) -> list[int]:
         return [abs(a - b) for a, b in zip_longest(asked, _numbers(version), fillvalue=0)]
 
-    return min(reversed(supported), key=distance)
+    return min((*newer[:1], *older[-1:]), key=distance)
 
 
 def _numbers(version: str) -> list[int]:

@@ -100,8 +100,9 @@ def missing_name(compiled: Compiled, path: str) -> tuple[str, ...] | None:
     """
     parts = path.split(".")
     own = [tuple(map(str, said)) for said in compiled.loaded.raw.spans]
+    fields = {field for field, _ in all_paths()}
     for end in range(1, len(parts)):
-        if _is_free(parts[:end]):
+        if _is_free(parts[:end]) and tuple(parts[: end + 1]) not in fields:
             there = [said for said in own if len(said) == end + 1 and said[:end] == tuple(parts[:end])]
             if tuple(parts[: end + 1]) not in there:
                 return tuple(map(".".join, there))

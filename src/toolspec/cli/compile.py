@@ -78,35 +78,35 @@ def compile_(
 
         sources = with_files(notes, compiled.loaded.sources)
         sys.stderr.write(render(notes, sources, color=wants_colour(sys.stderr), width=width()))
+    print(f"{paint(bundle.name, '1')} → verl {compiled.plan.target}")
+    keys = f"{count} keys written, {left} left at verl's defaults"
     lines = [
-        (f"{paint(bundle.name, '1')} → verl {compiled.plan.target}",),
+        ("", keys, f" · {derived} derived (toolspec plan {shlex.quote(spec)})"),
         (
-            f"  {count} keys written, {left} left at verl's defaults",
-            f" · {derived} derived (toolspec plan {shlex.quote(spec)})",
-        ),
-        (
-            f"  bundle  {compiled.folder}",
+            "bundle",
+            str(compiled.folder),
             f"   {len(bundle.files)} files, sha256 {bundle.digest[:12]}…",
             f"   {state}",
         ),
-        *((f"  assumed {line}",) for line in compiled.assumed),
+        *(("assumed", line) for line in compiled.assumed),
     ]
     if not check:
         launcher = shlex.quote(str(compiled.folder / "launch.sh"))
-        lines.append((f"  next    bash {launcher}", f"   (on a machine with verl {compiled.plan.target})"))
-    for parts in lines:
-        print("\n".join(_in_width(parts)))
+        lines.append(("next", f"bash {launcher}", f"   (on a machine with verl {compiled.plan.target})"))
+    for label, *parts in lines:
+        print("\n".join(_in_width(label, parts)))
 
 
-def _in_width(parts: Sequence[str]) -> Iterator[str]:
+def _in_width(label: str, parts: Sequence[str]) -> Iterator[str]:
     """Lines of whole parts: one that would make its line too wide begins the next. A path is never broken."""
-    line, *rest = parts
-    for part in rest:
-        if len(line) + len(part) <= width():
-            line += part
-        else:
+    line = f"  {label:<7} " if label else "  "
+    indent = " " * len(line)
+    for part in parts:
+        if line.strip() != label and len(line) + len(part) > width():
             yield line
-            line = " " * 10 + part.lstrip(" ·")
+            line = indent + part.lstrip(" ·")
+        else:
+            line += part
     yield line
 
 

@@ -15,8 +15,10 @@ def completion(shell: str) -> None:
     \b
     Example:
       toolspec completion bash > ~/.local/share/bash-completion/completions/toolspec
-      toolspec completion zsh  > ~/.zfunc/_toolspec          (with fpath+=~/.zfunc before compinit)
+      toolspec completion zsh  > ~/.zfunc/_toolspec
       toolspec completion fish > ~/.config/fish/completions/toolspec.fish
+
+    zsh reads ~/.zfunc with `fpath+=~/.zfunc` before `compinit` in ~/.zshrc.
     """
     from click.shell_completion import get_completion_class
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from toolspec.cli.document import print_json
-from toolspec.cli.options import FORMAT, SET, release_option
+from toolspec.cli.options import FORMAT, SET, release_option, sides
 from toolspec.cli.output import paint, width
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ LONGEST_VALUE = 44
 
 
 @click.command("diff")
-@click.argument("a", type=click.Path(path_type=str))
-@click.argument("b", type=click.Path(path_type=str), required=False)
+@sides
 @release_option("--from", "target_a", text="verl release for A, where A is a spec.")
 @release_option("--to", "target_b", text="verl release for B, where B is a spec.")
 @SET
@@ -40,14 +39,14 @@ def diff(
 ) -> int:
     """Show what changes from A to B: specs or bundles, or one spec at two targets (B left out is A again).
 
-    Values are compared as verl will see them, its own defaults included. --set applies to B. The exit code is
-    0, whatever differs; with --exit-code it is 1 if something changes the result.
-
     \b
     Example:
       toolspec diff exp.yaml --from verl==0.8.0 --to verl==0.9.1
-      toolspec diff exp.yaml --set algorithm.group=8
+      toolspec diff build/calculator exp.yaml --set algorithm.group=8
       toolspec diff build/old build/new --exit-code
+
+    Values are compared as verl will see them, its own defaults included. --set applies to B. The exit code is
+    0, whatever differs; with --exit-code it is 1 if something changes the result.
     """
     from toolspec.backends.verl.diff import compare
 

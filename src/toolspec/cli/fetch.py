@@ -20,6 +20,7 @@ def fetch(model: str, revision: str | None, form: str) -> None:
     \b
     Example:
       toolspec fetch Qwen/Qwen2.5-3B-Instruct
+
     The environment decides as for the hub's own tools: HF_HOME, HF_ENDPOINT, HF_TOKEN, proxies.
     """
     from toolspec.compiler.facts.fetch import fetch as download

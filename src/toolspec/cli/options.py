@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -39,22 +40,40 @@ def _settings(context: click.Context, option: click.Parameter, texts: tuple[str,
 
 def _release(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
     """The release that the text names. Raises CallError for one that specs are not compiled for."""
-    if text is None or context.resilient_parsing:
-        return text
+    said = given(context, option, text)
+    if said is None:
+        return None
     from toolspec.backends.verl.releases import parse_target
 
     name = option.opts[0]
     try:
-        return parse_target(text)
+        return parse_target(said)
     except ProblemError as error:
-        span = Span(name, 1, 1, max(1, len(text)))
-        raise CallError(name, (text,), tuple(replace(p, span=span) for p in error.problems)) from None
+        span = Span(name, 1, 1, len(said))
+        raise CallError(name, (said,), tuple(replace(p, span=span) for p in error.problems)) from None
 
 
-def _folder(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
-    if text == "":
-        raise click.BadParameter("the name is empty (an unset variable?)", context, option)
+def given(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    """The value, or None where there is none to look at. Raises BadParameter for an empty one."""
+    if text is None or context.resilient_parsing:
+        return None
+    if not text.strip():
+        raise click.BadParameter("it is empty (an unset variable?)", context, option)
     return text
+
+
+def _spec(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    """Raises ProblemError, with the file that may be meant, where the text names no file."""
+    if (name := given(context, option, text)) is not None:
+        from toolspec.cli.spec_file import check_file
+
+        check_file(name)
+    return text
+
+
+def _spec_or_bundle(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    """As _spec, but a folder may be a bundle."""
+    return text if text is not None and Path(text).is_dir() else _spec(context, option, text)
 
 
 def release_option(*names: str, text: str, required: bool = False) -> Callable[[Any], Any]:
@@ -83,7 +102,17 @@ OUT = click.option(
     "--out",
     type=click.Path(path_type=str),
     metavar="DIR",
-    callback=_folder,
+    callback=given,
     help="The bundle's folder. Default: build/NAME.",
 )
-SPEC = click.argument("spec", type=click.Path(path_type=str))
+SPEC = click.argument("spec", type=click.Path(path_type=str), callback=_spec)
+
+
+def sides(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The arguments A and B, each a spec or a bundle; B may be left out."""
+    for name in ("b", "a"):
+        argument = click.argument(
+            name, type=click.Path(path_type=str), required=name == "a", callback=_spec_or_bundle
+        )
+        command = argument(command)
+    return command

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TextIO, cast
 
-ERRORS = "toolspec.plain"
+ERRORS = "toolspec-plain"
 # What toolspec prints beside ASCII, for a stream that cannot carry it.
 _PLAIN: Mapping[str, str] = MappingProxyType(
     {"→": "->", "←": "<-", "…": "...", "·": "-", "–": "-", "−": "-", "×": "x", "≤": "<=", "≥": ">="}
