@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toolspec.backends.verl.emit.bundle import Bundle, build_bundle
-from toolspec.backends.verl.emit.write import Written, write_bundle
+from toolspec.backends.verl.emit.write import Written, check_place, write_bundle
 from toolspec.backends.verl.lower.lower import lower
 from toolspec.backends.verl.lower.moves import default_trainer
 from toolspec.backends.verl.lower.setting import VerlConfig
@@ -17,6 +17,7 @@ from toolspec.backends.verl.releases import NEWEST, RELEASES, parse_target
 from toolspec.compiler.facts.gather import Facts, gather
 from toolspec.compiler.plan.decision import Plan
 from toolspec.compiler.plan.resolve import resolve
+from toolspec.compiler.scratch import sweep
 from toolspec.specs.loading import LoadedSpec, load, spec_path
 from toolspec.specs.named_file import UnreadableError, read
 from toolspec.specs.problem import Problem, ProblemError, Span
@@ -122,13 +123,19 @@ class Outcome:
 
 
 def write(compiled: Compiled, force: bool = False, progress: Progress = lambda _: None) -> Outcome:
-    """Convert the rows if they must be, then write the bundle. Raises ProblemError; nothing is left half done."""
+    """Convert the rows if they must be, then write the bundle. Raises ProblemError; nothing is left half done.
+
+    What killed compiles left beside the bundle, and in the store of rows, is removed.
+    """
+    check_place(compiled.folder)
+    store = compiled.folder.parent / "data"
+    for folder in (compiled.folder.parent, store):
+        sweep(folder)
     data: Mapping[str, Any] | None = None
     warnings: tuple[Problem, ...] = ()
     if compiled.facts.data.reasons:
         from toolspec.backends.verl.convert import convert_rows
 
-        store = compiled.folder.parent / "data"
         try:
             data, warnings = convert_rows(compiled.facts, compiled.plan, store, compiled.place, progress)
         except ProblemError as error:

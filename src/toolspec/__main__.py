@@ -1,6 +1,7 @@
-"""`toolspec` and `python -m toolspec`."""
+"""`toolspec` and `python -m toolspec`.
 
-from __future__ import annotations
+No `from __future__` here: it is an import, and the working folder must leave the import path before the first one.
+"""
 
 import gc
 import os
@@ -9,11 +10,14 @@ import sys
 
 def main() -> int:
     """Run the command line. The version is answered without loading it."""
-    if sys.argv[1:] in (["--version"], ["-V"]):
-        from toolspec import __version__
+    _forget_working_folder()
+    from toolspec.cli.outcome import outcome, stop_on_signals
+    from toolspec.cli.streams import prepare
 
-        print(f"toolspec {__version__}")
-        return 0
+    prepare()
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        return outcome(_version)
+    stop_on_signals()
     # What is loaded stays to the end: collecting in between only costs time (10 ms).
     gc.set_threshold(100_000, 10, 10)
     # Plugins that other packages bring for pydantic are not run; looking for them reads every installed package.
@@ -23,6 +27,30 @@ def main() -> int:
     code = run()
     gc.freeze()  # The end of the process frees it all; looking through it for cycles first takes 20 ms.
     return code
+
+
+def _forget_working_folder() -> None:
+    """Import nothing of the working folder, where specs lie beside the user's own modules.
+
+    `python -m` puts it first on the path, and so does PYTHONPATH with an empty entry (`$PYTHONPATH:/more`). Where it
+    is the folder that toolspec itself comes from, what toolspec needs may be there too, and it goes last.
+    """
+    try:
+        here = os.path.realpath(os.getcwd())  # noqa: PTH109 - pathlib is more to import than a version may cost
+    except OSError:
+        return  # The working folder is deleted.
+    home = os.path.realpath(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
+    there = [entry for entry in sys.path if os.path.realpath(entry or ".") == here]
+    sys.path[:] = [entry for entry in sys.path if entry not in there]
+    if here == home:
+        sys.path.append(here)
+
+
+def _version() -> int:
+    from toolspec import __version__
+
+    print(f"toolspec {__version__}")
+    return 0
 
 
 if __name__ == "__main__":
