@@ -8,6 +8,7 @@ and its handle on the reward worker by one that calls it directly.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import inspect
 import json
 import math
@@ -56,6 +57,7 @@ async def _drive_all(proof: Proof, trajectories: list[dict[str, Any]]) -> None:
     from verl.protocol import DataProto
 
     OmegaConf.set_struct(proof.config, False)
+    _trace_nothing(proof)
     client = _client(proof)
     handles = _reward_handles(proof, client)
     if "llm_client" in inspect.signature(AgentLoopWorker.__init__).parameters:
@@ -85,6 +87,14 @@ async def _drive_all(proof: Proof, trajectories: list[dict[str, Any]]) -> None:
         DataProto.concat(outputs)  # as the manager joins its workers' outputs: the same keys in every one
     records = sorted(proof.setting.run_dir.rglob("*.jsonl"))
     proof.facts["records"] = [json.loads(line) for path in records for line in path.read_text().splitlines()]
+
+
+def _trace_nothing(proof: Proof) -> None:
+    """A trace goes to a service of the user's, by a package that only the job's environment has."""
+    backend = proof.get("actor_rollout_ref.rollout.trace.backend")
+    if backend is not None and importlib.util.find_spec(str(backend)) is None:
+        proof.config.actor_rollout_ref.rollout.trace.backend = None
+        proof.notes.append(f"{backend} is not installed: no trace was written")
 
 
 def _client(proof: Proof) -> ScriptedClient:
