@@ -186,6 +186,9 @@ ENUMS: Mapping[str, Names] = {
         (f"{ROLLOUT}.name", "reward.reward_model.rollout.name"),
         (Registered(("RolloutReplicaRegistry.register",), "workers/rollout/replica.py"),),
     ),
+    "scored_data_source": Names(
+        (), (Compared("data_source", "utils/reward_score/__init__.py", "default_compute_score"),)
+    ),
     "strategy": Names((f"{ACTOR}.strategy", "actor_rollout_ref.ref.strategy", "critic.strategy"), ()),
     "tool_parser": Names(
         (f"{ROLLOUT}.multi_turn.format",),
@@ -248,12 +251,16 @@ def enum_members(tree: ast.Module) -> dict[str, tuple[str, ...]]:
 
 
 def compared(test: ast.expr, name: str) -> tuple[str, ...]:
-    """The texts that a condition compares `name` with."""
+    """The texts that a condition compares `name` with; `text*` where only the beginning counts."""
     match test:
         case ast.Compare(left=left, ops=[ast.Eq() | ast.In()], comparators=[values]) if (
             ast.unparse(left) == name
         ):
             return strings(values)
+        case ast.Call(func=ast.Attribute(value=left, attr="startswith"), args=[values]) if (
+            ast.unparse(left) == name
+        ):
+            return tuple(f"{value}*" for value in strings(values))
         case ast.BoolOp(values=parts):
             return tuple(value for part in parts for value in compared(part, name))
     return ()

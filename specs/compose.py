@@ -134,11 +134,21 @@ class Composer:
             self._key(event, self._stack[-1])
             return
         path = self._next_path()
-        self.marks[path] = (event, event)
+        place = self._place(event)
+        self.marks[path] = (place, place)
         value = self._read(event, path)
         if event.anchor is not None:
             self._anchors[event.anchor] = _Anchor(value, path, 1, 0)
         self._attach(value)
+
+    def _place(self, event: Any) -> Any:
+        """Where a scalar stands: itself, or its key where nothing follows a `? key`.
+
+        libyaml puts that nothing where the next token begins: at another key, or below the last line.
+        """
+        key = self._stack[-1].key if self._stack else None
+        nothing = event.implicit[0] and not event.value  # "" in quotes is something, and has a place
+        return key if nothing and key is not None and event.start_mark.line > key.end_mark.line else event
 
     def _read(self, event: Any, path: Path) -> Scalar:
         text: str = event.value

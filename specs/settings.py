@@ -37,16 +37,27 @@ def settings(raw: Raw, texts: Sequence[str]) -> Raw:
     return raw
 
 
-def setting(text: str, number: int = 1) -> Raw:
-    """The command line's `path=value` number `number`; the value is YAML. Raises ProblemError."""
+def split(text: str, number: int = 1) -> tuple[tuple[str, ...], str, str]:
+    """Path, its text and the value's text of the command line's `path=value` number `number`.
+
+    Raises ProblemError for another form, and for `extends`.
+    """
     path_text, sign, value_text = text.partition("=")
     path = tuple(part.strip() for part in path_text.split("."))
+    span = Span(SET, number, 1, max(1, len(text)))
     if not sign or not all(path):
-        message = f"`{SET} {text}` is not of the form path=value"
-        raise _refused(message, Span(SET, number, 1, max(1, len(text))), fix="--set algorithm.group=8")
+        message = f"`{text}` is not of the form path=value"
+        fix = f"{SET} {path_text.strip()}=VALUE" if all(path) else f"{SET} algorithm.group=8, say"
+        raise _refused(message, span, fix=fix)
     if path[0] == "extends":
         message = "`extends` is read before any setting; name the child spec in its place"
-        raise _refused(message, Span(SET, number, 1, len(text)), "extends")
+        raise _refused(message, span, "extends")
+    return path, path_text, value_text
+
+
+def setting(text: str, number: int = 1) -> Raw:
+    """The command line's `path=value` number `number`; the value is YAML. Raises ProblemError."""
+    path, path_text, value_text = split(text, number)
     offset = len(path_text) + 1
     try:
         tree = value_tree(value_text, SET)

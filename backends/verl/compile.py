@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toolspec.backends.verl.emit.bundle import Bundle, build_bundle
-from toolspec.backends.verl.emit.write import Written, write_bundle
+from toolspec.backends.verl.emit.write import Written, check_place, write_bundle
 from toolspec.backends.verl.lower.lower import lower
 from toolspec.backends.verl.lower.moves import default_trainer
 from toolspec.backends.verl.lower.setting import VerlConfig
@@ -17,9 +17,10 @@ from toolspec.backends.verl.releases import NEWEST, RELEASES, parse_target
 from toolspec.compiler.facts.gather import Facts, gather
 from toolspec.compiler.plan.decision import Plan
 from toolspec.compiler.plan.resolve import resolve
+from toolspec.compiler.scratch import sweep
 from toolspec.specs.loading import LoadedSpec, load, spec_path
 from toolspec.specs.named_file import UnreadableError, read
-from toolspec.specs.problem import Problem, ProblemError, Span
+from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order
 from toolspec.specs.reads import note
 from toolspec.specs.source import MAX_BYTES
 
@@ -124,20 +125,43 @@ class Outcome:
 
 
 def write(compiled: Compiled, force: bool = False, progress: Progress = lambda _: None) -> Outcome:
-    """Convert the rows if they must be, then write the bundle. Raises ProblemError; nothing is left half done."""
-    data: Mapping[str, Any] | None = None
-    warnings: tuple[Problem, ...] = ()
-    if compiled.facts.data.reasons:
-        from toolspec.backends.verl.convert import convert_rows
+    """Convert the rows if they must be, then write the bundle. Raises ProblemError; nothing is left half done.
 
-        store = compiled.folder.parent / "data"
-        try:
-            data, warnings = convert_rows(compiled.facts, compiled.plan, store, compiled.place, progress)
-        except ProblemError as error:
-            error.sources = compiled.loaded.sources  # type: ignore[attr-defined]
-            raise
+    What killed compiles left beside the bundle, and in the store of rows, is removed.
+    """
+    check_place(compiled.folder)
+    store = compiled.folder.parent / "data"
+    for folder in (compiled.folder.parent, store):
+        sweep(folder)
+    try:
+        data, warnings = _rows(compiled, store, progress)
+    except ProblemError as error:
+        error.sources = compiled.loaded.sources  # type: ignore[attr-defined]
+        raise
     bundle = bundle_of(compiled, data)
     if compiled.facts.data.packed and data is not None:
         rows = store / compiled.facts.data.hash
         bundle = replace(bundle, copies={f"data/{name}": rows / name for name in data["files"]})
     return Outcome(bundle, write_bundle(bundle, compiled.folder, force), warnings)
+
+
+def _rows(
+    compiled: Compiled, store: Path, progress: Progress
+) -> tuple[Mapping[str, Any] | None, tuple[Problem, ...]]:
+    """What the manifest says of converted rows (None where verl reads the files as they are), and their warnings.
+
+    Raises ProblemError for rows that cannot be converted, and for rows that do not fit the plan.
+    """
+    from toolspec.backends.verl.rows.fit import misfits
+
+    data: Mapping[str, Any] | None = None
+    warnings: tuple[Problem, ...] = ()
+    if compiled.facts.data.reasons:
+        from toolspec.backends.verl.convert import convert_rows
+
+        data, warnings = convert_rows(compiled.facts, compiled.plan, store, compiled.place, progress)
+    files = data["files"] if data is not None else None
+    problems = misfits(compiled.plan, compiled.config, compiled.facts.data, files, compiled.place)
+    if problems:
+        raise ProblemError(in_file_order(problems))
+    return data, warnings

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from toolspec.compiler.facts.data import SourceFacts
 from toolspec.compiler.facts.gather import Facts
 from toolspec.compiler.plan.decision import Plan
+from toolspec.compiler.scratch import scratch
 from toolspec.specs.problem import Problem, ProblemError, Span
 
 Place = Callable[[str], Span | None]
@@ -32,8 +32,8 @@ def convert_rows(
     report = _report(folder)
     if report is None:
         store.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{facts.data.hash}-", dir=store) as scratch:
-            fresh = Path(scratch) / "rows"
+        with scratch(store) as working:
+            fresh = working / "rows"
             fresh.mkdir()
             report = _write(facts, plan, fresh, place, progress)
             (fresh / REPORT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -224,5 +225,27 @@ def unsupported(text: str, supported: tuple[str, ...]) -> ProblemError:
     why = (
         "keys, defaults and tool handling differ from release to release, so a bundle is made for exactly one"
     )
-    fix = f"write verl=={supported[-1]}"
+    fix = f"write verl=={nearest_release(text, supported)}"
     return ProblemError((Problem("TS030", "unsupported-target", message, path="target", why=why, fix=fix),))
+
+
+def nearest_release(text: str, supported: tuple[str, ...]) -> str:
+    """The one of `supported` (oldest first) nearest to the first version in `text`; the newest where it has none.
+
+    Of its neighbours, the one that differs less in the first number that differs: `v0.8.2` is 0.8.0, `0.9.0` is 0.9.1.
+    """
+    found = re.search(r"(?a:\d{1,6}(?:\.\d{1,6})*)", text)
+    if found is None:
+        return supported[-1]
+    asked = _numbers(found[0])
+    older = [version for version in supported if _numbers(version) <= asked]
+    newer = [version for version in supported if _numbers(version) > asked]
+
+    def distance(version: str) -> list[int]:
+        return [abs(a - b) for a, b in zip_longest(asked, _numbers(version), fillvalue=0)]
+
+    return min((*newer[:1], *older[-1:]), key=distance)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".")]

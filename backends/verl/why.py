@@ -13,7 +13,7 @@ from toolspec.backends.verl.lower.table import COMPOSED, TABLE
 from toolspec.backends.verl.reason import origin, shown
 from toolspec.backends.verl.releases import RELEASES, Release, release
 from toolspec.backends.verl.renames import gone, name_in
-from toolspec.backends.verl.why_path import PathAnswer, explain_path, explain_section
+from toolspec.backends.verl.why_path import PathAnswer, explain_path, explain_section, missing_name
 from toolspec.specs.nearest import nearest
 from toolspec.specs.problem import Problem, ProblemError, Span
 from toolspec.specs.shape import all_paths
@@ -61,6 +61,13 @@ def explain(compiled: Compiled, query: str) -> KeyAnswer | PathAnswer:
         shown = ", ".join(candidates[:MOST_OFFERED]) + (", …" if len(candidates) > MOST_OFFERED else "")
         raise _unknown(
             f"`{query}` is the end of {len(candidates)} keys", shown, f"say which: {candidates[0]}"
+        )
+    if (there := missing_name(compiled, query)) is not None:
+        close = "".join(nearest(query, there)) or (there[0] if len(there) == 1 else "")
+        raise _unknown(
+            f"the spec has no `{query}`",
+            f"it has {', '.join(there[:MOST_OFFERED]) or 'nothing there'}",
+            f"did you mean `{close}`?" if close else "",
         )
     close = target.nearest(query) or _nearest_path(query)
     message = f"`{query}` is neither a key of verl {target.version} nor a path of the spec"

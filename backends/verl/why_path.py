@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_origin
 
 from toolspec.backends.verl.compile import Compiled
 from toolspec.backends.verl.lower.moves import moved
@@ -13,7 +13,7 @@ from toolspec.backends.verl.lower.table import COMPOSED, NOT_LOWERED, NOT_LOWERE
 from toolspec.backends.verl.reason import origin, reason_words
 from toolspec.backends.verl.renames import below
 from toolspec.specs.problem import Span
-from toolspec.specs.shape import all_paths, annotations_at
+from toolspec.specs.shape import all_paths, annotations_at, sections_at
 
 # Spec fields that are no value of the run, with what they do.
 ABOUT_THE_SPEC: Mapping[str, str] = {
@@ -59,6 +59,8 @@ def explain_path(compiled: Compiled, path: str) -> PathAnswer | None:
     if not _in_language(parts) and not any(below(other, path) for other in compiled.plan):
         return None
     items = _items(compiled, path)
+    if not items and missing_name(compiled, path) is not None:
+        return None
     while not items and len(parts) > 1:
         # A field that only shapes another one's value, such as data.columns.
         parts = parts[:-1]
@@ -89,6 +91,27 @@ def _in_language(parts: tuple[str | int, ...]) -> bool:
         len(path) == len(parts) and all(a in ("<name>", b) for a, b in zip(path, parts, strict=True))
         for path, _ in all_paths()
     )
+
+
+def missing_name(compiled: Compiled, path: str) -> tuple[str, ...] | None:
+    """What the spec has where `path` gives a name of the user's own (a tool's, say) that it does not have.
+
+    None where the path gives no such name.
+    """
+    parts = path.split(".")
+    own = [tuple(map(str, said)) for said in compiled.loaded.raw.spans]
+    fields = {field for field, _ in all_paths()}
+    for end in range(1, len(parts)):
+        if _is_free(parts[:end]) and tuple(parts[: end + 1]) not in fields:
+            there = [said for said in own if len(said) == end + 1 and said[:end] == tuple(parts[:end])]
+            if tuple(parts[: end + 1]) not in there:
+                return tuple(map(".".join, there))
+    return None
+
+
+def _is_free(parts: Sequence[str]) -> bool:
+    """Whether the names in the mapping at the path are the user's own."""
+    return not sections_at(parts) and any(get_origin(a) is dict for a in annotations_at(parts))
 
 
 def _keys_of(compiled: Compiled, plan_path: str) -> Mapping[str, tuple[Any, bool]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolspec.compiler.facts.row_files import RowFiles, columns, content_hash, row_files
+from toolspec.compiler.facts.row_files import RowFiles, content_hash, looks_like_verl, row_files, schema
 from toolspec.specs.data import Columns, OrderBy, Source
 from toolspec.specs.loading import LoadedSpec, spec_path
 from toolspec.specs.named_file import located, named, read_text
@@ -160,19 +160,24 @@ def _missing(loaded: LoadedSpec, source: SourceFacts, files: RowFiles, must_read
 
 
 def _not_in_layout(loaded: LoadedSpec, source: SourceFacts, files: RowFiles) -> Iterator[Problem]:
-    """A file at hand whose rows verl could not read: no `prompt` column."""
-    for file in source.files[:1]:
-        names = columns(file)
-        if "prompt" not in names:
-            yield Problem(
-                "TS602",
-                "no-prompt-column",
-                f"{source.pattern} has no column `prompt` (it has {', '.join(names[:12])})",
-                loaded.span(spec_path(source.path)),
-                source.path,
-                "verl reads the question from `prompt`, a list of {role, content} messages",
-                "data.columns: {prompt: NAME, answer: NAME}",
-            )
+    """Files at hand whose rows verl could not read: without `prompt`, or with something else than messages in it."""
+    for file in source.files:
+        head = schema(file)
+        if looks_like_verl(head):
+            continue
+        name = source.pattern if len(source.files) == 1 else file.name
+        if "prompt" in head.names:
+            code = ("TS606", "prompt-not-messages")
+            what = f"the column `prompt` of {name} holds {head.field('prompt').type}, not messages"
+            fix = "data.columns: {prompt: prompt}, and compile writes the rows in verl's layout"
+        else:
+            code = ("TS602", "no-prompt-column")
+            what = f"{name} has no column `prompt` (it has {', '.join(head.names[:12])})"
+            fix = "data.columns: {prompt: NAME, answer: NAME}"
+        why = "verl reads the question from `prompt`, a list of {role, content} messages"
+        span = loaded.span(spec_path(source.path))
+        yield Problem(*code, what, span, source.path, why, fix)
+        return
 
 
 def _system(loaded: LoadedSpec) -> str | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -22,6 +21,7 @@ from typing import IO, Any
 from urllib.parse import quote, urlsplit
 
 from toolspec.compiler.facts.hub_cache import cache_folder, is_commit, is_hub_name, is_revision, model_folder
+from toolspec.compiler.scratch import scratch
 from toolspec.specs.problem import Problem, ProblemError
 
 HUB = "https://huggingface.co"
@@ -82,9 +82,9 @@ def fetch(
     folder = model_folder(model, cache_folder(environment) if into is None else into)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".toolspec-", dir=folder) as staging:
-            sizes = [(name, _download(hub, commit, name, Path(staging))) for name in FILES if name in names]
-            _install(Path(staging), folder, commit, wanted, [name for name, _ in sizes])
+        with scratch(folder) as staging:
+            sizes = [(name, _download(hub, commit, name, staging)) for name in FILES if name in names]
+            _install(staging, folder, commit, wanted, [name for name, _ in sizes])
     except OSError as error:
         raise _problem(
             f"cannot write the cache {folder}: {error.strerror or error}", fix="set HF_HOME"

@@ -57,7 +57,7 @@ def row_files(pattern: str, base: Path, span: Span | None = None) -> RowFiles:
 
     A file of exactly this name wins over reading the pattern as a glob. A remote address (`s3://…`) is never
     contacted. Raises ProblemError: no regular file, an ending that verl does not read, several formats in one glob,
-    a glob that means too many files.
+    a glob that means too many files, a name that is not UTF-8.
     """
     if _REMOTE.match(pattern):
         return RowFiles(pattern, (), _format(Path(pattern), pattern, span), remote=True)
@@ -75,6 +75,9 @@ def row_files(pattern: str, base: Path, span: Span | None = None) -> RowFiles:
     if not has_magic(pattern):
         return RowFiles(pattern, (), _format(written, pattern, span))
     found = named(lambda: matching_files(written, base.absolute()), pattern, span, fix=fix)
+    for file in found:
+        if not _is_text(file.name):
+            raise _problem(f"the name of {file.name} is not UTF-8, and rows carry it", span, "rename it")
     if not found:
         return RowFiles(pattern, (), None)
     formats = sorted({_format(file, pattern, span) for file in found})
@@ -82,6 +85,15 @@ def row_files(pattern: str, base: Path, span: Span | None = None) -> RowFiles:
         fix = "one entry a format: [" + ", ".join(f"{pattern}.{name}" for name in formats) + "]"
         raise _problem(f"{pattern} matches {' and '.join(formats)} files", span, fix)
     return RowFiles(pattern, found, formats[0])
+
+
+def _is_text(name: str) -> bool:
+    """Whether every byte of a file's name is part of a character."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _format(file: Path, pattern: str, span: Span | None) -> Format:
@@ -146,7 +158,7 @@ def schema(file: Path, span: Span | None = None) -> Any:
 
     try:
         return pq.read_schema(file)
-    except (OSError, ArrowException) as error:
+    except (OSError, ArrowException, UnicodeEncodeError) as error:  # pyarrow takes paths in UTF-8 alone
         raise _problem(f"cannot read {file} as parquet: {_reason(error)}", span) from None
 
 

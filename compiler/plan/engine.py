@@ -91,12 +91,16 @@ def decide_rollout(draft: Draft, facts: ModelFacts | None, gpu: GpuFacts | None)
     gpus = draft.value("cluster.gpus")
     parallel, why = _fewest_gpus(facts, gpu, share, gpus)
     size = draft.choose(rollout, "tensor_parallel", "rollout", parallel, why)
-    if gpus % size:
+    # An engine may span whole nodes (workers/rollout/replica.py:113-117, async servers' `nnodes`, all releases).
+    nodes = draft.value("cluster.nodes")
+    if gpus % size and (size % gpus or gpus * nodes % size):
+        split = f"{nodes} × {gpus} GPUs do not" if size > gpus else f"{gpus} GPUs a node do not"
         draft.problem(
             "TS502",
             "uneven-tensor-parallel",
-            f"{gpus} GPUs a node do not split into engines of {size}",
+            f"{split} split into engines of {size}",
             "rollout.tensor_parallel",
+            why="an engine is a part of a node that divides it, or whole nodes",
             fix=f"tensor_parallel: {max(d for d in range(1, size) if gpus % d == 0)}",
         )
     draft.take(rollout, "parallel_calls", "rollout")

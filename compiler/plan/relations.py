@@ -9,6 +9,7 @@ def check_relations(draft: Draft) -> None:
     """Adds problems to a draft whose decisions are all taken."""
     _check_ranks(draft)
     _check_calls(draft)
+    _check_turn(draft)
 
 
 def _check_ranks(draft: Draft) -> None:
@@ -78,4 +79,18 @@ def _check_calls(draft: Draft) -> None:
             f"{draft.value('rollout.parallel_calls')} call each execute {most}",
             "budget.calls",
             fix=f"turns: {-(-calls // draft.value('rollout.parallel_calls')) + 1}, or calls: {most}",
+        )
+
+
+def _check_turn(draft: Draft) -> None:
+    """verl's loop of one turn passes no `max_tokens` (single_turn_agent_loop.py): its turn is the trajectory."""
+    turn, trajectory = draft.value("budget.turn_tokens"), draft.value("budget.trajectory_tokens")
+    if draft.value("agent.loop") == "single_turn_agent" and turn < trajectory:
+        draft.problem(
+            "TS207",
+            "turn-is-trajectory",
+            f"a turn of {turn} tokens in a trajectory of {trajectory}, and there is one turn",
+            "budget.turn_tokens",
+            why="verl's loop of a single turn knows the length of the trajectory alone",
+            fix=f"trajectory_tokens: {turn}",
         )

@@ -1,6 +1,7 @@
-"""`toolspec` and `python -m toolspec`."""
+"""`toolspec` and `python -m toolspec`.
 
-from __future__ import annotations
+No `from __future__` here: it is an import, and the working folder must leave the import path before the first one.
+"""
 
 import gc
 import os
@@ -9,22 +10,17 @@ import sys
 
 def main() -> int:
     """Run the command line. The version is answered without loading it."""
+    _forget_working_folder()
+    from toolspec.cli.outcome import outcome, stop_on_signals
+    from toolspec.cli.streams import prepare
+
+    prepare()
     if sys.argv[1:] in (["--version"], ["-V"]):
-        from toolspec import __version__
-
-        print(f"toolspec {__version__}")
-        return 0
+        return outcome(_version)
+    stop_on_signals()
     if sys.argv[1:2] == ["lint"]:
-        from toolspec.cli import kept  # before anything else is loaded
-
-        found = kept.answer(kept.question(sys.argv[2:])) if kept.wanted(sys.argv[2:]) else None
-        if found is not None:
-            sys.stdout.write(found[1])
-            return found[0]
-        from toolspec.cli.lint import main as lint
-
-        code = lint(sys.argv[2:])
-        if code is not None:
+        code = outcome(_lint)
+        if code >= 0:
             return code
     # What is loaded stays to the end: collecting in between only costs time (10 ms).
     gc.set_threshold(100_000, 10, 10)
@@ -35,6 +31,45 @@ def main() -> int:
     code = run()
     gc.freeze()  # The end of the process frees it all; looking through it for cycles first takes 20 ms.
     return code
+
+
+def _forget_working_folder() -> None:
+    """Import nothing of the working folder, where specs lie beside the user's own modules.
+
+    `python -m` puts it first on the path, and so does PYTHONPATH with an empty entry (`$PYTHONPATH:/more`). Where it
+    is the folder that toolspec itself comes from, what toolspec needs may be there too, and it goes last.
+    """
+    try:
+        here = os.path.realpath(os.getcwd())  # noqa: PTH109 - pathlib is more to import than a version may cost
+    except OSError:
+        return  # The working folder is deleted.
+    home = os.path.realpath(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
+    there = [entry for entry in sys.path if os.path.realpath(entry or ".") == here]
+    sys.path[:] = [entry for entry in sys.path if entry not in there]
+    if here == home:
+        sys.path.append(here)
+
+
+def _lint() -> int:
+    """`toolspec lint`: a kept answer before anything else is loaded; -1 where click has to explain the options."""
+    from toolspec.cli import kept
+
+    words = sys.argv[2:]
+    found = kept.answer(kept.question(words)) if kept.wanted(words) else None
+    if found is not None:
+        code, text = found
+        sys.stdout.write(text)
+        return code
+    from toolspec.cli.lint import main as lint
+
+    return lint(words)
+
+
+def _version() -> int:
+    from toolspec import __version__
+
+    print(f"toolspec {__version__}")
+    return 0
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,21 @@ def _row(index: int, source: str, truth: Any, split: str) -> dict[str, Any]:
     }
 
 
-def compile_example(example: str, release: str, home: Path) -> Path:
-    """`toolspec compile` as a process, with `home` as the home folder. Returns the bundle's folder."""
-    folder = home / "build" / release / example
+def compile_example(
+    example: str, release: str, home: Path, name: str | None = None, settings: Sequence[str] = ()
+) -> Path:
+    """`toolspec compile` as a process, with `home` as the home folder. Returns the bundle's folder.
+
+    name: of the folder, where it is not the example's. settings: what `--set` gets.
+    """
+    folder = home / "build" / release / (name or example)
     command = [sys.executable, "-m", "toolspec", "compile", str(ROOT / "examples" / example / "exp.yaml")]
     answer = subprocess.run(
-        [*command, "--target", f"verl=={release}", "--out", str(folder)],
+        [
+            *command,
+            *("--target", f"verl=={release}", "--out", str(folder)),
+            *(part for setting in settings for part in ("--set", setting)),
+        ],
         env=os.environ | {"HOME": str(home), "PYTHONPATH": str(ROOT / "src")},
         cwd=home,
         capture_output=True,

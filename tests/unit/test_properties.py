@@ -52,6 +52,7 @@ RELATIONS: Mapping[str, str] = {
     "TS204": "beyond-positions",
     "TS205": "token-budget-too-small",
     "TS206": "calls-never-reached",
+    "TS207": "turn-is-trajectory",
     "TS301": "unknown-tool-format",
     "TS501": "over-gpu-hours",
     "TS502": "uneven-tensor-parallel",

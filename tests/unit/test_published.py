@@ -130,10 +130,9 @@ def test_the_row_state_of_a_tool_reaches_the_rows(tmp_path: Path) -> None:
     (table,) = (found.folder.parent / "data").glob("*/train.parquet")
     rows = pq.read_table(table).to_pylist()
     assert [row["extra_info"]["tools_kwargs"]["bash"]["create_kwargs"] for row in rows] == [
-        {"image": "swe/train:0"},
-        {"image": "swe/train:1"},
+        {"image": f"swe/train:{number}"} for number in range(16)
     ]
-    assert [row["reward_model"]["ground_truth"] for row in rows] == ["train-0", "train-1"]
+    assert [row["reward_model"]["ground_truth"] for row in rows] == [f"train-{n}" for n in range(16)]
 
 
 def test_dapo_pays_for_length_as_published() -> None:

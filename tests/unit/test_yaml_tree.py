@@ -78,6 +78,17 @@ def test_values_and_places() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [("? a", 1, 3), ("? a\n? b\n", 1, 3), ("x:\n  ? a\n", 2, 5), ("a:\n  ''\n", 2, 3), ("a:\nb: 1\n", 1, 3)],
+)
+def test_nothing_stands_at_its_key(text: str, line: int, column: int) -> None:
+    """Also where libyaml puts it at the next token, or below the last line."""
+    tree = parse(text.encode(), "exp.yaml")
+    path = ("x", "a") if text.startswith("x") else ("a",)
+    assert (tree.spans[path].line, tree.spans[path].column) == (line, column)
+
+
+@pytest.mark.parametrize(
     ("text", "value"),
     [
         ("1e-6", 1e-6), ("1.0e-6", 1e-6), (".5", 0.5), ("5.", 5.0), ("+.5E+3", 500.0), ("-0", 0), ("+7", 7),
@@ -322,6 +333,7 @@ def survives(data: bytes) -> None:
 @example(b"? &a [*a]\n: *a")
 @example(b"<<: [<<: *a]\n")
 @example(b"? ? a\n")
+@example(b"? ;")
 @example(b"a: !<tag:yaml.org,2002:str> {}")
 def test_no_bytes_crash_it(data: bytes) -> None:
     survives(data)

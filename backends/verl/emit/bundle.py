@@ -52,8 +52,11 @@ def build_bundle(
 ) -> Bundle:
     """Every file of the bundle. `data`: what the manifest says of converted rows (rows, logical hash).
 
-    Raises ProblemError where a file of the user's would leave the bundle or take the name of one of its own.
+    Raises ProblemError where a file of the user's would leave the bundle or take the name of one of its own, and
+    where the name of a spec is not UTF-8.
     """
+    for source in loaded.raw.files:
+        _check_name(source.name)
     files: dict[str, bytes] = {"config.yaml": config_yaml(config, plan.name).encode()}
     if plan["tools.names"]:
         files["tools.yaml"] = tools_yaml(plan, facts).encode()
@@ -86,6 +89,16 @@ def _inside(path: str) -> str:
     if path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
         raise ProblemError((Problem("TS312", "path-escape", f"{path} would leave the bundle", None),))
     return path
+
+
+def _check_name(name: str) -> None:
+    """Raises ProblemError for a name with bytes that no text stands for: manifest and config.yaml could not say it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        message = f"the name of {name} is not UTF-8, and a bundle names the specs that it comes from"
+        problem = Problem("TS034", "name-not-utf8", message, None, fix="rename the file")
+        raise ProblemError((problem,)) from None
 
 
 def _sha256(content: bytes) -> str:

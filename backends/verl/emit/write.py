@@ -8,16 +8,17 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from toolspec.backends.verl.emit.bundle import EXECUTABLE, MANIFEST, Bundle
+from toolspec.compiler.scratch import scratch
 from toolspec.specs.problem import Problem, ProblemError
 
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
+OTHER_OUT = "choose another --out"
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,10 @@ def write_bundle(bundle: Bundle, folder: Path, force: bool = False) -> Written:
     """Put the bundle at `folder`. A killed write leaves what was there.
 
     Raises ProblemError where another bundle is there and `force` is not given, and, force or not, where the folder
-    holds something that is no bundle.
+    holds something that is no bundle, or cannot be one.
     """
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise _refusal(folder, "is there already and is no folder", "choose another --out")
-    state: Literal["new", "unchanged", "replaced"] = "new"
+    check_place(folder)
+    state: Literal["new", "replaced"] = "new"
     if folder.exists() and any(folder.iterdir()):
         changes = _changes(bundle, folder)
         if not changes:
@@ -57,11 +57,45 @@ def write_bundle(bundle: Bundle, folder: Path, force: bool = False) -> Written:
             raise _refusal(folder, f"holds files that no compile wrote ({shown})", fix)
         state = "replaced"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-        fresh = Path(scratch) / "bundle"
+    with scratch(folder.parent) as place:
+        fresh = place / "bundle"
         _write_files(bundle, fresh)
-        _swap(fresh, folder)
-    return Written(folder, state)
+        if _swap(fresh, folder, replace=state == "replaced"):
+            return Written(folder, state)
+    # Another process has put a bundle there meanwhile: it is compared like one that was there before.
+    return write_bundle(bundle, folder, force)
+
+
+def check_place(folder: Path) -> None:
+    """Raises ProblemError where no compile may put a bundle at `folder`, whatever the bundle. Writes nothing."""
+    try:
+        real, here = folder.resolve(), Path.cwd()
+        if here == real or real in here.parents:
+            what = "is the folder that you are in" if here == real else "holds the folder that you are in"
+            raise _refusal(folder, f"{what}, and a bundle takes the place of its folder", OTHER_OUT)
+        if folder.is_symlink():
+            raise _refusal(folder, "is a link, which a bundle would replace", f"--out {real}")
+        if os.path.lexists(folder):
+            if not folder.is_dir():
+                raise _refusal(folder, "is there already and is no folder", OTHER_OUT)
+            if any(folder.iterdir()):
+                if _manifest(folder) is None:
+                    raise _refusal(folder, "is not empty and holds no bundle of toolspec", OTHER_OUT)
+                return  # Where it is the same bundle, nothing needs to be written.
+        above = next(place for place in real.parents if os.path.lexists(place))
+        if not above.is_dir():
+            raise _refusal(folder, f"cannot be made: {_shown(above)} is no folder", OTHER_OUT)
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise _refusal(folder, f"cannot be made: you may not write into {_shown(above)}", OTHER_OUT)
+    except OSError as error:
+        raise _refusal(folder, f"cannot be used: {error.strerror or error}", OTHER_OUT) from None
+    except (ValueError, RuntimeError) as error:  # a NUL; links in a circle (Python 3.12 and older)
+        raise _refusal(folder, f"is no name of a folder: {error}", OTHER_OUT) from None
+
+
+def _shown(path: Path) -> str:
+    """A path as the user would say it: relative where it is below the working folder."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _refusal(folder: Path, what: str, fix: str) -> ProblemError:
@@ -80,10 +114,7 @@ def _strangers(folder: Path, changes: list[str]) -> list[str]:
 
 
 def _changes(bundle: Bundle, folder: Path) -> list[str]:
-    """Files of the folder that differ from the bundle's. Raises ProblemError if the folder is no bundle."""
-    manifest = _manifest(folder)
-    if manifest is None:
-        raise _refusal(folder, "is not empty and holds no bundle of toolspec", "choose another --out")
+    """Files of the folder that differ from the bundle's."""
     there = {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
@@ -119,6 +150,11 @@ def edited_files(folder: Path) -> list[str]:
 
 
 def _write_files(bundle: Bundle, folder: Path) -> None:
+    """The copies first: the manifest, by which a folder is a bundle, is the last of `files`."""
+    for path, source in bundle.copies.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
     for path, content in bundle.files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -127,22 +163,23 @@ def _write_files(bundle: Bundle, folder: Path) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         target.chmod(0o755 if path in EXECUTABLE else 0o644)
-    for path, source in bundle.copies.items():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
 
 
-def _swap(fresh: Path, folder: Path) -> None:
-    """Put `fresh` in the place of `folder` in one step where the system can; the old one ends up in `fresh`."""
+def _swap(fresh: Path, folder: Path, *, replace: bool) -> bool:
+    """Put `fresh` in the place of `folder` in one step where the system can; the old one ends up in `fresh`.
+
+    False where `folder` is not empty and `replace` is not given.
+    """
     try:
         os.rename(fresh, folder)  # noqa: PTH104 - replaces an empty folder, and nothing else
-        return
+        return True
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
+    if not replace:
+        return False
     if _exchange(fresh, folder):
-        return
+        return True
     aside = fresh.with_name("old")
     folder.rename(aside)
     try:
@@ -150,7 +187,7 @@ def _swap(fresh: Path, folder: Path) -> None:
     except OSError:
         aside.rename(folder)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+    return True
 
 
 def _exchange(a: Path, b: Path) -> bool:

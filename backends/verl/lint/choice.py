@@ -62,7 +62,7 @@ def parse_levels(texts: Iterable[str]) -> tuple[dict[str, Severity], Severity]:
         rule, sign, level = text.rpartition("=")
         if level not in LEVELS:
             message = f"`{text}` is no severity: error, warning or note, or RULE=LEVEL"
-            raise ProblemError((Problem("TS029", "usage", message),))
+            raise ProblemError((Problem("TS029", "wrong-usage", message),))
         if sign:
             levels[rule] = level
         else:

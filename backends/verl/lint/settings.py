@@ -110,4 +110,4 @@ def _texts(file: Path, name: str, value: Any) -> tuple[str, ...]:
 
 
 def _wrong(file: Path, message: str) -> ProblemError:
-    return ProblemError((Problem("TS018", "settings", message, Span(str(file), 1, 1)),))
+    return ProblemError((Problem("TS036", "settings", message, Span(str(file), 1, 1)),))

@@ -53,13 +53,13 @@ def apply(
         kept.append(problem)
         if covering:
             message = f"{problem.code} cannot be silenced"
-            kept.append(Problem("TS028", "suppression", message, silences[covering[0]].span, fix="mend it"))
+            kept.append(Problem("TS035", "suppression", message, silences[covering[0]].span, fix="mend it"))
             used.update(covering)
     for number, silence in enumerate(silences):
         if number not in used:
             message = f"nothing of {', '.join(silence.rules)} is found there"
             kept.append(
-                Problem("TS028", "suppression", message, silence.span, fix="drop it", severity="warning")
+                Problem("TS035", "suppression", message, silence.span, fix="drop it", severity="warning")
             )
     return kept, silenced
 
@@ -73,12 +73,12 @@ def _read(file: str, lines: Sequence[str]) -> Iterator[Silence | Problem]:
         found = _COMMENT.search(line)
         if found is None or not (found[2] or "").strip():
             message = "the comment names no rule"
-            yield Problem("TS028", "suppression", message, span, fix="# toolspec: ignore[TS203] reason")
+            yield Problem("TS035", "suppression", message, span, fix="# toolspec: ignore[TS203] reason")
             continue
         if not found[3].strip():
             message = f"no reason is given for silencing {found[2].strip()}"
             yield Problem(
-                "TS028", "suppression", message, span, fix=f"# toolspec: ignore[{found[2].strip()}] why"
+                "TS035", "suppression", message, span, fix=f"# toolspec: ignore[{found[2].strip()}] why"
             )
             continue
         rules = tuple(found[2].replace(",", " ").split())

@@ -58,8 +58,10 @@ class RowFile:
         self._digest = hashlib.sha256()
         self.rows = 0
         self.sources: dict[str, int] = {}
+        # pyarrow takes paths in UTF-8 alone.
+        self._stream = file.open("wb")
         self._writer = pq.ParquetWriter(
-            file, schema, compression="zstd", version="2.6", write_statistics=False
+            self._stream, schema, compression="zstd", version="2.6", write_statistics=False
         )
 
     def write(self, batch: Any, count: bool = True) -> None:
@@ -87,12 +89,15 @@ class RowFile:
         """Ends the file; the logical hash."""
         self._flush()
         self._writer.close()
+        self._stream.close()
         return self._digest.hexdigest()
 
     def abandon(self) -> None:
         """Lets go of the file, whose content does not matter any more."""
         with suppress(Exception):
             self._writer.close()
+        with suppress(OSError):
+            self._stream.close()
 
 
 def canonical(row: dict[str, Any]) -> bytes:

@@ -31,8 +31,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+NAME = "toolspec"
+COMPLETION = f"_{NAME.upper()}_COMPLETE"
+"""The variable by which a completion script asks for words."""
+
+
 class LateGroup(click.Group):
     """A group whose commands are imported when they run, so that `--help` costs next to nothing."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """`help` and `help COMMAND` are what many type first."""
+        return super().parse_args(ctx, [*args[1:], "--help"] if args[:1] == ["help"] else args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -74,49 +83,48 @@ def app() -> None:
 
 def run() -> int:
     """The exit code: 0 fine, 1 the input has errors, 2 wrong usage or a fault of toolspec's own."""
+    from toolspec.cli.outcome import outcome
+
+    return outcome(_called)
+
+
+def _called() -> int:
+    """Call the command that the arguments name, and show the errors that it is expected to have.
+
+    click's own `main` is for completion alone: it ends the process with 1 where a reader leaves early.
+    """
     from toolspec.specs.problem import ProblemError
 
+    if COMPLETION in os.environ:
+        app.main(prog_name=NAME)
     try:
-        result = app.main(standalone_mode=False)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        with app.make_context(NAME, sys.argv[1:]) as context:
+            result = app.invoke(context)
         return result if isinstance(result, int) else 0
     except ProblemError as error:
+        from toolspec.cli.options import CallError
         from toolspec.cli.output import report
 
         report(error)
-        return 1
+        return 2 if isinstance(error, CallError) else 1
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
+        _show(error)
+        return 2
+    except click.Abort:
+        raise KeyboardInterrupt from None
+
+
+def _show(error: click.ClickException) -> None:
+    """A wrong call in click's words: on stderr, or with --format json as a finding on stdout."""
+    from toolspec.cli.document import json_wanted, print_findings
+
+    if not json_wanted():
         error.show()
-        return 2
-    except (click.Abort, KeyboardInterrupt):
-        print("\nstopped; nothing was left half written", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        _let_go_of_stdout()
-        return 0
-    except OSError as error:
-        _let_go_of_stdout()
-        print(f"toolspec: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
-        return 2
-    except Exception as error:
-        if os.environ.get("TOOLSPEC_DEBUG"):
-            raise
-        print(
-            f"toolspec: a fault of toolspec's own: {type(error).__name__}: {error}\n"
-            "Please report it; TOOLSPEC_DEBUG=1 shows the traceback.",
-            file=sys.stderr,
-        )
-        return 2
-
-
-def _let_go_of_stdout() -> None:
-    """What could not be written is not tried again when Python ends, which would change the exit code."""
-    if sys.stdout is None:
         return
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    from toolspec.specs.problem import Problem
+
+    context = getattr(error, "ctx", None)
+    help_ = f"{context.command_path} --help" if context is not None else f"{NAME} --help"
+    print_findings((Problem("TS029", "wrong-usage", error.format_message(), fix=help_),))

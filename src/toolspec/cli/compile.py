@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
-from toolspec.cli.output import FORMAT, OUT, SET, SPEC, TARGET, paint, print_json, with_files
+from toolspec.cli.document import print_json
+from toolspec.cli.options import FORMAT, OUT, SET, SPEC, TARGET
+from toolspec.cli.output import paint, with_files
 from toolspec.cli.terminal import wants_colour, width
 
 
@@ -39,10 +42,12 @@ def compile_(
       toolspec compile exp.yaml --target verl==0.8.0 --set algorithm.group=8
     """
     from toolspec.backends.verl.compile import bundle_of, compile_spec, write
+    from toolspec.backends.verl.emit.write import check_place
 
     compiled = compile_spec(Path(spec), sets, target, Path(out) if out else None, pack)
     notes = (*compiled.facts.notes, *compiled.config.notes)
     if check:
+        check_place(compiled.folder)
         bundle, state = bundle_of(compiled), "checked"
     else:
         outcome = write(compiled, force, progress=_progress)
@@ -75,15 +80,35 @@ def compile_(
         sources = with_files(notes, compiled.loaded.sources)
         sys.stderr.write(render(notes, sources, color=wants_colour(sys.stderr), width=width()))
     print(f"{paint(bundle.name, '1')} → verl {compiled.plan.target}")
-    print(
-        f"  {count} keys written, {left} left at verl's defaults · {derived} derived (toolspec plan {spec})"
-    )
-    print(f"  bundle  {compiled.folder}   {len(bundle.files)} files, sha256 {bundle.digest[:12]}…   {state}")
-    for line in compiled.assumed:
-        print(f"  assumed {line}")
+    keys = f"{count} keys written, {left} left at verl's defaults"
+    lines = [
+        ("", keys, f" · {derived} derived (toolspec plan {shlex.quote(spec)})"),
+        (
+            "bundle",
+            str(compiled.folder),
+            f"   {len(bundle.files)} files, sha256 {bundle.digest[:12]}…",
+            f"   {state}",
+        ),
+        *(("assumed", line) for line in compiled.assumed),
+    ]
     if not check:
         launcher = shlex.quote(str(compiled.folder / "launch.sh"))
-        print(f"  next    bash {launcher}   (on a machine with verl {compiled.plan.target})")
+        lines.append(("next", f"bash {launcher}", f"   (on a machine with verl {compiled.plan.target})"))
+    for label, *parts in lines:
+        print("\n".join(_in_width(label, parts)))
+
+
+def _in_width(label: str, parts: Sequence[str]) -> Iterator[str]:
+    """Lines of whole parts: one that would make its line too wide begins the next. A path is never broken."""
+    line = f"  {label:<7} " if label else "  "
+    indent = " " * len(line)
+    for part in parts:
+        if line.strip() != label and len(line) + len(part) > width():
+            yield line
+            line = indent + part.lstrip(" ·")
+        else:
+            line += part
+    yield line
 
 
 def _progress(what: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-NAME = "toolspec"
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -16,14 +15,16 @@ def completion(shell: str) -> None:
     \b
     Example:
       toolspec completion bash > ~/.local/share/bash-completion/completions/toolspec
-      toolspec completion zsh  > ~/.zfunc/_toolspec          (with fpath+=~/.zfunc before compinit)
+      toolspec completion zsh  > ~/.zfunc/_toolspec
       toolspec completion fish > ~/.config/fish/completions/toolspec.fish
+
+    zsh reads ~/.zfunc with `fpath+=~/.zfunc` before `compinit` in ~/.zshrc.
     """
     from click.shell_completion import get_completion_class
 
-    from toolspec.cli.app import app
+    from toolspec.cli.app import COMPLETION, NAME, app
 
     found = get_completion_class(shell)
     if found is None:
         raise click.UsageError(f"click has no completion for {shell}")
-    print(found(app, {}, NAME, f"_{NAME.upper()}_COMPLETE").source())
+    print(found(app, {}, NAME, COMPLETION).source())

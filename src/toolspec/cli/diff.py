@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolspec.cli.output import FORMAT, SET, paint, print_json
+from toolspec.cli.document import print_json
+from toolspec.cli.options import FORMAT, SET, release_option, sides
+from toolspec.cli.output import paint
 from toolspec.cli.terminal import width
 
 if TYPE_CHECKING:
@@ -18,10 +20,9 @@ LONGEST_VALUE = 44
 
 
 @click.command("diff")
-@click.argument("a", type=click.Path(path_type=str))
-@click.argument("b", type=click.Path(path_type=str), required=False)
-@click.option("--from", "target_a", metavar="VERL", help="verl release for A, where A is a spec.")
-@click.option("--to", "target_b", metavar="VERL", help="verl release for B, where B is a spec.")
+@sides
+@release_option("--from", "target_a", text="verl release for A, where A is a spec.")
+@release_option("--to", "target_b", text="verl release for B, where B is a spec.")
 @SET
 @click.option("--exit-code", is_flag=True, help="Exit 1 if something changes the result.")
 @click.option("--verbose", is_flag=True, help="List also the keys that only one release has.")
@@ -39,14 +40,14 @@ def diff(
 ) -> int:
     """Show what changes from A to B: specs or bundles, or one spec at two targets (B left out is A again).
 
-    Values are compared as verl will see them, its own defaults included. --set applies to B. The exit code is
-    0, whatever differs; with --exit-code it is 1 if something changes the result.
-
     \b
     Example:
       toolspec diff exp.yaml --from verl==0.8.0 --to verl==0.9.1
-      toolspec diff exp.yaml --set algorithm.group=8
+      toolspec diff build/calculator exp.yaml --set algorithm.group=8
       toolspec diff build/old build/new --exit-code
+
+    Values are compared as verl will see them, its own defaults included. --set applies to B. The exit code is
+    0, whatever differs; with --exit-code it is 1 if something changes the result.
     """
     from toolspec.backends.verl.diff import compare
 
@@ -71,7 +72,7 @@ def _side(text: str, target: str | None, sets: tuple[str, ...]) -> Side:
     path = Path(text)
     if path.is_dir() and (is_bundle(path) or not target):
         side = side_of_bundle(path, text)
-        if sets or (target and target.rpartition("==")[2].strip() != side.release.version):
+        if sets or (target and target != side.release.version):
             what = "--set" if sets else f"verl {target}"
             message = f"{text} is a bundle, compiled for verl {side.release.version}; {what} needs the spec"
             raise ProblemError(

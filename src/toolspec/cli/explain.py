@@ -6,7 +6,9 @@ import textwrap
 
 import click
 
-from toolspec.cli.output import FORMAT, paint, print_json
+from toolspec.cli.document import print_json
+from toolspec.cli.options import FORMAT
+from toolspec.cli.output import paint
 from toolspec.cli.terminal import width
 
 

@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from toolspec.cli.output import FORMAT, print_json
+from toolspec.cli.document import print_json
+from toolspec.cli.options import FORMAT
 
 
 @click.command("fetch")
@@ -19,6 +20,7 @@ def fetch(model: str, revision: str | None, form: str) -> None:
     \b
     Example:
       toolspec fetch Qwen/Qwen2.5-3B-Instruct
+
     The environment decides as for the hub's own tools: HF_HOME, HF_ENDPOINT, HF_TOKEN, proxies.
     """
     from toolspec.compiler.facts.fetch import fetch as download

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from toolspec.cli.options import given
+from toolspec.cli.replace import replace_file
 from toolspec.cli.start import STARTS, Answers, side_files, spec_text
 
 T = TypeVar("T")
@@ -17,7 +19,7 @@ ALGORITHMS = ("ppo", "grpo", "rloo", "reinforce++", "remax", "dapo", "gspo")
 
 
 @click.command("init")
-@click.argument("file", type=click.Path(path_type=str), default="exp.yaml")
+@click.argument("file", type=click.Path(path_type=str), default="exp.yaml", callback=given)
 @click.option("--from", "kind", type=click.Choice(list(STARTS)), help="What to start from. Default: seed.")
 @click.option("--model", metavar="M", help="Hub name or local directory.")
 @click.option("--data", "train", metavar="TRAIN", help="Training file.")
@@ -47,7 +49,7 @@ def init(
     \b
     Example:
       toolspec init --from calculator
-      toolspec init exp.yaml --model Qwen/Qwen3-4B --data train.parquet --algorithm grpo --gpus 4
+      toolspec init exp.yaml --model Qwen/Qwen3-4B --algorithm grpo --gpus 4
 
     On a terminal, what no option says is asked.
 
@@ -129,7 +131,14 @@ def _check(path: Path, text: str) -> None:
 
 def _write(files: dict[Path, str], force: bool) -> None:
     """Write every file, or none where one is there with other content and `force` is not given."""
+    folder = next(iter(files)).parent
+    above = next((place for place in (folder, *folder.parents) if os.path.lexists(place)), folder)
+    if not above.is_dir():
+        raise click.UsageError(f"cannot write into {folder}: {above} is no folder")
     there = [path for path in files if os.path.lexists(path)]
+    for path in there:
+        if not path.is_file():
+            raise click.UsageError(f"{path} is there and is no file; choose another folder")
     taken = [path for path in there if _content(path) != files[path].encode()]
     if taken and not force:
         names = ", ".join(map(str, taken))
@@ -137,7 +146,7 @@ def _write(files: dict[Path, str], force: bool) -> None:
         raise click.UsageError(f"{names} {verb} already there; --force replaces, another folder avoids it")
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        replace_file(path, text.encode())
 
 
 def _content(path: Path) -> bytes | None:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from toolspec.cli.lint_report import Outcome
 
 
-def main(words: list[str]) -> int | None:
-    """The exit code of `toolspec lint …`; None where click has to explain the options."""
+def main(words: list[str]) -> int:
+    """The exit code of `toolspec lint …`; -1 where click has to explain the options."""
     asked = parse(words)
     if asked is None:
-        return None
+        return -1
     from toolspec.cli import kept
 
     if not kept.wanted(words):
@@ -155,9 +155,9 @@ def printed(outcome: Outcome, asked: Asked) -> str:
         from toolspec.cli.formats.junit import as_junit
 
         return as_junit(outcome)
-    import json
+    from toolspec.cli.document import json_text
 
-    return json.dumps(_document(outcome, form), indent=1, ensure_ascii=False) + "\n"
+    return json_text(_document(outcome, form)) + "\n"
 
 
 def _document(outcome: Outcome, form: str) -> object:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolspec.cli.output import FORMAT, SPEC, paint, print_json
+from toolspec.cli.document import print_json
+from toolspec.cli.options import FORMAT, SPEC, release_option
+from toolspec.cli.output import paint
+from toolspec.cli.replace import replace_file
 from toolspec.cli.terminal import wants_colour, width
 
 if TYPE_CHECKING:
@@ -23,49 +24,31 @@ _COLOURS = {"+": "32", "-": "31", "@": "36"}
 
 @click.command("migrate")
 @SPEC
-@click.option("--to", "target", required=True, metavar="VERL", help="verl release, such as verl==0.9.1.")
+@release_option("--to", "target", text="verl release, such as verl==0.9.1.", required=True)
 @click.option("--write", is_flag=True, help="Write the spec. Without it, the change is only shown.")
 @FORMAT
 def migrate(spec: str, target: str, write: bool, form: str) -> int:
     """Move a spec to another verl release: its target, and raw verl keys under other names.
 
-    Shows the change as a unified diff, then what it means and what is left to decide. Exit code 1: the result
-    does not compile for the release.
-
     \b
     Example:
       toolspec migrate exp.yaml --to verl==0.9.1
       toolspec migrate exp.yaml --to verl==0.9.1 --write
+
+    Shows the change as a unified diff, then what it means and what is left to decide. Exit code 1: the result
+    does not compile for the release.
     """
     from toolspec.backends.verl.migrate import migrate as move
-    from toolspec.backends.verl.releases import parse_target
 
-    result = move(Path(spec), parse_target(target))
+    result = move(Path(spec), target)
     changed = result.after != result.before
     if write and changed:
-        _replace(result.file, result.after)
+        replace_file(result.file, result.after)
     if form == "json":
         print_json(_document(result, written=write and changed))
     else:
         _print(result, written=write and changed)
     return 1 if result.problems else 0
-
-
-def _replace(file: Path, data: bytes) -> None:
-    """The file whole or not at all, with the mode that it has; where it is a link, the file behind it."""
-    real = file.resolve()
-    handle, name = tempfile.mkstemp(prefix=f".{real.name}-", dir=real.parent)
-    fresh = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        fresh.chmod(real.stat().st_mode & 0o7777)
-        fresh.replace(real)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
 
 
 def _diff(result: Migration) -> str:

@@ -1,53 +1,24 @@
-"""Printing: problems, JSON, colour where it is wanted."""
+"""Printing: problems, and colour where it is wanted."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-import click
-
+from toolspec.cli.document import json_wanted, print_findings
 from toolspec.cli.terminal import wants_colour, width
 from toolspec.specs.problem import Problem, ProblemError
-
-FORMAT = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Output form.",
-)
-SET = click.option(
-    "--set", "sets", multiple=True, metavar="PATH=VALUE", help="Set a value of the spec. Repeatable."
-)
-TARGET = click.option("--target", metavar="VERL", help="verl release, such as verl==0.9.1.")
-OUT = click.option(
-    "--out", type=click.Path(path_type=str), metavar="DIR", help="The bundle's folder. Default: build/NAME."
-)
-SPEC = click.argument("spec", type=click.Path(path_type=str))
-
-
-def json_wanted() -> bool:
-    context = click.get_current_context(silent=True)
-    if context is not None:
-        return context.params.get("form") == "json"
-    args = sys.argv
-    return "--format=json" in args or ("--format", "json") in pairwise(args)
 
 
 def report(error: ProblemError) -> None:
     """All problems of an error: as text on stderr, or with --format json as findings on stdout."""
-    from toolspec.specs.excerpt import render, to_json
-
     if json_wanted():
-        print_json({"version": 1, "findings": to_json(error.problems)})
+        print_findings(error.problems)
         return
+    from toolspec.specs.excerpt import render
+
     sources = with_files(error.problems, getattr(error, "sources", {}))
     sys.stderr.write(render(error.problems, sources, color=wants_colour(sys.stderr), width=width()))
 
@@ -64,10 +35,6 @@ def with_files(problems: Iterable[Problem], sources: Mapping[str, Sequence[str]]
             with suppress(UnreadableError):
                 lines[file] = show_lines(head(Path(file), MAX_BYTES))
     return lines
-
-
-def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=1, ensure_ascii=False))
 
 
 def paint(text: str, code: str) -> str:

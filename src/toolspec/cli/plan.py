@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolspec.cli.output import FORMAT, OUT, SET, SPEC, TARGET, paint, print_json
+from toolspec.cli.document import print_json
+from toolspec.cli.options import FORMAT, OUT, SET, SPEC, TARGET
+from toolspec.cli.output import paint
 from toolspec.cli.terminal import wants_colour, width
 
 if TYPE_CHECKING:

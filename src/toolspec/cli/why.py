@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolspec.cli.output import FORMAT, SET, TARGET, paint, print_json
+from toolspec.cli.document import print_json
+from toolspec.cli.options import FORMAT, SET, TARGET, given
+from toolspec.cli.output import paint
 from toolspec.cli.terminal import width
 
 if TYPE_CHECKING:
@@ -21,28 +23,30 @@ LONGEST_VALUE = 60
 
 
 @click.command("why")
-@click.argument("key")
-@click.argument("spec", type=click.Path(path_type=str))
+@click.argument("key", callback=given)
+@click.argument("spec", type=click.Path(path_type=str), callback=given)
 @TARGET
 @SET
 @FORMAT
 def why(key: str, spec: str, target: str | None, sets: tuple[str, ...], form: str) -> None:
     """Say where a verl key's value comes from, or what a spec path becomes.
 
-    KEY is a key of verl (its last parts are enough where they are clear), a path of the spec, or a section of
-    either.
-
     \b
     Example:
       toolspec why data.max_prompt_length exp.yaml
       toolspec why max_tool_response_length exp.yaml --target verl==0.8.0
       toolspec why algorithm.batch exp.yaml
+
+    KEY is a key of verl (its last parts are enough where they are clear), a path of the spec, or a section of
+    either.
     """
     from toolspec.backends.verl.compile import compile_spec
     from toolspec.backends.verl.why import KeyAnswer, explain
+    from toolspec.cli.spec_file import check_file
 
     if _is_spec(key) and not _is_spec(spec):
         key, spec = spec, key
+    check_file(spec)
     compiled = compile_spec(Path(spec), sets, target)
     answer = explain(compiled, key)
     if form == "json":

@@ -41,7 +41,8 @@ def account_of(
         "spans": fields.get("ts_spans"),
         "calls": seen.calls,
         "turn_tokens": [len(ids) for ids in seen.turns],
-        "cut": seen.cut,
+        "turn_limits": seen.limits,
+        "turn_stops": seen.stops,
         "exhausted": seen.exhausted,
         "turns": int(fields["__num_turns__"]),
         "extra_fields": {key: value for key, value in fields.items() if key.startswith(("ts_", "tool_"))},
@@ -69,7 +70,7 @@ def _problems(
     trajectory: dict[str, Any], seen: Transcript, account: dict[str, Any], written: list[int], room: int
 ) -> Iterator[str]:
     policy = [token for ids in seen.turns for token in ids]
-    if written != policy[: len(written)] or (len(written) < len(policy) and account["mask"] and not seen.cut):
+    if written != policy:
         yield f"the mask marks {len(written)} tokens; the policy wrote {len(policy)}"
     own = [[start, count] for on, start, count in runs(account["mask"]) if on]
     if account["spans"] is not None and [list(span) for span in account["spans"]] != own:

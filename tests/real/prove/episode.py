@@ -8,12 +8,14 @@ and its handle on the reward worker by one that calls it directly.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import inspect
 import json
 import math
 from typing import Any
 
 from real.prove.account import account_of
+from real.prove.engine import turn_limit
 from real.prove.policy import ScriptedClient, Transcript
 from real.prove.proof import Failed, Proof, described
 from real.prove.script import STANDARD_ROW, standard_trajectories
@@ -55,7 +57,8 @@ async def _drive_all(proof: Proof, trajectories: list[dict[str, Any]]) -> None:
     from verl.protocol import DataProto
 
     OmegaConf.set_struct(proof.config, False)
-    client = ScriptedClient(proof.tokenizer, proof.config.actor_rollout_ref.rollout)
+    _trace_nothing(proof)
+    client = _client(proof)
     handles = _reward_handles(proof, client)
     if "llm_client" in inspect.signature(AgentLoopWorker.__init__).parameters:
         worker = AgentLoopWorker(proof.config, client, reward_loop_worker_handles=handles)
@@ -84,6 +87,21 @@ async def _drive_all(proof: Proof, trajectories: list[dict[str, Any]]) -> None:
         DataProto.concat(outputs)  # as the manager joins its workers' outputs: the same keys in every one
     records = sorted(proof.setting.run_dir.rglob("*.jsonl"))
     proof.facts["records"] = [json.loads(line) for path in records for line in path.read_text().splitlines()]
+
+
+def _trace_nothing(proof: Proof) -> None:
+    """A trace goes to a service of the user's, by a package that only the job's environment has."""
+    backend = proof.get("actor_rollout_ref.rollout.trace.backend")
+    if backend is not None and importlib.util.find_spec(str(backend)) is None:
+        proof.config.actor_rollout_ref.rollout.trace.backend = None
+        proof.notes.append(f"{backend} is not installed: no trace was written")
+
+
+def _client(proof: Proof) -> ScriptedClient:
+    rollout = proof.config.actor_rollout_ref.rollout.copy()
+    if rollout.max_model_len is None:
+        rollout.max_model_len = proof.positions
+    return ScriptedClient(proof.tokenizer, rollout, turn_limit(proof.setting.wheel, rollout.name))
 
 
 def _reward_handles(proof: Proof, client: ScriptedClient) -> list[Any] | None:

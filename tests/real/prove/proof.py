@@ -48,7 +48,7 @@ class Setting:
 class Proof:
     """The outcomes, and what earlier stages made for later ones (verl's objects, untyped here).
 
-    arguments: what launch.sh gives main_ppo.
+    arguments: what launch.sh gives main_ppo. positions: the longest sequence that the model takes.
     """
 
     setting: Setting
@@ -62,6 +62,7 @@ class Proof:
     use_reference: bool = False
     tokenizer: Any = None
     processor: Any = None
+    positions: int = 0
     rows: Any = None
     tools: list[Any] = field(default_factory=list)
     loops: list[type] = field(default_factory=list)

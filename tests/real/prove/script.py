@@ -35,13 +35,23 @@ CALL_FORMATS: dict[str, Callable[[str, Any], str]] = {"hermes": _hermes, "qwen3_
 
 
 def reply_text(reply: Any, tool_format: str) -> str:
-    """The text of one turn: a string, `{"text": ...}` or `{"call": {"name", "arguments"}, "before": ...}`."""
+    """The text of one turn.
+
+    A string, `{"call": {"name", "arguments"}, "before": ...}`, `{"calls": [{"name", "arguments"}, ...]}`, or
+    `{"endless": ...}`, a text again and again until the server ends the turn.
+    """
     if isinstance(reply, str):
         return reply
-    if "call" in reply:
-        call = reply["call"]
-        return str(reply.get("before", "")) + CALL_FORMATS[tool_format](call["name"], call["arguments"])
-    return str(reply["text"])
+    if endless(reply):
+        return str(reply["endless"])
+    calls = reply["calls"] if "calls" in reply else [reply["call"]]
+    written = (CALL_FORMATS[tool_format](call["name"], call["arguments"]) for call in calls)
+    return str(reply.get("before", "")) + "\n".join(written)
+
+
+def endless(reply: Any) -> bool:
+    """Whether a turn goes on until a limit ends it."""
+    return isinstance(reply, dict) and "endless" in reply
 
 
 def standard_trajectories(proof: Proof) -> list[dict[str, Any]]:

@@ -80,6 +80,7 @@ def classes(proof: Proof) -> str:
     """The dataclasses of the workers: actor, rollout, model, algorithm; critic and reference if used."""
     from omegaconf import OmegaConf
     from verl.utils.config import omega_conf_to_dataclass
+    from verl.workers.rollout.utils import get_max_position_embeddings
 
     sections = {
         "actor": "actor_rollout_ref.actor",
@@ -98,6 +99,7 @@ def classes(proof: Proof) -> str:
             continue
         if name == "model":
             proof.tokenizer, proof.processor = built.tokenizer, built.processor
+            proof.positions = get_max_position_embeddings(built.hf_config)
     if proof.setting.release == "0.9.1":
         problems += _reference_problems(proof)
     if problems:

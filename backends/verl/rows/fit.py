@@ -1,0 +1,132 @@
+"""Whether the rows and the plan fit: enough rows for a step, a loop that calls the tools, a scorer that knows them.
+
+Asked when the bundle is written, of the rows that verl will read: the converted ones, or files in verl's layout as
+they are. Of those only the head and single columns are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from toolspec.backends.verl.lower.setting import VerlConfig
+from toolspec.backends.verl.releases import Release
+from toolspec.compiler.facts.data import DataFacts, SourceFacts
+from toolspec.compiler.plan.decision import Plan
+from toolspec.specs.problem import Problem, Span
+
+Place = Callable[[str], Span | None]
+SHOWN = 4  # names in a message
+
+
+def misfits(
+    plan: Plan, config: VerlConfig, facts: DataFacts, converted: Mapping[str, Any] | None, place: Place
+) -> tuple[Problem, ...]:
+    """The problems, each at the setting that does not fit.
+
+    converted: what the conversion reported of each file, None where verl reads the files as they are. Rows that are not
+    on this machine's disk, or that a class of the user's makes, are not judged.
+    """
+    files = converted if converted is not None else {}
+    found: list[Problem] = []
+    for split, sources in (("train", facts.train), ("val", facts.val)):
+        report = files.get(f"{split}.parquet")
+        if report is None and (not sources or not all(source.files for source in sources)):
+            continue
+        if split == "train":
+            rows = _count(sources) if report is None else report["rows"]
+            found += _too_few(plan, config, rows, place)
+        if report is None:
+            found += _other_loops(plan, config.release, sources, place)
+        if "reward.correct.match" in plan and plan["reward.correct.match"] == "verl":
+            names = _values(sources, "data_source") if report is None else report["data_sources"]
+            found += _unscored(config.release, split, names, place)
+    return tuple(found)
+
+
+def _too_few(plan: Plan, config: VerlConfig, rows: int, place: Place) -> Iterator[Problem]:
+    """The trainers drop an incomplete batch (drop_last; ray_trainer.py:350 of 0.7.1, v1/trainer_base.py:747 of 0.9.1).
+
+    A filter on v1 draws prompts singly, over the epoch's end, and a run of so many steps then has them.
+    """
+    said = {key: setting.value for key, setting in config.settings.items()}
+    batch = said["data.train_batch_size"]
+    singly = said.get("algorithm.filter_groups.enable") and plan["train.trainer"] == "v1"
+    if rows >= batch or (singly and said.get("trainer.total_training_steps")):
+        return
+    yield Problem(
+        "TS621",
+        "fewer-rows-than-a-step",
+        f"a step takes {batch:,} prompts, and there are {rows:,} training rows",
+        place("algorithm.batch") or place("data.train"),
+        "algorithm.batch",
+        why="verl drops an incomplete batch, so that an epoch has no step",
+        fix=f"algorithm.batch: {rows}, or fewer" if rows else "",
+    )
+
+
+def _other_loops(
+    plan: Plan, target: Release, sources: Iterable[SourceFacts], place: Place
+) -> Iterator[Problem]:
+    """The column `agent_name` wins over the configured loop (agent_loop.py of each release, `_run_agent_loop`)."""
+    known = {*target.enums["agent_loop"], plan["agent.loop"]}
+    for source in sources:
+        for name in sorted(_values([source], "agent_name")):
+            if name in known and (not plan["tools.names"] or name == plan["agent.loop"]):
+                continue
+            calls = name in known
+            yield Problem(
+                "TS622",
+                "rows-of-another-loop",
+                f"rows of {source.pattern} have `agent_name: {name}`; the spec's loop is {plan['agent.loop']}",
+                place(source.path),
+                source.path,
+                why="the column wins over the configuration, and "
+                + ("that loop calls no tool" if calls else f"verl {target.version} has no such loop"),
+                fix=f"drop the column, or write {plan['agent.loop']} into it",
+            )
+
+
+def _unscored(target: Release, split: str, names: Iterable[str], place: Place) -> Iterator[Problem]:
+    known = target.enums["scored_data_source"]
+    unknown = sorted(name for name in names if not any(fnmatchcase(name, each) for each in known))
+    if unknown:
+        shown = ", ".join(unknown[:SHOWN]) + (", …" if len(unknown) > SHOWN else "")
+        yield Problem(
+            "TS623",
+            "no-scorer",
+            f"verl {target.version} has no scorer for the data source of {split} rows: {shown}",
+            place("reward.correct.match"),
+            "reward.correct.match",
+            why=f"its scorers go by the row's data_source: {', '.join(known)}",
+            fix="another `match`, or `source` in data: the name of the set that is scored alike",
+        )
+
+
+def _count(sources: Iterable[SourceFacts]) -> int:
+    import pyarrow.parquet as pq
+
+    return sum(pq.read_metadata(file).num_rows for source in sources for file in source.files)
+
+
+def _values(sources: Iterable[SourceFacts], column: str) -> set[str]:
+    """The different texts of a column; without any where a file does not have it. In bounded memory."""
+    found: set[str] = set()
+    for source in sources:
+        for file in source.files:
+            found |= _of_file(file, column)
+    return found
+
+
+def _of_file(file: Path, column: str) -> set[str]:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(file) as parquet:
+        if column not in parquet.schema_arrow.names:
+            return set()
+        values: set[Any] = set()
+        for batch in parquet.iter_batches(columns=[column]):
+            values |= set(batch.column(0).unique().to_pylist())
+    return {value for value in values if isinstance(value, str)}
