@@ -18,7 +18,7 @@ from toolspec.backends.verl.written.files import Files
 from toolspec.specs.named_file import is_folder, is_regular
 from toolspec.specs.problem import Problem, ProblemError, Severity, Span
 
-NAMES = (".toolspec.toml", "toolspec.toml", "pyproject.toml")
+NAMES = (".toolspec.toml", "pyproject.toml")
 _LISTS = ("select", "ignore", "exclude")
 
 
