@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order, nearest_span
+from toolspec.specs.secret import masked, secrets_in, told_apart
 from toolspec.specs.shape import sections_at
 from toolspec.specs.source import MAX_BYTES, show_lines
 from toolspec.specs.spec import Spec
@@ -23,7 +24,10 @@ SET = "--set"
 
 @dataclass(frozen=True)
 class Raw:
-    """A parsed, merged and not yet validated spec. `spans` and `key_spans` are keyed by path from the root."""
+    """A parsed, merged and not yet validated spec. `spans` and `key_spans` are keyed by path from the root.
+
+    secrets: an error for every secret that a file or a setting writes out, also where another one is laid over it.
+    """
 
     value: Any
     spans: Mapping[SpecPath, Span]
@@ -31,6 +35,7 @@ class Raw:
     ambiguous: Mapping[SpecPath, str]
     sources: Mapping[str, tuple[str, ...]]
     files: tuple[Path, ...]
+    secrets: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,25 @@ def load(file: Path, sets: Iterable[str] = ()) -> LoadedSpec:
             sources[SET] = sets
         for number, text in enumerate(sets, start=1):
             raw = assign(raw, text, number)
-        spec = validate(raw)
-        check_sweep(spec, raw)
+        spec = _valid(raw)
         return LoadedSpec(spec=spec, raw=raw, file=file, sets=sets)
     except ProblemError as error:
         error.sources = sources  # type: ignore[attr-defined]
         raise
+
+
+def _valid(raw: Raw) -> Spec:
+    """The spec that `raw` says. Raises ProblemError with all that is wrong with it; no message quotes a secret."""
+    try:
+        spec = validate(raw)
+        check_sweep(spec, raw)
+    except ProblemError as error:
+        if not raw.secrets:
+            raise
+        raise ProblemError(in_file_order(told_apart(raw.secrets, error.problems))) from None
+    if raw.secrets:
+        raise ProblemError(in_file_order(raw.secrets))
+    return spec
 
 
 def read(
@@ -92,7 +110,8 @@ def read(
     data = _bytes(file, said)
     sources[name] = show_lines(data)
     tree = parse(data, name)
-    raw = Raw(tree.value, tree.spans, tree.key_spans, tree.ambiguous, sources, (file,))
+    secrets = tuple(secrets_in(tree.value, tree.spans, tree.key_spans, tree.lines))
+    raw = Raw(tree.value, tree.spans, tree.key_spans, tree.ambiguous, sources, (file,), secrets)
     parent = tree.value.get("extends") if isinstance(tree.value, dict) else None
     if not isinstance(parent, str):
         return raw
@@ -165,6 +184,7 @@ def merge(parent: Raw, child: Raw, number_is_short: bool = False) -> Raw:
         _joined(child.ambiguous, parent.ambiguous, kept),
         child.sources,
         (*child.files, *parent.files),
+        (*child.secrets, *parent.secrets),
     )
 
 
@@ -194,13 +214,18 @@ def assign(raw: Raw, text: str, number: int = 1) -> Raw:
     path_text, sign, value_text = text.partition("=")
     path = tuple(path_text.strip().split("."))
     if not sign or not all(path):
-        raise ProblemError((Problem("TS022", "set", f"`--set {text}` is not of the form path=value", None),))
+        message = f"`--set {masked(text)}` is not of the form path=value"
+        raise ProblemError((Problem("TS022", "set", message, None),))
     if path[0] == "extends":
         message = "`extends` is read before any setting; name the child spec in its place"
         raise ProblemError((Problem("TS022", "set", message, Span(SET, number, 1, len(text)), "extends"),))
     # The settings are shown as the lines of a file of their own.
     span = Span(SET, number, len(path_text) + 2, max(1, len(value_text)))
-    return lay(raw, path, parse_value(value_text), span)
+    laid = lay(raw, path, parse_value(value_text), span)
+    value: Any = parse_value(value_text)
+    for part in reversed(path):
+        value = {part: value}
+    return replace(laid, secrets=(*secrets_in(value, {(): span}, {}), *laid.secrets))
 
 
 def lay(raw: Raw, path: tuple[str, ...], value: Any, span: Span | None) -> Raw:

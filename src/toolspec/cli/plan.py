@@ -58,7 +58,7 @@ def plan(
 def _document(compiled: Compiled) -> dict[str, Any]:
     """`plan_document` without the values that stand under the name of a secret."""
     from toolspec.backends.verl.emit.bundle import plan_document
-    from toolspec.cli.plan_rows import without_secrets
+    from toolspec.specs.secret import without_secrets
 
     document = plan_document(compiled.plan, compiled.config)
     for part in ("plan", "config"):

@@ -116,7 +116,7 @@ def _wrapped(text: str, indent: str = INDENT) -> Iterator[str]:
 
 def _value(value: Any, path: str) -> str:
     from toolspec.backends.verl.reason import shown
-    from toolspec.cli.plan_rows import without_secrets
+    from toolspec.specs.secret import without_secrets
 
     text = shown(without_secrets(value, path))
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
@@ -124,7 +124,7 @@ def _value(value: Any, path: str) -> str:
 
 def _document(answer: KeyAnswer | PathAnswer) -> dict[str, Any]:
     from toolspec.backends.verl.why import KeyAnswer
-    from toolspec.cli.plan_rows import without_secrets
+    from toolspec.specs.secret import without_secrets
 
     if isinstance(answer, KeyAnswer):
         return {
