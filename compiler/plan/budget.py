@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toolspec.compiler.plan.draft import Draft
+from toolspec.specs.cluster import Slurm
 
 
 def decide_budget(draft: Draft) -> None:
@@ -105,6 +106,19 @@ def decide_evaluation(draft: Draft) -> None:
     draft.add("evaluation.sampled", temperature > 0, "derived", f"temperature {temperature:g}")
 
 
+def _decide_slurm(draft: Draft, slurm: Slurm) -> None:
+    """Adds `cluster.slurm.*` for what is given; the time limit is `cluster.time_seconds`."""
+    for name in type(slurm).model_fields:
+        if name in slurm.model_fields_set and name not in ("time", "container"):
+            value = getattr(slurm, name)
+            if value is not None:
+                draft.take(slurm, name, "cluster.slurm")
+    if slurm.container is not None:
+        for name in type(slurm.container).model_fields:
+            if name in slurm.container.model_fields_set and getattr(slurm.container, name) is not None:
+                draft.take(slurm.container, name, "cluster.slurm.container")
+
+
 def _as_written(draft: Draft, name: str, value: str | float | bool) -> str:
     """A value of `env` as text. A number keeps the digits of the file: `1.10` is not `1.1` to whoever reads it."""
     span = draft.loaded.raw.spans.get(("env", name))
@@ -192,6 +206,8 @@ def decide_cluster(draft: Draft) -> None:
         )
     else:
         draft.add("cluster.time_seconds", 0, "default", "default: the partition's limit")
+    if slurm is not None:
+        _decide_slurm(draft, slurm)
     names = tuple(name for name, value in draft.spec.env.items() if value is None)
     values = {
         name: _as_written(draft, name, value) for name, value in draft.spec.env.items() if value is not None

@@ -51,7 +51,7 @@ def compile_(
     from toolspec.backends.verl.compile import bundle_of, compile_spec, write
 
     compiled = compile_spec(Path(spec), sets, target, Path(out) if out else None, pack)
-    notes = (*compiled.facts.notes, *compiled.config.notes)
+    notes = compiled.notes
     if check:
         bundle, state = bundle_of(compiled), "checked"
     else:

@@ -46,11 +46,11 @@ def plan(
     if form == "json":
         print_json(_document(compiled))
         return
-    if compiled.facts.notes:
+    if compiled.notes:
         from toolspec.specs.excerpt import render
 
         sources = compiled.loaded.sources
-        sys.stderr.write(render(compiled.facts.notes, sources, color=wants_colour(sys.stderr), width=width()))
+        sys.stderr.write(render(compiled.notes, sources, color=wants_colour(sys.stderr), width=width()))
     for line in plan_lines(compiled, everything, width()):
         print(line)
 
