@@ -59,6 +59,12 @@ class LoadedSpec:
         return Path(span.file).parent
 
     @cached_property
+    def names(self) -> Mapping[str, str]:
+        """File → the name that it has in a bundle's spec/: a parent's number tells it from a child of the same name."""
+        files = self.raw.files
+        return {str(f): f"{number}-{f.name}" if number else f.name for number, f in enumerate(files)}
+
+    @cached_property
     def sources(self) -> Mapping[str, tuple[str, ...]]:
         return self.raw.sources
 

@@ -60,7 +60,7 @@ def _document(compiled: Compiled) -> dict[str, Any]:
     from toolspec.backends.verl.emit.bundle import plan_document
     from toolspec.specs.secret import without_secrets
 
-    document = plan_document(compiled.plan, compiled.config)
+    document = plan_document(compiled.plan, compiled.config, compiled.loaded.names)
     for part in ("plan", "config"):
         for path, entry in document[part].items():
             entry["value"] = without_secrets(entry["value"], path)
