@@ -112,6 +112,11 @@ def _is_name(name: str, *, variable: bool) -> bool:
     return len(name) <= LONGEST_NAME and bool(re.fullmatch(rule, name) and not re.fullmatch(_NO_SECRET, name))
 
 
+def _unexpanded(name: str, value: Any) -> bool:
+    """`HF_TOKEN: $HF_TOKEN`: values of `env` are quoted in launch.sh, so the run would get these very characters."""
+    return isinstance(value, str) and value.startswith("$") and _is_name(name, variable=True)
+
+
 def _assigned(text: str) -> Iterator[tuple[re.Match[str], int, int]]:
     """`NAME: value` and `NAME=value` in a text, for names of secrets: the name's match, start and end of the value."""
     at = 0
@@ -177,7 +182,10 @@ def _found(value: Any, path: SpecPath, *, variable: bool) -> Iterator[tuple[Spec
             name = str(key).rpartition(".")[2]
             in_env = bool(path and path[0] == "env") or (path == ("sweep",) and str(key).startswith("env."))
             values = below if isinstance(below, list) else [below]
-            if _free(here) and any(is_secret(name, item, variable=in_env) for item in values):
+            if _free(here) and any(
+                is_secret(name, item, variable=in_env) or (in_env and _unexpanded(name, item))
+                for item in values
+            ):
                 yield here, BY_VALUE, str(below)
             else:
                 yield from _found(below, here, variable=in_env)

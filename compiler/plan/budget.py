@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from toolspec.compiler.plan.draft import Draft
 from toolspec.specs.cluster import Slurm
+from toolspec.specs.section import Section
 
 
 def decide_budget(draft: Draft) -> None:
@@ -107,16 +108,19 @@ def decide_evaluation(draft: Draft) -> None:
 
 
 def _decide_slurm(draft: Draft, slurm: Slurm) -> None:
-    """Adds `cluster.slurm.*` for what is given; the time limit is `cluster.time_seconds`."""
-    for name in type(slurm).model_fields:
-        if name in slurm.model_fields_set and name not in ("time", "container"):
-            value = getattr(slurm, name)
-            if value is not None:
-                draft.take(slurm, name, "cluster.slurm")
-    if slurm.container is not None:
-        for name in type(slurm.container).model_fields:
-            if name in slurm.container.model_fields_set and getattr(slurm.container, name) is not None:
-                draft.take(slurm.container, name, "cluster.slurm.container")
+    """Adds `cluster.slurm.*`, where the section is given; the time limit is `cluster.time_seconds`."""
+    parts: tuple[tuple[Section | None, str], ...] = (
+        (slurm, "cluster.slurm"),
+        (slurm.container, "cluster.slurm.container"),
+    )
+    for section, path in parts:
+        for name in () if section is None else type(section).model_fields:
+            if section is None or name in ("time", "container"):
+                continue
+            if getattr(section, name) is None:
+                draft.choose(section, name, path, "none", "default: Slurm's own")
+            else:
+                draft.take(section, name, path)
 
 
 def _as_written(draft: Draft, name: str, value: str | float | bool) -> str:

@@ -46,12 +46,16 @@ def _no_reference(draft: Draft) -> bool:
     return bool(draft.value("algorithm.kl.where") == "none" or draft.value("model.lora.rank") > 0)
 
 
-def _not(path: str, *values: Any) -> Reading:
-    return lambda draft: draft.value(path) not in values
-
-
 def _is(path: str, value: Any) -> Reading:
     return lambda draft: bool(draft.value(path) == value)
+
+
+def _estimator_not(*names: str) -> Reading:
+    """Whether the advantage is none of these, and no override makes it another."""
+    return lambda draft: (
+        draft.value("algorithm.estimator") not in names
+        and "algorithm.adv_estimator" not in draft.spec.overrides
+    )
 
 
 def _no_validation(draft: Draft) -> bool:
@@ -110,7 +114,7 @@ UNUSED: tuple[Unused, ...] = (
     ),
     Unused(
         "train.offload.critic",
-        _not("algorithm.estimator", "gae"),
+        _estimator_not("gae"),
         "the algorithm has no critic",
         "drop it",
         unless=("none", "auto"),
@@ -119,14 +123,14 @@ UNUSED: tuple[Unused, ...] = (
     # compute_reinforce_plus_plus_outcome_advantage read gamma; compute_policy_loss_gspo reads no clip_ratio_c.
     Unused(
         "algorithm.lambda",
-        _not("algorithm.estimator", "gae"),
+        _estimator_not("gae"),
         "only ppo's advantage has a trace decay",
         "drop it",
         unless=(1.0,),
     ),
     Unused(
         "algorithm.gamma",
-        _not("algorithm.estimator", "gae", "reinforce_plus_plus"),
+        _estimator_not("gae", "reinforce_plus_plus"),
         "only the advantages of ppo and reinforce++ discount",
         "drop it, or `name: ppo`",
         unless=(1.0,),

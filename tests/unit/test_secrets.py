@@ -51,6 +51,7 @@ def problems(folder: Path, text: str, *sets: str) -> tuple[Problem, ...]:
         (f"env: [WANDB_API_KEY={HEX}]", "env.0"),
         (f"env:\n  WANDB_API_KEY: >-\n    {HEX}", "env.WANDB_API_KEY"),
         ("env: {DB_PASSWORD: nobody-knows}", "env.DB_PASSWORD"),
+        ('env: {HF_TOKEN: "${HF_TOKEN}"}', "env.HF_TOKEN"),
         ("env: {hf_token: nobody-knows}", "env.hf_token"),
         ("env: {CODE_SECRET: 123456789}", "env.CODE_SECRET"),
         *((f'env: {{PLAIN: "{form}"}}', "env.PLAIN") for form in FORMS),

@@ -139,6 +139,7 @@ def canonical(found: Compiled, path: SpecPath) -> Any:
     return value
 
 
+LISTS = ("cluster.slurm.extra", "cluster.slurm.modules", "cluster.slurm.setup")
 SPEC = """\
 toolspec: 1
 name: x
@@ -245,6 +246,8 @@ def test_every_field_of_slurm_is_in_the_plan(folder: Path) -> None:
     )
     found = compiled(folder, f"{SPEC}cluster: {{slurm: {slurm}}}\n")
     said = {path.removeprefix("cluster.slurm."): found.plan[path] for path in found.plan if "slurm." in path}
+    bare = compiled(folder, f"{SPEC}cluster: {{slurm: {{}}}}\n").plan
+    assert {bare[path] for path in bare if "slurm." in path and path not in LISTS} == {"none"}
     assert said == {
         **{
             "partition": "gpu",
