@@ -64,7 +64,8 @@ spec or `--set` writes it out.
 **overrides.** Raw verl keys by their dotted name in the target release: `overrides:
 {actor_rollout_ref.actor.grad_clip: 0.5}`. They win over everything, may hold `${…}` interpolations, and
 are checked: a key that the release does not have is an error, since verl takes an unknown key of a config
-file without a word. `toolspec why KEY` shows what stood there before.
+file without a word; so are an interpolation without a value and a value of another type, though one of
+`oc.env` is only known where the job runs. `toolspec why KEY` shows what stood there before.
 
 **target.** `--target` wins over the spec's `target`, which wins over a `verl==` line of a requirements
 file beside the spec; without any, the newest release that toolspec knows is taken and listed as assumed.

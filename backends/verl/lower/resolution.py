@@ -1,7 +1,7 @@
 """The settings as OmegaConf will resolve them over the release's defaults: what has no value, or one that does not fit.
 
-main_ppo resolves the whole configuration before anything else (OmegaConf.resolve in main_ppo.py:288 of 0.7.1, :242 of
-0.8.0, :145 of 0.9.1), so one value without an answer, or one that becomes `${` and is read again, ends the run.
+main_ppo resolves the whole configuration before it builds anything (OmegaConf.resolve in main_ppo.py:288 of 0.7.1,
+:242 of 0.8.0, :145 of 0.9.1), so one value without an answer, or one that becomes `${` and is read again, ends the run.
 """
 
 from __future__ import annotations
