@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from toolspec.specs.problem import Problem, Severity, Span, in_file_order
+from toolspec.specs.secret import CODE as SECRET
+from toolspec.specs.secret import masked, masked_line
 
 TAB_STOP = 4
 MIN_TEXT = 24
@@ -46,7 +48,8 @@ def render(
     if not found:
         return ""
     paint = _Paint(color)
-    blocks = ["\n".join(_block(problem, sources, paint, max(width, 40), rules)) for problem in found]
+    hidden = [problem.span for problem in found if problem.code == SECRET and problem.span is not None]
+    blocks = ["\n".join(_block(problem, sources, hidden, paint, max(width, 40), rules)) for problem in found]
     return "\n\n".join([*blocks, summary(found)]) + "\n"
 
 
@@ -69,16 +72,21 @@ def to_json(problems: Iterable[Problem]) -> list[dict[str, Any]]:
             "code": p.code,
             "name": p.name,
             "severity": p.severity,
-            "message": p.message,
+            "message": _said(p, p.message),
             "file": p.span.file if p.span else None,
             "line": p.span.line if p.span else None,
             "column": p.span.column if p.span else None,
             "keys": list(p.keys),
             "spec_path": p.path or None,
-            "fix": {"safe": False, "edits": [], "text": p.fix} if p.fix else None,
+            "fix": {"safe": False, "edits": [], "text": _said(p, p.fix)} if p.fix else None,
         }
         for p in in_file_order(problems)
     ]
+
+
+def _said(problem: Problem, text: str) -> str:
+    """A text of a problem, which may quote the user's; those about secrets quote none."""
+    return text if problem.code == SECRET else masked(text)
 
 
 class _Paint:
@@ -92,21 +100,26 @@ class _Paint:
 
 
 def _block(
-    problem: Problem, sources: Mapping[str, Sequence[str]], paint: _Paint, width: int, rules: bool
+    problem: Problem,
+    sources: Mapping[str, Sequence[str]],
+    hidden: Sequence[Span],
+    paint: _Paint,
+    width: int,
+    rules: bool,
 ) -> list[str]:
     span = problem.span
     place = f"{_clean(span.file)}:{span.line}:{span.column}: " if span else ""
     head = paint("place", place) + paint(problem.severity, f"{problem.severity}[{problem.code}]")
     out = [f"{head} {problem.name}"]
-    message = _clean(problem.message)
+    message = _clean(_said(problem, problem.message))
     lines = sources.get(span.file, ()) if span else ()
     if span and 1 <= span.line <= len(lines):
-        shown, rest = _excerpt(problem, span, lines, paint, width)
+        shown, rest = _excerpt(problem, span, lines, hidden, paint, width)
         out += shown
     else:
         rest = message
     out += _wrap(rest, "  ", "  ", width)
-    for role, text in (("fix", problem.fix), ("why", problem.why)):
+    for role, text in (("fix", _said(problem, problem.fix)), ("why", problem.why)):
         for number, line in enumerate(_wrap(_clean(text), f"  {role}: ", "       ", width)):
             out.append(line.replace(f"{role}:", paint(role, f"{role}:"), 1) if number == 0 else line)
     if rules:
@@ -115,19 +128,29 @@ def _block(
 
 
 def _excerpt(
-    problem: Problem, span: Span, lines: Sequence[str], paint: _Paint, width: int
+    problem: Problem,
+    span: Span,
+    lines: Sequence[str],
+    hidden: Sequence[Span],
+    paint: _Paint,
+    width: int,
 ) -> tuple[list[str], str]:
     """The line before, the line, the underline with the message; the message apart where it does not fit."""
-    message, severity = _clean(problem.message), problem.severity
+    message, severity = _clean(_said(problem, problem.message)), problem.severity
+
+    def line_at(number: int) -> str:
+        there = [place for place in hidden if (place.file, place.line) == (span.file, number)]
+        return masked_line(lines, number, there)
+
     digits = len(str(span.line))
     room = width - digits - 6  # three spaces, the number, " | "
-    line = lines[span.line - 1]
+    line = line_at(span.line)
     first = min(max(span.column - 1, 0), len(line))
     last = min(first + max(span.length, 1), max(len(line), first + 1))
     text, offset, marked = _window(line, first, last, room)
     numbered = [(span.line, text)]
     if span.line > 1 and lines[span.line - 2].strip():
-        numbered.insert(0, (span.line - 1, _cut(_printable(lines[span.line - 2][: 4 * room])[0], room)))
+        numbered.insert(0, (span.line - 1, _cut(_printable(line_at(span.line - 1)[: 4 * room])[0], room)))
     out = [f"   {paint('gutter', f'{n:>{digits}} |')} {content}".rstrip() for n, content in numbered]
     caret = paint(severity, "^" * marked)
     free = width - (digits + 6 + offset + marked + 1)

@@ -11,6 +11,7 @@ from toolspec.specs.advice import in_words_of_the_place
 from toolspec.specs.named_file import head, located, named, real
 from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order, nearest_span
 from toolspec.specs.raw import Raw, SpecPath, lay, merge
+from toolspec.specs.secret import secrets_in, told_apart
 from toolspec.specs.settings import SET, settings
 from toolspec.specs.source import MAX_BYTES, show_lines
 from toolspec.specs.spec import Spec
@@ -41,6 +42,12 @@ class LoadedSpec:
         return Path(span.file).parent
 
     @cached_property
+    def names(self) -> Mapping[str, str]:
+        """File → the name that it has in a bundle's spec/: a parent's number tells it from a child of the same name."""
+        files = self.raw.files
+        return {str(f): f"{number}-{f.name}" if number else f.name for number, f in enumerate(files)}
+
+    @cached_property
     def sources(self) -> Mapping[str, tuple[str, ...]]:
         return self.raw.sources
 
@@ -62,13 +69,26 @@ def load(file: Path, sets: Iterable[str] = ()) -> LoadedSpec:
         if sets:
             sources[SET] = sets
             raw = replace(settings(raw, sets), sources=sources)
-        spec = validate(raw)
-        check_sweep(spec, raw)
+        spec = _valid(raw)
         return LoadedSpec(spec=spec, raw=raw, file=file, sets=sets)
     except ProblemError as error:
         error.problems = tuple(in_words_of_the_place(p) for p in error.problems)
         error.sources = sources  # type: ignore[attr-defined]
         raise
+
+
+def _valid(raw: Raw) -> Spec:
+    """The spec that `raw` says. Raises ProblemError with all that is wrong with it; no message quotes a secret."""
+    try:
+        spec = validate(raw)
+        check_sweep(spec, raw)
+    except ProblemError as error:
+        if not raw.secrets:
+            raise
+        raise ProblemError(in_file_order(told_apart(raw.secrets, error.problems))) from None
+    if raw.secrets:
+        raise ProblemError(in_file_order(raw.secrets))
+    return spec
 
 
 def read(
@@ -90,7 +110,8 @@ def read_data(
     name = str(file)
     sources[name] = show_lines(data)
     tree = parse(data, name)
-    raw = Raw(tree.value, tree.spans, tree.key_spans, tree.ambiguous, sources, (file,))
+    secrets = tuple(secrets_in(tree.value, tree.spans, tree.key_spans, tree.lines))
+    raw = Raw(tree.value, tree.spans, tree.key_spans, tree.ambiguous, sources, (file,), secrets)
     parent = tree.value.get("extends") if isinstance(tree.value, dict) else None
     if not isinstance(parent, str) or not parent:
         return raw

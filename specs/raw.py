@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from toolspec.specs.problem import Span
+from toolspec.specs.problem import Problem, Span
 from toolspec.specs.section import Section
 from toolspec.specs.shape import sections_at
 
@@ -17,7 +17,10 @@ SpecPath = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Raw:
-    """A parsed, merged and not yet validated spec. `spans` and `key_spans` are keyed by path from the root."""
+    """A parsed, merged and not yet validated spec. `spans` and `key_spans` are keyed by path from the root.
+
+    secrets: an error for every secret that a file or a setting writes out, also where another one is laid over it.
+    """
 
     value: Any
     spans: Mapping[SpecPath, Span]
@@ -25,6 +28,7 @@ class Raw:
     ambiguous: Mapping[SpecPath, str]
     sources: Mapping[str, tuple[str, ...]]
     files: tuple[Path, ...]
+    secrets: tuple[Problem, ...] = ()
 
 
 def merge(parent: Raw, child: Raw) -> Raw:
@@ -77,6 +81,7 @@ def merge(parent: Raw, child: Raw) -> Raw:
         both(child.ambiguous, parent.ambiguous),
         child.sources,
         (*child.files, *parent.files),
+        (*child.secrets, *parent.secrets),
     )
 
 

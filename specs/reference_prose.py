@@ -70,12 +70,15 @@ folder on the machine that runs the job; names on the hub (`Qwen/Qwen3-4B`) stay
 
 **env.** `env: {NCCL_DEBUG: WARN}` sets a variable for the run. A name without a value, `env:
 [WANDB_API_KEY]` or `env: {WANDB_API_KEY: }`, passes the variable on from the shell that starts the run:
-its value is never read by toolspec and never written to a bundle. Secrets belong here and nowhere else.
+its value is never read by toolspec and never written to a bundle. Secrets belong here and nowhere else:
+a value under a name such as `…_KEY` or `…_TOKEN`, or of the form of a known token, is refused wherever a
+spec or `--set` writes it out.
 
 **overrides.** Raw verl keys by their dotted name in the target release: `overrides:
 {actor_rollout_ref.actor.grad_clip: 0.5}`. They win over everything, may hold `${…}` interpolations, and
 are checked: a key that the release does not have is an error, since verl takes an unknown key of a config
-file without a word. `toolspec why KEY` shows what stood there before.
+file without a word; so are an interpolation without a value and a value of another type, though one of
+`oc.env` is only known where the job runs. `toolspec why KEY` shows what stood there before.
 
 **target.** `--target` wins over the spec's `target`, which wins over a `verl==` line of a requirements
 file beside the spec; without any, the newest release that toolspec knows is taken and listed as assumed.

@@ -9,6 +9,7 @@ from typing import Any
 
 from toolspec.specs.problem import Problem, ProblemError, Span
 from toolspec.specs.raw import Raw, SpecPath, merge
+from toolspec.specs.secret import masked, secrets_in
 from toolspec.specs.yaml_tree import value_tree
 
 SET = "--set"
@@ -46,7 +47,7 @@ def split(text: str, number: int = 1) -> tuple[tuple[str, ...], str, str]:
     path = tuple(part.strip() for part in path_text.split("."))
     span = Span(SET, number, 1, max(1, len(text)))
     if not sign or not all(path):
-        message = f"`{text}` is not of the form path=value"
+        message = f"`{masked(text)}` is not of the form path=value"
         fix = f"{SET} {path_text.strip()}=VALUE" if all(path) else f"{SET} algorithm.group=8, say"
         raise _refused(message, span, fix=fix)
     if path[0] == "extends":
@@ -80,6 +81,7 @@ def setting(text: str, number: int = 1) -> Raw:
         {(*path, *below): note for below, note in tree.ambiguous.items()},
         {},
         (),
+        tuple(secrets_in(value, {(): whole}, {})),
     )
 
 

@@ -15,14 +15,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite the golden files")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Faults that are known and not yet mended stand in known_faults.txt, by test; the list only gets shorter."""
-    known = set((ROOT / "tests" / "unit" / "known_faults.txt").read_text("utf-8").split("\n"))
-    for item in items:
-        if item.nodeid in known:
-            item.add_marker(pytest.mark.xfail(reason="a known fault, see docs/decisions.md", strict=False))
-
-
 class Goldens:
     """Compares texts with the files of one folder. A missing or a leftover file fails; `--update` rewrites them."""
 

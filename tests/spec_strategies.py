@@ -113,6 +113,22 @@ def _agent(value: dict[str, Any]) -> dict[str, Any]:
     return value if "class" in value else without(value, "config")
 
 
+def _data(value: dict[str, Any]) -> dict[str, Any]:
+    """A dataset class makes the rows itself: no column mapping, system message or name of a source is taken then."""
+    if "class" not in value:
+        return value
+
+    def bare(sources: Any) -> Any:
+        if isinstance(sources, list):
+            return [without(source, "columns", "source") for source in sources]
+        if "path" in sources:
+            return without(sources, "columns", "source")
+        return {name: without(source, "columns", "source") for name, source in sources.items()}
+
+    kept = {key: bare(item) if key in ("train", "val") else item for key, item in value.items()}
+    return without(kept, "columns", "system", "order" if isinstance(value.get("order"), dict) else "")
+
+
 def _reward(value: dict[str, Any]) -> dict[str, Any]:
     if "python" in value:
         return {key: item for key, item in value.items() if key in ("python", "kwargs")}
@@ -132,6 +148,7 @@ REPAIRS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "budget": _drop("turns", "rounds"),
     "train": _drop("micro_batch", "token_budget"),
     "agent": _agent,
+    "data": _data,
     "algorithm": _algorithm,
     "algorithm.kl": _kl,
     "tools.<name>": _tool,

@@ -42,6 +42,11 @@ class Compiled:
     folder: Path
     assumed: tuple[str, ...]
 
+    @property
+    def notes(self) -> tuple[Problem, ...]:
+        """Warnings of the files, of the plan and of the overrides."""
+        return (*self.facts.notes, *self.plan.notes, *self.config.notes)
+
     def place(self, path: str) -> Span | None:
         """Where the spec says the value at a dotted path."""
         return self.loaded.span(spec_path(path))

@@ -8,18 +8,35 @@ and are reported as unresolved. Input is untrusted: length, number of steps and 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 from toolspec.backends.verl.written.value import Unknown
+
+T = TypeVar("T")
 
 MISSING = "???"  # OmegaConf's mark of a mandatory value that nobody gave
 LONGEST = 20_000  # characters of a text with interpolations; real ones have under 300
 MOST_STEPS = 20_000  # keys visited for one answer; a whole release has about 900
 
 
+# The resolvers of OmegaConf 2.3 (omegaconf.py, register_default_resolvers) and Hydra 1.3 (core/utils.py, setup_globals)
+# that give their value where the job runs.
+AT_RUN_TIME = frozenset(
+    {
+        *("oc.create", "oc.decode", "oc.deprecated", "oc.dict.keys", "oc.dict.values", "oc.env"),
+        *("hydra", "now", "python_version"),
+    }
+)
+
+
 class UnresolvedError(ValueError):
     """The value of a key cannot be known from the config alone. The message is one clause that says why."""
+
+
+class RunTimeError(UnresolvedError):
+    """The value is known only where the job runs; as far as the config goes, nothing is wrong with it."""
 
 
 class Absent:
@@ -34,8 +51,8 @@ Lookup = Callable[[str], Any]
 def resolve(key: str, lookup: Lookup) -> Any:
     """The value at `key` with every interpolation in it resolved.
 
-    Raises UnresolvedError: no such key, a cycle, an interpolated value that is mandatory (`???`), a resolver
-    that needs the machine, or more nesting than a real config has.
+    Raises UnresolvedError: no such key, a cycle, an interpolated value that is mandatory (`???`), no such resolver,
+    or more nesting than a real config has; RunTimeError, a kind of it, for a resolver that needs the machine.
     """
     try:
         return Resolution(lookup).key(key, ())
@@ -85,7 +102,7 @@ class Resolution:
             return None
         resolver, colon, rest = parts[0][1].partition(":")
         if colon and resolver.strip() != "oc.select":
-            raise UnresolvedError(f"the resolver {resolver.strip()} gives its value only when the job runs")
+            raise self.elsewhere(resolver.strip(), rest, key, seen)
         if not colon:
             return self.target(parts[0][1], key, seen)
         first, *fallback = arguments(rest)
@@ -96,9 +113,10 @@ class Resolution:
     def value(self, value: Any, key: str, seen: tuple[str, ...]) -> Any:
         """`value`, which stands at `key`, resolved through lists and mappings."""
         if isinstance(value, Mapping):
-            return {name: self.key(f"{key}.{name}", seen) for name in value}
+            below = self.each(partial(self.key, f"{key}.{name}", seen) for name in value)
+            return dict(zip(value, below, strict=True))
         if isinstance(value, list):
-            return [self.value(item, f"{key}.{i}", seen) for i, item in enumerate(value)]
+            return self.each(partial(self.value, item, f"{key}.{i}", seen) for i, item in enumerate(value))
         if isinstance(value, Unknown):
             raise UnresolvedError(value.reason)
         if not (isinstance(value, str) and "${" in value):
@@ -108,10 +126,34 @@ class Resolution:
         parts = pieces(value)
         if len(parts) == 1 and parts[0][0]:
             return self.interpolation(parts[0][1], key, seen)
-        text = "".join(self.text(t, key, seen) if inside else t for inside, t in parts)
+        texts = self.each(
+            partial(self.text, t, key, seen) if inside else partial(str, t) for inside, t in parts
+        )
+        text = "".join(texts)
         if len(text) > LONGEST:
             raise UnresolvedError(f"it grows to more than {LONGEST} characters")
         return text
+
+    @staticmethod
+    def each(parts: Iterable[Callable[[], T]]) -> list[T]:
+        """Every part resolved. One that waits for the job does not hide one behind it that can never be."""
+        done: list[T] = []
+        waiting: RunTimeError | None = None
+        for part in parts:
+            try:
+                done.append(part())
+            except RunTimeError as error:
+                waiting = waiting or error
+        if waiting is not None:
+            raise waiting
+        return done
+
+    def elsewhere(self, resolver: str, rest: str, key: str, seen: tuple[str, ...]) -> UnresolvedError:
+        """Why `${resolver:rest}` has no value yet. Its arguments are resolved before it is called."""
+        if resolver not in AT_RUN_TIME:
+            return UnresolvedError(f"there is no resolver {resolver}")
+        self.each(partial(self.value, argument, key, seen) for argument in arguments(rest))
+        return RunTimeError(f"the resolver {resolver} gives its value only when the job runs")
 
     def text(self, inside: str, key: str, seen: tuple[str, ...]) -> str:
         """The value of `${inside}` as part of a longer text."""
@@ -130,7 +172,7 @@ class Resolution:
                 raise UnresolvedError(f"{target} is mandatory and has no value")
             return found
         if name.strip() != "oc.select":
-            raise UnresolvedError(f"the resolver {name.strip()} gives its value only when the job runs")
+            raise self.elsewhere(name.strip(), rest, key, seen)
         first, *fallback = arguments(rest)
         target = self.target(first, key, seen)
         if target in seen or self.locate(target, seen)[0] not in (ABSENT, MISSING):
@@ -180,14 +222,17 @@ FLOAT = re.compile(
 
 
 def pieces(text: str) -> list[tuple[bool, str]]:
-    r"""Cuts a text into (is an interpolation, its inside or the plain text). `\${` is plain text."""
+    r"""Cuts a text into (is an interpolation, its inside or the plain text). `\${` is plain text, `\\${` is none."""
     found: list[tuple[bool, str]] = []
     plain, at = "", 0
     while (start := text.find("${", at)) >= 0:
-        if start and text[start - 1] == "\\":
-            plain, at = f"{plain}{text[at : start - 1]}${{", start + 2
+        before = text[at:start].rstrip("\\")
+        marks = start - at - len(before)
+        before += "\\" * (marks // 2)
+        if marks % 2:
+            plain, at = f"{plain}{before}${{", start + 2
             continue
-        plain, end = plain + text[at:start], closing(text, start + 2)
+        plain, end = plain + before, closing(text, start + 2)
         found += [(False, plain)] if plain else []
         found.append((True, text[start + 2 : end]))
         plain, at = "", end + 1

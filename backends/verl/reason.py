@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -12,13 +13,18 @@ from toolspec.specs.problem import Span
 from toolspec.specs.settings import SET
 
 
-def origin(setting: Setting) -> str:
-    """`budget.turns: 5 (exp.yaml:15)`, `rollout.max_sequences: 256 (default)`, `overrides (exp.yaml:20)`."""
+def origin(setting: Setting, files: Mapping[str, str]) -> str:
+    """`budget.turns: 5 (exp.yaml:15)`, `rollout.max_sequences: 256 (default)`, `overrides (exp.yaml:20)`.
+
+    files: of the spec, by the name that each has in a bundle.
+    """
     decision = setting.decision
     if setting.plan == "overrides":
         before = decision.reason.partition(", ")[2]
-        return f"overrides{_in_brackets((), decision.span)}" + (f", {before}" if before else "")
-    return f"{setting.plan}: {shown(decision.value)}{_in_brackets(reason_words(decision), decision.span)}"
+        return f"overrides{_in_brackets((), decision.span, files)}" + (f", {before}" if before else "")
+    return (
+        f"{setting.plan}: {shown(decision.value)}{_in_brackets(reason_words(decision), decision.span, files)}"
+    )
 
 
 def reason_words(decision: Decision) -> tuple[str, ...]:
@@ -31,14 +37,14 @@ def reason_words(decision: Decision) -> tuple[str, ...]:
     )
 
 
-def _in_brackets(words: tuple[str, ...], span: Span | None) -> str:
-    parts = (*words, place(span)) if span is not None else words
+def _in_brackets(words: tuple[str, ...], span: Span | None, files: Mapping[str, str]) -> str:
+    parts = (*words, place(span, files)) if span is not None else words
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def place(span: Span) -> str:
+def place(span: Span, files: Mapping[str, str]) -> str:
     """`exp.yaml:15`, or `--set`."""
-    return SET if span.file == SET else f"{PurePath(span.file).name}:{span.line}"
+    return SET if span.file == SET else f"{files.get(span.file) or PurePath(span.file).name}:{span.line}"
 
 
 def shown(value: Any) -> str:

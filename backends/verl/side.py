@@ -184,7 +184,10 @@ def side_of_spec(compiled: Compiled, label: str) -> Side:
     config = compiled.config
     version = config.release.version
     keys = {
-        common_name(key, version): (_as_written(setting.value), origin(setting).replace(f"{SET}:1", SET))
+        common_name(key, version): (
+            _as_written(setting.value),
+            origin(setting, compiled.loaded.names).replace(f"{SET}:1", SET),
+        )
         for key, setting in config.settings.items()
     }
     overridden = frozenset(

@@ -108,7 +108,7 @@ def explain_key(compiled: Compiled, key: str, asked: str = "") -> KeyAnswer:
     if left is not None:
         notes.append(f"verl {target.version} does nothing with it: {left.why}")
     if setting is not None:
-        value, source, span = setting.value, origin(setting), setting.decision.span
+        value, source, span = setting.value, origin(setting, compiled.loaded.names), setting.decision.span
         if setting.note:
             notes.append(setting.note)
     else:

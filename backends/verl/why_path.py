@@ -144,7 +144,7 @@ def _carried(path: str) -> str:
 def explain_section(compiled: Compiled, section: str) -> PathAnswer:
     """A section of verl's configuration: the keys in it that toolspec decides."""
     items = tuple(
-        PathItem(key, setting.value, origin(setting), setting.decision.span, {}, "")
+        PathItem(key, setting.value, origin(setting, compiled.loaded.names), setting.decision.span, {}, "")
         for key, setting in sorted(compiled.config.settings.items())
         if below(key, section) and setting.written
     )

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from toolspec.compiler.facts.catalogue import GpuFacts, ModelFacts, find_gpu, nearest_gpus
 from toolspec.compiler.facts.code_check import check_class, check_reward_function
 from toolspec.compiler.facts.data import DataFacts, data_facts
-from toolspec.compiler.facts.local_imports import local_modules
+from toolspec.compiler.facts.local_imports import hides, local_modules
 from toolspec.compiler.facts.model import model_facts
 from toolspec.compiler.facts.python_source import at_the_name
 from toolspec.compiler.facts.tools import ToolFacts, tool_facts
@@ -197,6 +197,22 @@ def _check_homes(loaded: LoadedSpec, told: Collection[str]) -> None:
         raise ProblemError(tuple(problems))
 
 
+def _hidden(loaded: LoadedSpec, path: str, ref: CodeRef) -> list[Problem]:
+    """A problem where the module of a reference is imported by its name and another one has that name.
+
+    A file that is no part of a package is loaded by its path, whatever it is called; verl imports loops by name.
+    """
+    top = ref.module.partition(".")[0]
+    by_name = path in ("agent.class", "agent.manager") or "." in ref.module
+    whose = hides(top) if by_name else ""
+    if not whose:
+        return []
+    message = f"the local module `{top}` has the name of {whose}"
+    why = "that one comes first on the import path, so this file would never be found"
+    span = loaded.span(tuple(path.split(".")))
+    return [Problem("TS090", "module-shadows", message, span, path, why, "rename it")]
+
+
 def _shipped(
     loaded: LoadedSpec, refs: list[tuple[str, CodeRef]]
 ) -> tuple[dict[str, Path], tuple[str, ...], list[Problem]]:
@@ -214,6 +230,7 @@ def _shipped(
             problems += error.problems
             continue
         problems += found.problems
+        problems += _hidden(loaded, path, ref)
         third_party |= set(found.third_party)
         for relative in found.files:
             name, file = str(relative), real(ref.root / relative)

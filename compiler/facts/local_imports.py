@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from toolspec.compiler.facts.installed_names import INSTALLED, OWN_PREFIX
 from toolspec.compiler.facts.python_source import PythonSource, fault, parse_source, read_source, refuse
 from toolspec.specs.named_file import is_folder, is_regular, real
 from toolspec.specs.problem import Problem, ProblemError, Span
@@ -160,7 +161,7 @@ def _follow(search: _Search, module: PythonSource, importer: Path, found: _Impor
             if parts[0] not in sys.stdlib_module_names and parts[0] != "__main__":
                 search.third_party.add(parts[0])
             return
-        if parts[0] in sys.stdlib_module_names:
+        if hides(parts[0]):
             _shadows(search, parts[0], span)
         folder = top
     place = _walk(search, folder, parts, written, span)
@@ -249,11 +250,20 @@ def _add_with_packages(search: _Search, file: Path, span: Span | None) -> None:
     search.files.setdefault(file, span)
 
 
+def hides(name: str) -> str:
+    """Whose module is imported in place of a user's of that name, in words; "" where the user's is found."""
+    if name in sys.stdlib_module_names:
+        return "one of Python's own"
+    if name.startswith(OWN_PREFIX):
+        return "one of the bundle's own"
+    return "a package installed with verl" if name in INSTALLED else ""
+
+
 def _shadows(search: _Search, name: str, span: Span) -> None:
     if name not in search.shadowing:
         search.shadowing.add(name)
-        message = f"the local module `{name}` has the name of one of Python's own"
-        why = "the real one comes first on the import path, so this file would never be found"
+        message = f"the local module `{name}` has the name of {hides(name)}"
+        why = "that one comes first on the import path, so this file would never be found"
         search.problems.append(fault("module-shadows", message, span, why=why, fix="rename it"))
 
 

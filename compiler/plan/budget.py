@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from toolspec.compiler.plan.draft import Draft
+from toolspec.specs.cluster import Slurm
+from toolspec.specs.section import Section
 
 
 def decide_budget(draft: Draft) -> None:
@@ -105,6 +107,22 @@ def decide_evaluation(draft: Draft) -> None:
     draft.add("evaluation.sampled", temperature > 0, "derived", f"temperature {temperature:g}")
 
 
+def _decide_slurm(draft: Draft, slurm: Slurm) -> None:
+    """Adds `cluster.slurm.*`, where the section is given; the time limit is `cluster.time_seconds`."""
+    parts: tuple[tuple[Section | None, str], ...] = (
+        (slurm, "cluster.slurm"),
+        (slurm.container, "cluster.slurm.container"),
+    )
+    for section, path in parts:
+        for name in () if section is None else type(section).model_fields:
+            if section is None or name in ("time", "container"):
+                continue
+            if getattr(section, name) is None:
+                draft.choose(section, name, path, "none", "default: Slurm's own")
+            else:
+                draft.take(section, name, path)
+
+
 def _as_written(draft: Draft, name: str, value: str | float | bool) -> str:
     """A value of `env` as text. A number keeps the digits of the file: `1.10` is not `1.1` to whoever reads it."""
     span = draft.loaded.raw.spans.get(("env", name))
@@ -192,6 +210,8 @@ def decide_cluster(draft: Draft) -> None:
         )
     else:
         draft.add("cluster.time_seconds", 0, "default", "default: the partition's limit")
+    if slurm is not None:
+        _decide_slurm(draft, slurm)
     names = tuple(name for name, value in draft.spec.env.items() if value is None)
     values = {
         name: _as_written(draft, name, value) for name, value in draft.spec.env.items() if value is not None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
-from toolspec.specs.problem import Span
+from toolspec.specs.problem import Problem, Span
 
 Kind = Literal["given", "default", "derived"]
 T = TypeVar("T")
@@ -30,11 +30,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class Plan:
-    """Path → decision, in the order in which `toolspec plan` shows them."""
+    """Path → decision, in the order in which `toolspec plan` shows them. notes: warnings of relations."""
 
     name: str
     target: str
     decisions: Mapping[str, Decision] = field(default_factory=lambda: MappingProxyType({}))
+    notes: tuple[Problem, ...] = ()
 
     def __getitem__(self, path: str) -> Any:
         return self.decisions[path].value

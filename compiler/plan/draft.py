@@ -6,7 +6,7 @@ from typing import Any
 
 from toolspec.compiler.plan.decision import Decision, Kind, Plan
 from toolspec.specs.loading import LoadedSpec, spec_path
-from toolspec.specs.problem import Problem, Span
+from toolspec.specs.problem import Problem, Severity, Span, in_file_order
 from toolspec.specs.section import Section
 
 
@@ -60,8 +60,18 @@ class Draft:
         kind: Kind = "default" if why.startswith("default") else "derived"
         return self.add(to or source, otherwise, kind, why.removeprefix("derived: "))
 
-    def problem(self, code: str, name: str, message: str, path: str, why: str = "", fix: str = "") -> None:
-        self.problems.append(Problem(code, name, message, self.span(path), path, why, fix))
+    def problem(
+        self,
+        code: str,
+        name: str,
+        message: str,
+        path: str,
+        why: str = "",
+        fix: str = "",
+        severity: Severity = "error",
+    ) -> None:
+        self.problems.append(Problem(code, name, message, self.span(path), path, why, fix, severity))
 
     def plan(self, target: str) -> Plan:
-        return Plan(self.spec.name, target, dict(self.decisions))
+        """The plan; its notes are the problems, none of which is an error."""
+        return Plan(self.spec.name, target, dict(self.decisions), in_file_order(self.problems))

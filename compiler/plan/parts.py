@@ -24,7 +24,7 @@ def decide_places(draft: Draft, facts: Facts, bundle: Path) -> None:
     if is_local_model(model.path, base):
         place = on_node(model.path, base, bundle)
         why = "model.path" if place == model.path else "model.path, from the bundle's folder"
-    elif model.revision is not None:
+    elif model.revision not in (None, "main"):
         place, why = in_run_folder("model"), "launch.sh links the revision's snapshot there"
     else:
         place, why = model.path, "model.path"

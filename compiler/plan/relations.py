@@ -9,7 +9,7 @@ def check_relations(draft: Draft) -> None:
     """Adds problems to a draft whose decisions are all taken."""
     _check_ranks(draft)
     _check_calls(draft)
-    _check_turn(draft)
+    _check_filter(draft)
 
 
 def _check_ranks(draft: Draft) -> None:
@@ -82,15 +82,32 @@ def _check_calls(draft: Draft) -> None:
         )
 
 
-def _check_turn(draft: Draft) -> None:
-    """verl's loop of one turn passes no `max_tokens` (single_turn_agent_loop.py): its turn is the trajectory."""
-    turn, trajectory = draft.value("budget.turn_tokens"), draft.value("budget.trajectory_tokens")
-    if draft.value("agent.loop") == "single_turn_agent" and turn < trajectory:
+def _check_filter(draft: Draft) -> None:
+    """`metric: correct` is read of the reward's metrics, and a group without it raises.
+
+    Source: _dapo_filtered_keys of trainer/ppo/v1/replay_buffer.py of 0.9.1, the one release that filters.
+    """
+    if not draft.value("algorithm.filter.enable") or draft.value("algorithm.filter.metric") != "correct":
+        return
+    path = "algorithm.filter.metric"
+    why = "verl looks for the metric in every group and stops where it is missing"
+    if draft.spec.reward.python is not None:
         draft.problem(
-            "TS207",
-            "turn-is-trajectory",
-            f"a turn of {turn} tokens in a trajectory of {trajectory}, and there is one turn",
-            "budget.turn_tokens",
-            why="verl's loop of a single turn knows the length of the trajectory alone",
-            fix=f"trajectory_tokens: {turn}",
+            "TS107",
+            "filter-metric",
+            "the group filter needs a metric `correct`, which your reward must return",
+            path,
+            why,
+            "return {'score': …, 'correct': …} every time, or metric: reward",
+            severity="warning",
+        )
+    elif "correct" not in draft.value("reward.terms"):
+        terms = ", ".join(draft.value("reward.terms"))
+        draft.problem(
+            "TS107",
+            "filter-metric",
+            f"the group filter needs the term `correct`, and the reward has {terms}",
+            path,
+            why,
+            "metric: reward, or a term `correct`",
         )

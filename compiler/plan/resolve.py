@@ -19,6 +19,7 @@ from toolspec.compiler.plan.draft import Draft
 from toolspec.compiler.plan.engine import decide_model, decide_rollout, decide_train
 from toolspec.compiler.plan.parts import decide_agent, decide_data, decide_places, decide_reward, decide_tools
 from toolspec.compiler.plan.relations import check_relations
+from toolspec.compiler.plan.unused import check_unused
 from toolspec.specs.loading import LoadedSpec
 from toolspec.specs.problem import ProblemError, in_file_order
 
@@ -52,6 +53,7 @@ def resolve(
     decide_data(draft, facts, bundle)
     decide_places(draft, facts, bundle)
     check_relations(draft)
+    check_unused(draft)
     errors = [problem for problem in draft.problems if problem.severity == "error"]
     if errors:
         raise ProblemError(in_file_order(errors))

@@ -130,3 +130,22 @@ def test_a_leftover_golden_fails_and_update_removes_it(goldens: Any, tmp_path: P
     assert (tmp_path / "a" / "old.txt").is_file()
     kind(tmp_path, update=True).finish()
     assert not (tmp_path / "a" / "old.txt").exists()
+
+
+def test_a_parent_of_the_same_name_is_told_apart_wherever_both_lie(tmp_path: Path) -> None:
+    parent = (
+        "toolspec: 1\nmodel: Qwen/Qwen2.5-3B-Instruct\ndata: {train: /rows.parquet}\nreward: {correct: 1}\n"
+    )
+    child = "extends: base/exp.yaml\n\n\nname: x\nalgorithm: {name: grpo, batch: 64}\n"
+    bundles = []
+    for place in ("here", "there/deeper"):
+        folder = tmp_path / place
+        (folder / "base").mkdir(parents=True)
+        (folder / "base/exp.yaml").write_text(f"{parent}budget: {{epochs: 3}}\n", "utf-8")
+        (folder / "exp.yaml").write_text(child, "utf-8")
+        bundles.append(bundle_of(compile_spec(folder / "exp.yaml", out=folder / "out")).files)
+    assert bundles[0] == bundles[1]
+    text = bundles[0]["config.yaml"].decode()
+    assert re.search(r"train_batch_size: 64 +# algorithm.batch, exp.yaml:5\n", text)
+    assert re.search(r"total_epochs: 3 +# budget.epochs, 1-exp.yaml:5\n", text)
+    assert {"spec/exp.yaml", "spec/1-exp.yaml"} <= set(bundles[0])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from toolspec.backends.verl.compile import compile_spec
 from toolspec.compiler.facts.local_imports import local_modules
 from toolspec.specs.problem import ProblemError
 
@@ -52,7 +53,6 @@ IMPORTS = [
     ("from space import one", ["space/one.py"]),
     ("import both", ["both/__init__.py"]),
     ("import loop1", ["loop1.py", "loop2.py"]),
-    ("import tools", []),
     ("import json, os.path", []),
 ]
 FILES = {
@@ -200,3 +200,57 @@ def test_what_is_found_is_enough_for_python_to_import_it(tmp_path: Path) -> None
         if not left_out.endswith("__init__.py"):  # without it a folder is still a namespace package
             rest = [name for name in files if name != left_out]
             assert not imports(rest, tmp_path / left_out.replace("/", "_")), left_out
+
+
+@pytest.mark.parametrize("name", ["datasets", "tools", "scripts", "tests", "torch", "ts_reward", "json"])
+def test_a_module_that_an_installed_one_hides_is_refused(name: str, tmp_path: Path) -> None:
+    """`tools` is in the wheel of sglang, `scripts` and `tests` in those of verl."""
+    tree(tmp_path, {"reward.py": f"import os\nfrom {name} import helper\n", f"{name}.py": "helper = 1\n"})
+    (problem,) = local_modules(tmp_path / "reward.py", tmp_path).problems
+    assert (problem.name, problem.severity) == ("module-shadows", "error")
+    assert problem.span is not None
+    assert problem.span.line == 2
+
+
+def test_a_module_that_imports_itself_by_a_hidden_name_is_refused(tmp_path: Path) -> None:
+    tree(tmp_path, {"tools.py": "import tools", "mine.py": "import mine"})
+    assert found(tmp_path)[2] == ["module-shadows"]
+    assert found(tmp_path, "mine.py") == (["mine.py"], [], [])
+
+
+def test_an_entry_is_loaded_by_its_path_whatever_it_is_called(tmp_path: Path) -> None:
+    tree(
+        tmp_path, {"tools.py": "import helpers", "helpers.py": "", "pkg/__init__.py": "", "pkg/tools.py": ""}
+    )
+    assert local_modules(tmp_path / "tools.py", tmp_path).problems == ()
+    tree(tmp_path, {"reward.py": "from pkg import tools\nimport pkg.tools\n"})
+    assert local_modules(tmp_path / "reward.py", tmp_path).problems == ()
+
+
+def test_a_loop_that_verl_would_import_from_elsewhere_is_refused(tmp_path: Path) -> None:
+    spec = """\
+toolspec: 1
+name: x
+model: Qwen/Qwen2.5-3B-Instruct
+data: {train: rows.parquet}
+reward: {correct: 1}
+algorithm: grpo
+"""
+    tree(
+        tmp_path, {"tools.py": "class Loop: ...\n", "ray/__init__.py": "", "ray/data.py": "class Rows: ...\n"}
+    )
+    for more in (
+        "agent: {class: tools.py:Loop}",
+        "agent: {manager: tools.py:Loop}",
+        "data: {class: ray/data.py:Rows}",
+    ):
+        text = (
+            spec.replace("data: {train", "data: {class: ray/data.py:Rows, train")
+            if "Rows" in more
+            else spec + more
+        )
+        (tmp_path / "exp.yaml").write_text(text + "\n", "utf-8")
+        with pytest.raises(ProblemError) as caught:
+            compile_spec(tmp_path / "exp.yaml", out=tmp_path / "bundle")
+        (problem,) = caught.value.problems
+        assert (problem.name, problem.span is not None) == ("module-shadows", True)

@@ -57,7 +57,7 @@ def test_a_single_turn_has_no_limit_beside_the_trajectory(tmp_path: Path) -> Non
     spec = tmp_path / "exp.yaml"
     spec.write_text(ONE_TURN, "utf-8")
     found = refused(tmp_path, "budget.turn_tokens=100", spec=spec)
-    assert found == [("TS207", "budget.turn_tokens", "trajectory_tokens: 100")]
+    assert found == [("TS106", "budget.turn_tokens", "say it as trajectory_tokens")]
     same = ("budget.turn_tokens=100", "budget.trajectory_tokens=100")
     assert refused(tmp_path, *same, spec=spec) == []
     assert refused(tmp_path, "budget.turn_tokens=100") == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,7 +25,7 @@ from toolspec.compiler.plan.decision import Plan
 from toolspec.compiler.plan.parts import USER_FOLDER
 from toolspec.specs.loading import LoadedSpec
 from toolspec.specs.named_file import named, read
-from toolspec.specs.problem import Problem, ProblemError
+from toolspec.specs.problem import Problem, ProblemError, Span
 from toolspec.specs.source import MAX_BYTES
 
 MANIFEST = "manifest.json"
@@ -57,7 +56,7 @@ def build_bundle(
     """
     for source in loaded.raw.files:
         _check_name(source.name)
-    files: dict[str, bytes] = {"config.yaml": config_yaml(config, plan.name).encode()}
+    files: dict[str, bytes] = {"config.yaml": config_yaml(config, plan.name, loaded.names).encode()}
     if plan["tools.names"]:
         files["tools.yaml"] = tools_yaml(plan, facts).encode()
     if plan["agent.loop"] != "single_turn_agent":
@@ -68,9 +67,9 @@ def build_bundle(
     for relative, source in facts.shipped.items():
         path = _inside(f"{USER_FOLDER}/{relative}")
         files[path] = _content(source)
-    files["plan.json"] = json_text(plan_document(plan, config)).encode()
-    for number, source in enumerate(loaded.raw.files):
-        files[f"spec/{number}-{source.name}" if number else f"spec/{source.name}"] = _content(source)
+    files["plan.json"] = json_text(plan_document(plan, config, loaded.names)).encode()
+    for source in loaded.raw.files:
+        files[f"spec/{loaded.names[str(source)]}"] = _content(source)
     hashes = {path: _sha256(content) for path, content in files.items()}
     files["launch.sh"] = launch_sh(plan, config, _digest(hashes)).encode()
     hashes["launch.sh"] = _sha256(files["launch.sh"])
@@ -125,30 +124,29 @@ def _manifest(
     }
 
 
-def plan_document(plan: Plan, config: VerlConfig) -> dict[str, Any]:
-    """The plan and the configuration with every reason, as `plan.json` and `toolspec plan --format json` have them."""
+def plan_document(plan: Plan, config: VerlConfig, names: Mapping[str, str]) -> dict[str, Any]:
+    """The plan and the configuration with every reason, as `plan.json` and `toolspec plan --format json` have them.
+
+    names: of the spec's files, as the bundle's spec/ has them.
+    """
     return {
         "version": 1,
         "name": plan.name,
         "verl": plan.target,
         "plan": {
-            path: {"value": d.value, "kind": d.kind, "reason": d.reason, **_place(d.span)}
+            path: {"value": d.value, "kind": d.kind, "reason": d.reason, **_place(d.span, names)}
             for path, d in plan.decisions.items()
         },
         "config": {
-            key: {"value": s.value, "from": s.plan, "written": s.written, **_place(s.decision.span)}
+            key: {"value": s.value, "from": s.plan, "written": s.written, **_place(s.decision.span, names)}
             for key, s in sorted(config.settings.items())
         },
     }
 
 
-def _place(span: Any) -> dict[str, Any]:
-    if span is None:
-        return {}
-    return {"file": _name(span.file), "line": span.line}
-
-
-@lru_cache(maxsize=64)
-def _name(file: str) -> str:
-    """Every value of a plan has a place, in one of a few files."""
-    return PurePosixPath(file).name
+def _place(span: Span | None, names: Mapping[str, str]) -> dict[str, Any]:
+    return (
+        {}
+        if span is None
+        else {"file": names.get(span.file) or PurePosixPath(span.file).name, "line": span.line}
+    )

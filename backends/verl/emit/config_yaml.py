@@ -18,8 +18,11 @@ _NOT_PLAIN = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "nu
 _COMMENT_COLUMN = 58
 
 
-def config_yaml(config: VerlConfig, name: str) -> str:
-    """The text of config.yaml. Deterministic: keys in sorted order, floats in the shortest form that YAML 1.1 reads."""
+def config_yaml(config: VerlConfig, name: str, files: Mapping[str, str]) -> str:
+    """The text of config.yaml. Deterministic: keys in sorted order, floats in the shortest form that YAML 1.1 reads.
+
+    files: of the spec, by the name that each has in the bundle and in the comments.
+    """
     lines = [
         f"# {name} for verl {config.release.version}, compiled by toolspec. Keys not here have verl's "
         f"defaults.",
@@ -37,32 +40,32 @@ def config_yaml(config: VerlConfig, name: str) -> str:
         for part in above:
             node = node.setdefault(part, {})
         node[last] = setting
-    lines += _mapping(tree, 0)
+    lines += _mapping(tree, 0, files)
     return "\n".join(lines) + "\n"
 
 
-def _mapping(tree: Mapping[str, Any], depth: int) -> Iterator[str]:
+def _mapping(tree: Mapping[str, Any], depth: int, files: Mapping[str, str]) -> Iterator[str]:
     pad = "  " * depth
     for name, below in tree.items():
         key = scalar(Interpolation(name))  # OmegaConf resolves nothing in keys
         if isinstance(below, Setting):
-            yield from _setting(f"{pad}{key}:", below, pad)
+            yield from _setting(f"{pad}{key}:", below, pad, files)
         else:
             yield f"{pad}{key}:"
-            yield from _mapping(below, depth + 1)
+            yield from _mapping(below, depth + 1, files)
 
 
-def _setting(start: str, setting: Setting, pad: str) -> Iterator[str]:
+def _setting(start: str, setting: Setting, pad: str, files: Mapping[str, str]) -> Iterator[str]:
     value = setting.value
     if isinstance(value, str) and "\n" in value and not isinstance(value, Interpolation):
-        yield f"{pad}# {origin(setting)}"
+        yield f"{pad}# {origin(setting, files)}"
         yield f"{start} {quoted(escape(value))}"
         return
     text = f"{start} {flow(value)}"
-    yield f"{text.ljust(_COMMENT_COLUMN)}  # {origin(setting)}"
+    yield f"{text.ljust(_COMMENT_COLUMN)}  # {origin(setting, files)}"
 
 
-def origin(setting: Setting) -> str:
+def origin(setting: Setting, files: Mapping[str, str]) -> str:
     """`algorithm.batch, exp.yaml:17`: the plan path and, where there is one, the line of the spec."""
     decision = setting.decision
     if setting.plan == "overrides":
@@ -72,7 +75,9 @@ def origin(setting: Setting) -> str:
     else:
         words = f"{setting.plan}: {decision.reason}"
     if decision.span is not None:
-        words += f", {PurePath(decision.span.file).name}:{decision.span.line}"
+        words += (
+            f", {files.get(decision.span.file) or PurePath(decision.span.file).name}:{decision.span.line}"
+        )
     return " ".join(words.split())
 
 

@@ -99,7 +99,7 @@ def kind_of(path: Path, data: bytes) -> str:
     message = (
         "this is neither a spec (`toolspec: 1`), nor a verl config (`actor_rollout_ref:`), nor a shell script"
     )
-    raise ProblemError((Problem("TS034", "unknown-input", message, Span(str(path), 1, 1)),))
+    raise ProblemError((Problem("TS037", "unknown-input", message, Span(str(path), 1, 1)),))
 
 
 def _unreadable(name: str, problem: Problem) -> Linted:

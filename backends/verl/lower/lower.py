@@ -7,6 +7,7 @@ from typing import Any
 
 from toolspec.backends.verl.lower.moves import ABSENT, CLASHES, moved
 from toolspec.backends.verl.lower.overrides import override
+from toolspec.backends.verl.lower.resolution import check_resolution, resolved
 from toolspec.backends.verl.lower.row import Row
 from toolspec.backends.verl.lower.setting import Setting, VerlConfig
 from toolspec.backends.verl.lower.table import ROLLOUT, TABLE
@@ -24,8 +25,8 @@ NAMED_BY_THE_BUNDLE = frozenset({"reward.manager", "agent.loop"})
 def lower(plan: Plan, loaded: LoadedSpec) -> VerlConfig:
     """The configuration of `plan.target` that does what `plan` says, with the spec's overrides laid over it.
 
-    Raises ProblemError for plan values that the release cannot express (naming one that can), and for overrides of
-    unknown keys.
+    Raises ProblemError for plan values that the release cannot express (naming one that can), for overrides of
+    unknown keys, and for interpolations without a value.
     """
     target = release(plan.target)
     problems = list(_clashes(plan, loaded))
@@ -44,9 +45,10 @@ def lower(plan: Plan, loaded: LoadedSpec) -> VerlConfig:
         settings[key] = _setting(target, key, value, row.plan, plan.decisions[row.plan], row.note)
     for key, value, path in _composed(plan):
         settings[key] = _setting(target, key, value, path, plan.decisions[path], "")
-    problems += _unknown_names(settings, target, loaded)
     problems += _dollar_braces(settings, plan, loaded)
     problems += override(settings, target, loaded)
+    problems += check_resolution(settings, target, loaded)
+    problems += _unknown_names(settings, plan, target, loaded)
     if any(problem.severity == "error" for problem in problems):
         raise ProblemError(in_file_order(_one_a_place(problems)))
     return VerlConfig(target, settings, tuple(problems))
@@ -66,13 +68,16 @@ def _is_default(target: Release, key: str, value: Any) -> bool:
     return bool(default == value)
 
 
-def _unknown_names(settings: Mapping[str, Setting], target: Release, loaded: LoadedSpec) -> Iterator[Problem]:
+def _unknown_names(
+    settings: Mapping[str, Setting], plan: Plan, target: Release, loaded: LoadedSpec
+) -> Iterator[Problem]:
     """Names that the release looks up late and does not have: parsers, estimators, trackers, …"""
-    for key, setting in settings.items():
-        choices = target.choices(key)
-        if choices is None or isinstance(setting.value, Interpolation):
+    own_code = _own_code(settings, plan)
+    for key, value in resolved(settings, target).items():
+        setting, choices = settings[key], target.choices(key)
+        if choices is None or _registered(key, settings):
             continue
-        for name in setting.value if isinstance(setting.value, list) else [setting.value]:
+        for name in value if isinstance(value, list) else [value]:
             if not isinstance(name, str) or name in choices or setting.plan in NAMED_BY_THE_BUNDLE:
                 continue
             able = [version for version in RELEASES if name in (release(version).choices(key) or ())]
@@ -84,7 +89,28 @@ def _unknown_names(settings: Mapping[str, Setting], target: Release, loaded: Loa
             fix = f"target verl=={able[-1]}" if able else f"did you mean {close[0]}?" if close else ""
             message = f"verl {target.version} has no `{name}` for {key}"
             span = setting.decision.span or loaded.span(spec_path(path))
-            yield Problem("TS801", "release-cannot", message, span, path, why, fix)
+            if own_code and setting.plan == "overrides":
+                message += f", unless {own_code} registers it"
+                yield Problem("TS801", "release-cannot", message, span, path, why, fix, "warning")
+            else:
+                yield Problem("TS801", "release-cannot", message, span, path, why, fix)
+
+
+def _registered(key: str, settings: Mapping[str, Setting]) -> bool:
+    """Whether another setting says where the key's name is looked up, in place of the release's registry."""
+    if key == "reward.reward_manager.name":
+        return bool(settings["reward.reward_manager.source"].value == "importlib")
+    loops = settings.get(f"{ROLLOUT}.agent.agent_loop_config_path")
+    return key == f"{ROLLOUT}.agent.default_agent_loop" and loops is not None and loops.plan == "overrides"
+
+
+def _own_code(settings: Mapping[str, Setting], plan: Plan) -> str:
+    """The user's code that verl imports before it looks names up, by the place that names it; "" if none."""
+    for key, setting in settings.items():
+        if key.endswith(".external_lib") and setting.value:
+            return f"`{key}`"
+    places = {"data.class": "data.class_file", "agent.class": "agent.class", "agent.manager": "agent.manager"}
+    return next((f"`{place}`" for place, path in places.items() if plan[path] != "none"), "")
 
 
 def _dollar_braces(settings: Mapping[str, Setting], plan: Plan, loaded: LoadedSpec) -> Iterator[Problem]:

@@ -25,16 +25,20 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 def override(settings: dict[str, Setting], target: Release, loaded: LoadedSpec) -> Iterator[Problem]:
     """Lay the spec's overrides over `settings`, which changes. Yields errors, and warnings for keys without effect."""
+    said: dict[str, str] = {}
     for key, value in loaded.spec.overrides.items():
         path = ("overrides", key)
         span = loaded.span(path)
         at_key = loaded.raw.key_spans.get(path) or span
         for leaf, item in _leaves(key, _raw(value)):
-            problem = _problem(leaf, item, target, at_key, span)
+            problem = _problem(leaf, item, target, at_key, span) or _twice(leaf, key, said, at_key)
             if problem is not None:
                 yield problem
                 if problem.severity == "error":
                     continue
+            said[leaf] = key
+            if item == {} and (leaf in target.dp.sections or leaf in target.open_mappings):
+                continue  # Hydra merges mappings: an empty one changes nothing
             for below in [key for key in settings if key.startswith(f"{leaf}.")]:
                 del settings[below]
             before = settings.get(leaf)
@@ -73,8 +77,8 @@ def _problem(
     if key in target.dp.sections and not isinstance(value, dict):
         message = f"verl's `{key}` is a mapping, not {value!r}"
         return Problem("TS806", "wrong-verl-type", message, at_value, path, fix="name the key below it")
-    if not _fits(value, target.types.get(key, "any")):
-        wanted = target.types[key].replace("?", " or null").replace("|", " or ")
+    if not fits(value, target.types.get(key, "any")):
+        wanted = type_words(target.types[key])
         return Problem(
             "TS806",
             "wrong-verl-type",
@@ -90,9 +94,24 @@ def _problem(
     return None
 
 
-def _fits(value: Any, wanted: str) -> bool:
+def _twice(leaf: str, key: str, said: Mapping[str, str], at_key: Span | None) -> Problem | None:
+    """A problem where another override says this key, one above it or one below it."""
+    for other, written in said.items():
+        if other == leaf or leaf.startswith(f"{other}.") or other.startswith(f"{leaf}."):
+            message = f"`{leaf}` is overridden twice" + (f", by `{written}` too" if written != key else "")
+            why = "one of the two would be lost"
+            return Problem("TS810", "overridden-twice", message, at_key, f"overrides.{key}", why, "keep one")
+    return None
+
+
+def type_words(wanted: str) -> str:
+    """`int|str?` in words."""
+    return wanted.replace("?", " or null").replace("|", " or ")
+
+
+def fits(value: Any, wanted: str) -> bool:
     """Whether a value has one of the types `int|str?` of the release's table. An interpolation fits any."""
-    if wanted == "any" or (isinstance(value, str) and "${" in value):
+    if wanted == "any" or (isinstance(value, Interpolation) and "${" in value):
         return True
     if value is None:
         return wanted.endswith("?")

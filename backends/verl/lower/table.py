@@ -376,7 +376,7 @@ NOT_LOWERED: Mapping[str, str] = {
     "tracking.rollouts": "tracking.rollouts_dir, tracking.validation_dir",
     "cluster.gpu": "memory arithmetic",
     "cluster.world_size": "nodes × GPUs",
-    "cluster.time_seconds": "the job script",
+    "cluster.time_seconds": "a launcher on Slurm; launch.sh sets no limit",
     "env.values": "launch.sh",
     "env.passed_on": "launch.sh",
     "reward.terms": "ts_reward.json",
@@ -385,5 +385,6 @@ NOT_LOWERED: Mapping[str, str] = {
 }
 NOT_LOWERED_PREFIXES: Mapping[str, str] = {
     "tools.": "tools.yaml",
+    "cluster.slurm.": "plan.json, for a launcher on Slurm; launch.sh starts no job",
     **{f"reward.{term}.": "ts_reward.json" for term in TERMS},
 }

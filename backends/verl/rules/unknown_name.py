@@ -22,7 +22,7 @@ from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.releases import RELEASES, release
 from toolspec.specs.nearest import nearest
 
-RULE = Rule("TS809", "unknown-name", "error")
+RULE = Rule("TS811", "unknown-name", "error")
 
 # Keys whose name the user's own code may register: an import of it, or another source, is in the config.
 REGISTERED_BY = {

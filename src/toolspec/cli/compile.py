@@ -45,7 +45,7 @@ def compile_(
     from toolspec.backends.verl.emit.write import check_place
 
     compiled = compile_spec(Path(spec), sets, target, Path(out) if out else None, pack)
-    notes = (*compiled.facts.notes, *compiled.config.notes)
+    notes = compiled.notes
     if check:
         check_place(compiled.folder)
         bundle, state = bundle_of(compiled), "checked"

@@ -149,7 +149,7 @@ def shown(value: Any, key: str = "") -> str:
     """A value in few characters; nothing of it where `key` is the name of a secret."""
     from toolspec.backends.verl.emit.config_yaml import flow
     from toolspec.backends.verl.side import Marker
-    from toolspec.cli.plan_rows import without_secrets
+    from toolspec.specs.secret import without_secrets
 
     value = without_secrets(value, key)
     text = str(value) if isinstance(value, (Marker, str)) else flow(value)
@@ -159,7 +159,7 @@ def shown(value: Any, key: str = "") -> str:
 
 def _document(a: Side, b: Side, found: Comparison) -> dict[str, Any]:
     from toolspec.backends.verl.side import MISSING, NOT_USED
-    from toolspec.cli.plan_rows import without_secrets
+    from toolspec.specs.secret import without_secrets
 
     def plain(value: Any, key: str) -> dict[str, Any]:
         if value is MISSING or value is NOT_USED:

@@ -49,11 +49,11 @@ def plan(
     if form == "json":
         print_json(_document(compiled))
         return
-    if compiled.facts.notes:
+    if compiled.notes:
         from toolspec.specs.excerpt import render
 
         sources = compiled.loaded.sources
-        sys.stderr.write(render(compiled.facts.notes, sources, color=wants_colour(sys.stderr), width=width()))
+        sys.stderr.write(render(compiled.notes, sources, color=wants_colour(sys.stderr), width=width()))
     for line in plan_lines(compiled, everything, width()):
         print(line)
 
@@ -61,9 +61,9 @@ def plan(
 def _document(compiled: Compiled) -> dict[str, Any]:
     """`plan_document` without the values that stand under the name of a secret."""
     from toolspec.backends.verl.emit.bundle import plan_document
-    from toolspec.cli.plan_rows import without_secrets
+    from toolspec.specs.secret import without_secrets
 
-    document = plan_document(compiled.plan, compiled.config)
+    document = plan_document(compiled.plan, compiled.config, compiled.loaded.names)
     for part in ("plan", "config"):
         for path, entry in document[part].items():
             entry["value"] = without_secrets(entry["value"], path)

@@ -11,6 +11,7 @@ from typing import Any
 from toolspec.backends.verl.lower.setting import VerlConfig
 from toolspec.compiler.plan.decision import Decision, Plan
 from toolspec.compiler.plan.places import RUN_FOLDER
+from toolspec.specs.secret import HIDDEN, without_secrets
 
 HEADINGS: tuple[str, ...] = (
     "model",
@@ -118,13 +119,6 @@ _ALWAYS = frozenset(
         "train.trainer",
     }
 )
-# Keys that hold a secret when somebody writes one by value: names of the environment, and keys of a mapping.
-_SECRET_NAME = re.compile(r".*(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)\d*")
-_SECRET_KEY = re.compile(
-    r"(.*_)?(api_?key|access_?key|private_?key|(access|auth|api|hf|bearer)_?token|secret|password|passwd|credentials?)",
-    re.IGNORECASE,
-)
-HIDDEN = "•••"
 
 
 @dataclass(frozen=True)
@@ -199,14 +193,3 @@ def _duration(seconds: int) -> str:
         (seconds % 60, "s"),
     )
     return " ".join(f"{amount}{unit}" for amount, unit in parts if amount)
-
-
-def without_secrets(value: Any, key: str = "") -> Any:
-    """`value` with HIDDEN for every text under the name of a secret. key: the dotted name above it."""
-    if isinstance(value, dict):
-        return {name: without_secrets(item, str(name)) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return tuple(without_secrets(item, key) for item in value)
-    name = key.rpartition(".")[2]
-    secret = _SECRET_NAME.fullmatch(name) if name.isupper() else _SECRET_KEY.fullmatch(name)
-    return HIDDEN if secret and isinstance(value, str) and value else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,9 @@ def why(key: str, spec: str, target: str | None, sets: tuple[str, ...], form: st
     if form == "json":
         print_json({"version": 1, "verl": compiled.plan.target, **_document(answer)})
         return
-    lines = _key_lines(answer) if isinstance(answer, KeyAnswer) else _path_lines(answer)
+    lines = (
+        _key_lines(answer) if isinstance(answer, KeyAnswer) else _path_lines(answer, compiled.loaded.names)
+    )
     for line in lines:
         print(line)
 
@@ -95,11 +97,11 @@ def _releases(answer: KeyAnswer) -> Iterator[str]:
     yield from other
 
 
-def _path_lines(answer: PathAnswer) -> Iterator[str]:
+def _path_lines(answer: PathAnswer, files: Mapping[str, str]) -> Iterator[str]:
     if answer.text:
         yield f"{answer.path}: {answer.text}"
     for item in answer.items:
-        at = f", {_where(item)}" if item.span is not None else ""
+        at = f", {_where(item, files)}" if item.span is not None else ""
         yield from _wrapped(f"{item.path}: {_value(item.value, item.path)}  {item.reason}{at}", "")
         for key, (value, written) in item.keys.items():
             default = "" if written else "   verl's default, not written"
@@ -108,10 +110,10 @@ def _path_lines(answer: PathAnswer) -> Iterator[str]:
             yield f"{INDENT}→ {item.carried}"
 
 
-def _where(item: PathItem) -> str:
+def _where(item: PathItem, files: Mapping[str, str]) -> str:
     from toolspec.backends.verl.reason import place
 
-    return place(item.span) if item.span is not None else ""
+    return place(item.span, files) if item.span is not None else ""
 
 
 def _wrapped(text: str, indent: str = INDENT) -> Iterator[str]:
@@ -121,7 +123,7 @@ def _wrapped(text: str, indent: str = INDENT) -> Iterator[str]:
 
 def _value(value: Any, path: str) -> str:
     from toolspec.backends.verl.reason import shown
-    from toolspec.cli.plan_rows import without_secrets
+    from toolspec.specs.secret import without_secrets
 
     text = shown(without_secrets(value, path))
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
@@ -129,7 +131,7 @@ def _value(value: Any, path: str) -> str:
 
 def _document(answer: KeyAnswer | PathAnswer) -> dict[str, Any]:
     from toolspec.backends.verl.why import KeyAnswer
-    from toolspec.cli.plan_rows import without_secrets
+    from toolspec.specs.secret import without_secrets
 
     if isinstance(answer, KeyAnswer):
         return {
