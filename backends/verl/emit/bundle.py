@@ -96,7 +96,7 @@ def _check_name(name: str) -> None:
         name.encode()
     except UnicodeEncodeError:
         message = f"the name of {name} is not UTF-8, and a bundle names the specs that it comes from"
-        problem = Problem("TS034", "name-not-utf8", message, None, fix="rename the file")
+        problem = Problem("TS038", "name-not-utf8", message, None, fix="rename the file")
         raise ProblemError((problem,)) from None
 
 
