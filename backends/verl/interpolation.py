@@ -118,7 +118,7 @@ class Resolution:
         if isinstance(value, list):
             return self.each(partial(self.value, item, f"{key}.{i}", seen) for i, item in enumerate(value))
         if isinstance(value, Unknown):
-            raise UnresolvedError(value.reason)
+            raise RunTimeError(value.reason)
         if not (isinstance(value, str) and "${" in value):
             return value
         if len(value) > LONGEST:
