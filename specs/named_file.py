@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from types import MappingProxyType
 from typing import IO, TypeVar
 
 from toolspec.specs.problem import Problem, ProblemError, Span
-from toolspec.specs.reads import note
+from toolspec.specs.reads import laid, note
 
 T = TypeVar("T")
 
@@ -77,6 +78,9 @@ def open_regular(file: Path) -> IO[bytes]:
     looked at must be what is read. A pipe without a writer cannot hold the reader up.
     """
     note(file)
+    over = laid(file)
+    if over is not None:
+        return io.BytesIO(over)
     try:
         _check(file.stat(), file)
         handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -139,7 +143,7 @@ def read_text(file: Path, limit: int) -> str:
 def is_regular(file: Path) -> bool:
     """Whether a regular file is there. Never raises, whatever the name and the rights on the way."""
     note(file)
-    return os.path.isfile(file)  # noqa: PTH113 - pathlib's raises for a name too long and a folder that is closed
+    return laid(file) is not None or os.path.isfile(file)  # noqa: PTH113 - pathlib's raises for a name too long and a folder that is closed
 
 
 def is_folder(file: Path) -> bool:

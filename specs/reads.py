@@ -1,14 +1,17 @@
-"""Which files an answer depends on: every look at the disk is noted while somebody listens, and costs nothing else.
+"""Looks at the disk, as far as somebody listens or lays other texts over it; nothing else costs anything.
 
-An answer can be kept for as long as none of what was looked at has changed (cli/kept.py).
+An answer of lint can be kept for as long as none of what was looked at has changed (cli/kept.py), and an editor's text
+is linted before it is saved (lsp/).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 _noted: dict[str, str] | None = None
+_laid: dict[str, bytes] = {}
 
 
 def note(path: object, kind: str = "content") -> None:
@@ -26,3 +29,20 @@ def noting() -> Iterator[dict[str, str]]:
         yield _noted
     finally:
         _noted = before
+
+
+@contextmanager
+def laid_over(texts: Mapping[str, bytes]) -> Iterator[None]:
+    """Inside the block the files of these absolute paths hold these texts, whatever is on the disk."""
+    before = dict(_laid)
+    _laid.update(texts)
+    try:
+        yield
+    finally:
+        _laid.clear()
+        _laid.update(before)
+
+
+def laid(path: object) -> bytes | None:
+    """The text that is laid over a file, None for none."""
+    return _laid.get(os.path.abspath(str(path))) if _laid else None  # noqa: PTH100 - links stay as they are

@@ -51,6 +51,11 @@ def problem(view: View, rule: Rule, found: Found) -> Problem:
     span = found.span or (said.span if said is not None else view.run.span)
     path = said.path if said is not None else ""
     severity = found.severity or rule.severity
+    fix = found.fix
+    if view.run.spec is not None and "=" in fix:
+        from toolspec.backends.verl.lint.spec_run import in_spec_words
+
+        fix = in_spec_words(fix, view.run)
     return Problem(
         rule.code,
         rule.name,
@@ -58,7 +63,7 @@ def problem(view: View, rule: Rule, found: Found) -> Problem:
         span,
         path,
         found.why,
-        found.fix,
+        fix,
         severity,
         keys,
         found.edits,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,10 +56,30 @@ def _once(findings: Sequence[Problem]) -> tuple[Problem, ...]:
 def run_of(compiled: Compiled) -> Run:
     """The run of a compiled spec. Its files are named as the spec names them, relative to the spec."""
     loaded = compiled.loaded
-    said = tuple(_said(loaded, key, setting) for key, setting in compiled.config.written.items())
+    # Settings that equal verl's default are said as well: the spec has a place for them.
+    said = tuple(_said(loaded, key, setting) for key, setting in compiled.config.settings.items())
     return Run(
         str(loaded.file), said, Span(str(loaded.file), 1, 1), loaded.file.parent, written=said, spec=compiled
     )
+
+
+_ASSIGNMENT = re.compile(r"\b([a-z][\w]*(?:\.\w+)+)=(\[[^\]]*\]|[^\s,;]+)")
+
+
+def in_spec_words(fix: str, run: Run) -> str:
+    """`actor_rollout_ref.rollout.n=8` as `algorithm.group: 8`, or as the override that it would be."""
+    from toolspec.backends.verl.lower.table import TABLE
+    from toolspec.backends.verl.renames import common_name
+
+    version = run.spec.plan.target
+    plain = {row.key: row.plan for row in TABLE if row.value is None}
+
+    def word(found: re.Match[str]) -> str:
+        key, value = found[1], found[2]
+        path = plain.get(common_name(key, version))
+        return f"{path}: {value}" if path is not None else f"overrides: {{{key}: {value}}}"
+
+    return _ASSIGNMENT.sub(word, fix)
 
 
 def _said(loaded: LoadedSpec, key: str, setting: Setting) -> Said:

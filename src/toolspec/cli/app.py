@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("toolspec.cli.migrate:migrate", "Move a spec to another verl release."),
     "fetch": ("toolspec.cli.fetch:fetch", "Get a model's configuration and tokenizer files, no weights."),
     "schema": ("toolspec.cli.schema:schema", "Print the JSON Schema of the language, for editors."),
+    "lsp": ("toolspec.cli.lsp:lsp", "Run the language server, for an editor."),
     "completion": ("toolspec.cli.completion:completion", "Print the completion script of a shell."),
 }
 
