@@ -33,9 +33,14 @@ class Command:
     fresh: Callable[[], list[str]] = list
 
 
+def environment() -> dict[str, str]:
+    """The shell's, but for what forbids bytecode: each run would compile the source again, as no installed one does."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def toolspec(name: str, *arguments: str, fresh: Callable[[], list[str]] = list) -> Command:
     """`toolspec ARGUMENTS` of this checkout, as the installed script calls it, by the Python of the benchmark."""
-    source = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    source = {**environment(), "PYTHONPATH": str(ROOT / "src")}
     script = "import sys; from toolspec.__main__ import main; sys.exit(main())"
     return Command(name, [sys.executable, "-c", script, *arguments], source, fresh)
 

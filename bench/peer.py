@@ -7,13 +7,13 @@ made on the first call (minutes).
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from hydra_compose import OVERRIDES
 from measure import ROOT, Command
+from measure import environment as shell
 
 COMPOSE = Path(__file__).resolve().parent / "hydra_compose.py"
 RELEASE = "0.9.1"
@@ -25,7 +25,7 @@ class Peer:
     verl: str
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": self.verl, "HYDRA_FULL_ERROR": "1"}
+        return {**shell(), "PYTHONPATH": self.verl, "HYDRA_FULL_ERROR": "1"}
 
     def compose(self, *arguments: str) -> Command:
         """Hydra alone: one process that composes verl's config with 35 overrides. verl is not imported."""

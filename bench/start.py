@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from statistics import median
 
-from measure import ROOT, Command, alternated, spread, toolspec
+from measure import ROOT, Command, alternated, environment, spread, toolspec
 from table import Row, show
 
 NOTHING = "python -c pass"
@@ -19,7 +18,7 @@ def rows(arguments: argparse.Namespace) -> list[Row]:
     sys.path.insert(0, str(ROOT / "src"))
     from toolspec.cli.app import COMMANDS
 
-    bare = Command(NOTHING, [sys.executable, "-c", "pass"], dict(os.environ))
+    bare = Command(NOTHING, [sys.executable, "-c", "pass"], environment())
     calls = [["--version"], ["--help"], *([name, "--help"] for name in COMMANDS)]
     commands = [bare, *(toolspec(" ".join(call), *call) for call in calls)]
     samples = alternated(commands, max(9, arguments.rounds))

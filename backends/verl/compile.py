@@ -157,7 +157,7 @@ def _rows(
 
     Raises ProblemError for rows that cannot be converted, and for rows that do not fit the plan.
     """
-    from toolspec.backends.verl.rows.fit import misfits
+    from toolspec.backends.verl.fit import misfits
 
     data: Mapping[str, Any] | None = None
     warnings: tuple[Problem, ...] = ()
