@@ -130,7 +130,17 @@ def test_a_misspelt_command_gets_the_nearest(wrong: str, right: str, here: Here)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "right"), [("0.8", "0.8.0"), ("verl=0.8.0", "0.8.0"), ("v0.7.1", "0.7.1"), ("0.9.0", "0.9.1")]
+    ("wrong", "right"),
+    [
+        ("0.8", "0.8.0"),
+        ("verl=0.8.0", "0.8.0"),
+        ("v0.7.1", "0.7.1"),
+        ("0.9.0", "0.9.1"),
+        ("verl>=0.8", "0.8.0"),
+        ("0.6.1", "0.7.1"),
+        ("9", "0.9.1"),
+        ("latest", "0.9.1"),
+    ],
 )
 def test_an_unknown_release_gets_the_nearest(wrong: str, right: str, here: Here) -> None:
     _, _, err = here("compile", "exp.yaml", "--check", "--target", wrong)
