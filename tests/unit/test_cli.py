@@ -102,7 +102,15 @@ CODES = (
     (2, ("compile", "exp.yaml", "--set", "algorithm.group")),
     (2, ("compile", "exp.yaml", "--target", "9.9")),
     (2, ("migrate", "exp.yaml", "--to", "9.9")),
+    (2, ("diff", "exp.yaml", "--from", "9.9")),
+    (2, ("compile", "exp.yaml", "--out", "")),
+    (2, ("schema", "--out", "exp.yaml")),
     (2, ("init", "exp.yaml")),
+    (2, ("init", "file/exp.yaml")),
+    (2, ()),
+    (0, ("help",)),
+    (0, ("help", "why")),
+    (2, ("help", "nothing")),
 )
 
 
@@ -215,6 +223,29 @@ def test_a_reader_that_leaves_early_is_no_error(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "arguments"),
+    [
+        (0, ("compile", "exp.yaml")),
+        (1, ("diff", "exp.yaml", "--to", "0.8.0", "--exit-code")),
+        (1, ("compile", "bad.yaml")),
+    ],
+    ids=str,
+)
+def test_a_command_ends_as_it_would_have_without_its_readers(
+    code: int, arguments: tuple[str, ...], folder: Path, tmp_path: Path
+) -> None:
+    place = shutil.copytree(folder, tmp_path / "here")
+    read, write = os.pipe()
+    os.close(read)
+    done = called(place, *arguments, stdout=write, stderr=write)
+    os.close(write)
+    assert done.returncode == code
+    assert (place / "build" / "calculator" / "manifest.json").is_file() == (
+        arguments == ("compile", "exp.yaml")
+    )
+
+
+@pytest.mark.parametrize(
     ("arguments", "closed"),
     [
         ("--version", ">&-"),
@@ -256,12 +287,42 @@ def test_a_terminal_that_is_not_utf8_gets_something(arguments: tuple[str, ...], 
         json.loads(done.stdout)
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-16"])
+def test_json_and_text_survive_every_encoding(encoding: str, folder: Path, tmp_path: Path) -> None:
+    place = shutil.copytree(folder, tmp_path / "here")
+    text = (place / "exp.yaml").read_text("utf-8")
+    (place / "exp.yaml").write_text(text.replace("toolspec: 1", "toolspec: 1\ndescription: 日本 é"), "utf-8")
+    env = {"PYTHONIOENCODING": encoding}
+    done = called(place, "compile", "exp.yaml", "--out", "bücher", "--format", "json", env=env)
+    assert json.loads(done.stdout.decode(encoding))["folder"] == "bücher"
+    shown = called(place, "compile", "exp.yaml", "--out", "bücher", env=env).stdout.decode(encoding)
+    assert shown.splitlines()[0] in ("calculator → verl 0.9.1", "calculator -> verl 0.9.1")
+    wrong = called(place, "compile", "exp.yaml", "--set", "bücher=日", env=env)
+    assert (wrong.returncode, b"cher" in wrong.stderr.replace(b"\0", b"")) == (1, True)
+
+
 def test_a_module_beside_the_spec_is_not_imported_in_place_of_pythons_own(
     folder: Path, tmp_path: Path
 ) -> None:
     place = shutil.copytree(folder, tmp_path / "here")
     (place / "json.py").write_text("raise SystemExit('the user\\'s code ran')\n", "utf-8")
     done = called(place, "compile", "exp.yaml", "--check")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", ["", ":", ".", f":{ROOT / 'src'}"])
+def test_no_way_to_the_working_folder_is_left(path: str, folder: Path, tmp_path: Path) -> None:
+    """Modules of Python's, of dependencies, and of what those only try to import; by an entry of PYTHONPATH too."""
+    place = shutil.copytree(folder, tmp_path / "here")
+    for name in ("__future__", "json", "gc", "signal", "yaml", "click", "pandas", "numpy", "email_validator"):
+        (place / f"{name}.py").write_text("raise SystemExit('the user\\'s code ran')\n", "utf-8")
+    env = {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{path}"}
+    done = called(place, "compile", "exp.yaml", env=env)
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_runs_from_the_folder_that_it_comes_from() -> None:
+    done = called(ROOT / "src", "plan", str(ROOT / "examples/calculator/exp.yaml"), env={"PYTHONPATH": ""})
     assert done.returncode == 0, done.stderr
 
 
@@ -292,6 +353,78 @@ def test_the_next_command_can_be_copied(folder: Path, tmp_path: Path) -> None:
     place = shutil.copytree(folder, tmp_path / "here")
     done = called(place, "compile", "exp.yaml", "--out", "a b; c")
     assert b"'a b; c/launch.sh'" in done.stdout or b'"a b; c/launch.sh"' in done.stdout, done.stdout
+
+
+def test_the_folder_that_one_is_in_is_no_place(
+    folder: Path, tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = shutil.copytree(folder, tmp_path / "here")
+    (place / "empty").mkdir()
+    monkeypatch.chdir(place)
+    assert here("compile", "exp.yaml")[0] == 0
+    for inside in (place / "empty", place / "build" / "calculator"):
+        monkeypatch.chdir(inside)
+        for out in (".", "..", str(inside)):
+            code, _, err = here("compile", str(place / "exp.yaml"), "--out", out, "--force")
+            assert (code, "the folder that you are in" in " ".join(err.split())) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("exp.yml", "did you mean exp.yaml?"),
+        ("bda.yaml", "did you mean bad.yaml?"),
+        (".", "did you mean exp.yaml?"),
+        ("nowhere/exp.yaml", "there is no folder nowhere"),
+        ("-", "no stream"),
+        ("/dev/stdin", "no stream"),
+    ],
+)
+@pytest.mark.parametrize("command", READING, ids=lambda command: command[0])
+def test_what_is_no_spec_gets_the_one_that_may_be_meant(
+    command: tuple[str, ...], spec: str, words: str, here: Here
+) -> None:
+    if command[0] == "diff" and spec == ".":
+        return  # a folder may be a bundle
+    code, _, err = here(*said(command, spec))
+    assert (code, words in err) == (1, True), err
+
+
+def compiling(place: Path) -> subprocess.Popen[bytes]:
+    """A compile of many rows that has begun to write them."""
+    row = (place / "train.jsonl").read_text("utf-8").splitlines()[0] + "\n"
+    (place / "train.jsonl").write_text(row * 40_000, "utf-8")
+    process = subprocess.Popen(
+        [*TOOLSPEC, "compile", "exp.yaml"],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    until = time.monotonic() + 20
+    while not any((place / "build").glob("data/.*/rows/*")) and time.monotonic() < until:
+        time.sleep(0.01)
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_signal_leaves_nothing_half_written(number: signal.Signals, folder: Path, tmp_path: Path) -> None:
+    process = compiling(shutil.copytree(folder, tmp_path / "here"))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, b"Traceback" in err) == (128 + number, b"", False), err
+    assert [path for path in (tmp_path / "here" / "build").rglob("*") if path.is_file()] == []
+
+
+def test_what_a_killed_compile_left_goes_with_the_next(folder: Path, tmp_path: Path) -> None:
+    place = shutil.copytree(folder, tmp_path / "here")
+    process = compiling(place)
+    process.kill()
+    process.communicate(timeout=30)
+    assert any((place / "build").rglob(".*"))
+    shutil.copy(folder / "train.jsonl", place)
+    assert called(place, "compile", "exp.yaml").returncode == 0
+    assert list((place / "build").rglob(".*")) == []
 
 
 def test_ctrl_c_leaves_nothing_half_written(folder: Path, tmp_path: Path) -> None:
