@@ -139,3 +139,21 @@ def test_commands_inside_strings_functions_and_here_documents_are_read(text: str
 )
 def test_a_script_that_would_not_end_is_read_in_bounds(text: str) -> None:
     read_script(text.encode(), "run.sh", lambda name: text.encode())
+
+
+def test_variables_of_a_job_are_those_of_its_header() -> None:
+    script = read(
+        "#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH -c 64 --gpus-per-node=4\n# a remark\n#SBATCH -J 'my run'\n\nset -x\n"
+        "#SBATCH --nodes=9\n"
+        'python3 a=$SLURM_NNODES b="${SLURM_GPUS_PER_NODE:-8}" c=$((SLURM_JOB_NUM_NODES * 4)) '
+        "d=$SLURM_CPUS_PER_TASK e=$SLURM_JOBID"
+    )
+    words = calls(script)[0]
+    assert words == ["a=2", "b=4", "c=8", "d=64", None]
+    assert "the script is submitted as its header says" in script.assumed
+    assert script.sbatch == {
+        "--nodes": ("2", 2),
+        "--cpus-per-task": ("64", 3),
+        "--gpus-per-node": ("4", 3),
+        "--job-name": ("my run", 5),
+    }

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from toolspec.backends.verl.written.shell.arithmetic import evaluate
 from toolspec.backends.verl.written.shell.fields import MOST_WORDS, Fields, Segment, braces
 from toolspec.backends.verl.written.shell.parameter import transformed
+from toolspec.backends.verl.written.shell.sbatch import header, variables
 from toolspec.backends.verl.written.shell.scope import OF_THE_MACHINE, Scope
 from toolspec.backends.verl.written.shell.source import Node, Source
 from toolspec.backends.verl.written.shell.text import (
@@ -35,6 +36,8 @@ class Expander:
         self, source: Source, assumed: dict[str, None], substitute: Callable[[Node, Scope], Text]
     ) -> None:
         self.source, self.assumed, self.substitute = source, assumed, substitute
+        self.job = variables(header(source.lines))
+        """What Slurm sets in a job with the header of this script."""
 
     def text(self, node: Node | None, scope: Scope) -> Text:
         """The value of a node where no word is split: an assignment, a test, a here-document."""
@@ -157,6 +160,9 @@ class Expander:
             return value
         if name == "0":
             return text_of(self.source.file)
+        if name in self.job:
+            self.assumed.setdefault("the script is submitted as its header says")
+            return text_of(self.job[name])
         if name.isdigit():
             return self._positional(int(name), scope)
         if name == "#":
@@ -172,7 +178,7 @@ class Expander:
 
     def _is_unset(self, name: str, scope: Scope) -> bool:
         """Whether nothing in the script sets the name, so that a default for it holds."""
-        if scope.get(name) is not None or name in OF_THE_MACHINE:
+        if scope.get(name) is not None or name in OF_THE_MACHINE or name in self.job:
             return False
         return not name.isdigit() or (scope.positional is not None and int(name) > len(scope.positional))
 

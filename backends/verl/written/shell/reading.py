@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from toolspec.backends.verl.written.shell import assigning, commands, control
 from toolspec.backends.verl.written.shell.expand import Expander
 from toolspec.backends.verl.written.shell.printed import substituted
+from toolspec.backends.verl.written.shell.sbatch import header
 from toolspec.backends.verl.written.shell.scope import Scope
 from toolspec.backends.verl.written.shell.source import Node, Source
 from toolspec.backends.verl.written.shell.text import Assignment, Command, Script
@@ -34,6 +35,7 @@ def read_script(data: bytes, file: str, beside: Beside = lambda name: None) -> S
         source.comments(),
         tuple(reading.assumed),
         source.broken(),
+        header(source.lines),
     )
 
 

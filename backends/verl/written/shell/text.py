@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from toolspec.backends.verl.written.value import Unknown
@@ -102,7 +102,8 @@ class Assignment:
 class Script:
     """All of a script. comments: line → text of each comment. assumed: what was taken for granted, in words.
 
-    broken: lines that the grammar cannot read; what they do is not known.
+    broken: lines that the grammar cannot read; what they do is not known. sbatch: long option of the header → (value,
+    line).
     """
 
     file: str
@@ -112,6 +113,7 @@ class Script:
     comments: Mapping[int, str]
     assumed: tuple[str, ...]
     broken: tuple[int, ...] = ()
+    sbatch: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
 
 NO_ENV: Mapping[str, Value] = MappingProxyType({})
