@@ -7,6 +7,8 @@ import platform
 from collections.abc import Callable
 
 import compile_process
+import lint_many
+import lint_process
 import main_ppo_process
 import start
 import variants
@@ -18,6 +20,8 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "compile_process": compile_process.rows,
     "main_ppo_process": main_ppo_process.rows,
     "variants": variants.rows,
+    "lint_process": lint_process.rows,
+    "lint_many": lint_many.rows,
     "start": start.rows,
 }
 

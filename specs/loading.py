@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from toolspec.specs.advice import in_words_of_the_place
@@ -52,6 +52,7 @@ class LoadedSpec:
         return self.raw.sources
 
 
+@lru_cache(maxsize=4096)  # a spec asks for the same few hundred again and again
 def spec_path(path: str) -> SpecPath:
     """`tools.calculator.timeout` as the path of a raw spec; digits are list indices."""
     return tuple(int(part) if part.isdigit() else part for part in path.split(".")) if path else ()

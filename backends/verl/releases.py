@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
@@ -29,9 +29,10 @@ NEWEST = RELEASES[-1]
 FOLDER = Path(__file__).parent / "versions"
 
 
-def ancestors(key: str) -> Iterator[str]:
+@lru_cache(maxsize=8192)  # the keys of a release, asked for again by each overlay
+def ancestors(key: str) -> tuple[str, ...]:
     """`a.b.c` has `a` and `a.b`."""
-    return (key[:at] for at, char in enumerate(key) if char == ".")
+    return tuple(key[:at] for at, char in enumerate(key) if char == ".")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from toolspec.backends.verl.lower.moves import MOVES, moved
-from toolspec.backends.verl.releases import TABLES, release
+from toolspec.backends.verl.releases import TABLES, ancestors, release
 
 ROLLOUT = "actor_rollout_ref.rollout"
 BUCKET = "update_weights_bucket_megabytes"
@@ -153,14 +153,19 @@ def below(key: str, section: str) -> bool:
     return key == section or key.startswith(section + ".")
 
 
+def legacy_of(key: str) -> str | None:
+    """The old name that the key is, or is below; None for a name of today."""
+    return next((name for name in (key, *ancestors(key)) if name in LEGACY), None)
+
+
 def takes(key: str, version: str) -> bool:
     """Whether `version` takes the key and does something with it, as far as is known."""
-    unread = version not in LEGACY_READ and any(below(key, old) for old in LEGACY)
+    unread = version not in LEGACY_READ and legacy_of(key) is not None
     return release(version).knows(key) and gone(key, version) is None and not unread
 
 
 def common_name(key: str, version: str) -> str:
     """A key of `version` in the newest names; an old name that the release does not read stays as it is."""
-    if version not in LEGACY_READ and any(below(key, old) for old in LEGACY):
+    if version not in LEGACY_READ and legacy_of(key) is not None:
         return key
     return name_in(key, TABLES[-1])

@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from toolspec.compiler.facts.installed_names import INSTALLED, OWN_PREFIX
@@ -105,8 +106,13 @@ def _is_inside(search: _Search, path: Path) -> bool:
     return real(path).is_relative_to(real(search.root))
 
 
-def _imports(module: PythonSource) -> Iterator[_Import]:
+@lru_cache(maxsize=64)  # the specs of a folder share their files, whose trees parse_source shares
+def _imports(module: PythonSource) -> tuple[_Import, ...]:
     """Every import of a file that may run, dynamic ones with the name written out among them."""
+    return tuple(_each_import(module))
+
+
+def _each_import(module: PythonSource) -> Iterator[_Import]:
     stack: list[ast.AST] = list(reversed(module.tree.body))
     while stack:
         node = stack.pop()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from toolspec.backends.verl.interpolation import ABSENT, UnresolvedError
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.overlay import Overlay
-from toolspec.backends.verl.releases import TABLES, Keys, Release, leaves
-from toolspec.backends.verl.renames import LEGACY, LEGACY_READ, below, name_in
+from toolspec.backends.verl.releases import TABLES, Keys, Release, ancestors, leaves
+from toolspec.backends.verl.renames import LEGACY, LEGACY_READ, below, legacy_of, name_in
 from toolspec.backends.verl.written.bases import BASES
 from toolspec.backends.verl.written.files import Files
 from toolspec.backends.verl.written.override import Sweep
@@ -60,6 +60,7 @@ class View:
     def final(self) -> Mapping[str, Said]:
         """Key (the target's name) → what was said of it last; mappings of an override as their leaves."""
         found: dict[str, Said] = {}
+        sections: set[str] = set()  # that hold a key of `found`
         for said in self.run.said:
             if said.op == "~":
                 for key in [key for key in found if below(key, said.key)]:
@@ -68,10 +69,13 @@ class View:
             if isinstance(said.value, dict) and said.value:
                 for key, value in leaves(said.value, f"{said.key}."):
                     found[key] = _part(said, key, value)
+                    sections.update(ancestors(key))
                 continue
-            for key in [key for key in found if key.startswith(f"{said.key}.")]:
-                del found[key]
+            if said.key in sections:  # a plain value over a section
+                for key in [key for key in found if key.startswith(f"{said.key}.")]:
+                    del found[key]
             found[said.key] = said
+            sections.update(ancestors(said.key))
         return {**self._migrated(found), **found}
 
     def _migrated(self, found: Mapping[str, Said]) -> dict[str, Said]:
@@ -80,9 +84,9 @@ class View:
             return {}
         moved = {}
         for key, said in found.items():
-            for old, new in LEGACY.items():
-                if below(key, old) and said.value is not None:
-                    moved[new + key[len(old) :]] = said
+            old = legacy_of(key)
+            if old is not None and said.value is not None:
+                moved[LEGACY[old] + key[len(old) :]] = said
         return moved
 
     @cached_property

@@ -21,7 +21,7 @@ from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.releases import TABLES, ancestors, release
-from toolspec.backends.verl.renames import LEGACY, below, gone, name_in, takes
+from toolspec.backends.verl.renames import gone, legacy_of, name_in, takes
 from toolspec.backends.verl.written.value import Said
 from toolspec.specs.problem import Severity
 
@@ -48,7 +48,7 @@ def check(view: View) -> Iterator[Found]:
 
 def _is_old(key: str) -> bool:
     """Old names have a rule of their own (moved-verl-key), which knows where they went."""
-    return any(below(key, old) for old in LEGACY)
+    return legacy_of(key) is not None
 
 
 def _section_is_closed(view: View, key: str) -> bool:
