@@ -9,9 +9,17 @@ from toolspec.backends.verl.lint.rule import Check, Rule
 
 MODULES: tuple[str, ...] = (
     "uneven_batch",
+    "uneven_ranks",
+    "uneven_micro_batch",
+    "micro_batch_missing",
+    "whole_batch_micro_size",
+    "dynamic_batch_mismatch",
+    "generation_batch",
+    "separate_async_settings",
     "group_of_one",
     "kl_twice",
-    "micro_batch_missing",
+    "token_budget_too_small",
+    "uneven_workers",
     "tools_never_run",
     "unknown_verl_key",
     "dead_verl_key",
