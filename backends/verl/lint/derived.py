@@ -6,6 +6,8 @@ named.
 
 from __future__ import annotations
 
+from math import lcm
+
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.view import View
 
@@ -41,23 +43,94 @@ def is_megatron(view: View) -> bool:
     return view.engine == "megatron" or view.value(f"{ACTOR}.strategy") == "megatron"
 
 
+def engine_of(view: View) -> str:
+    """The model engine: `dp` (FSDP), `megatron`, `veomni`, …"""
+    return "megatron" if is_megatron(view) else view.engine
+
+
+def legacy_workers(view: View) -> bool:
+    """Whether the FSDP and Megatron workers of before the engines run: 0.7.1, unless they are switched off.
+
+    Source: trainer/main_ppo.py:128-180 of 0.7.1 (`auto` and `enable` mean them); gone in 0.8.0.
+    """
+    if view.at_least("0.8.0") or view.value("trainer.use_legacy_worker_impl") == "disable":
+        return False
+    return engine_of(view) in ("dp", "megatron")
+
+
+def v1_mode(view: View) -> str:
+    """The V1 trainer's mode: `sync`, `colocate_async`, `separate_async`; "" where V0 runs."""
+    return view.text("trainer.v1.trainer_mode") if uses_v1(view) else ""
+
+
+def update_prompts(view: View) -> int:
+    """Prompts of one pass of updates: the batch, or its share where weights are sent several times a batch.
+
+    Sources: trainer/ppo/v1/trainer_base.py:534-539; V0 takes `gen_batch_size` rows where it is set
+    (trainer/ppo/ray_trainer.py, StatefulDataLoader, in every release).
+    """
+    mode, batch = v1_mode(view), view.integer("data.train_batch_size")
+    if mode:
+        steps = view.value(f"trainer.v1.{mode}.parameter_sync_step")
+        return batch // steps if isinstance(steps, int) and steps > 0 else batch
+    rows = view.value("data.gen_batch_size")
+    return rows if isinstance(rows, int) and rows > 0 else batch
+
+
+def samples_of_update(view: View) -> int:
+    """Trajectories that the ranks get for one pass of updates, with those that V1 fills up with.
+
+    Source: trainer/ppo/v1/trainer_base.py:1589-1621 (0.9.1): up to a multiple of the ranks and of every mini batch.
+    """
+    samples, each = update_prompts(view) * group(view), group(view)
+    if not uses_v1(view):
+        return samples
+    multiple = lcm(data_parallel(view), max(1, view.integer(f"{ACTOR}.ppo_mini_batch_size") * each))
+    if has_critic(view):
+        multiple = lcm(multiple, max(1, view.integer("critic.ppo_mini_batch_size") * each))
+    return -(-samples // multiple) * multiple
+
+
+def distils(view: View) -> bool:
+    """Whether a teacher is distilled, which has a loss of its own beside or in place of the advantages."""
+    return bool(view.value("distillation.enabled"))
+
+
+def shared_gpus(view: View) -> bool:
+    """Whether the rollout engine sits on the GPUs that train."""
+    return v1_mode(view) != "separate_async" and view.integer(f"{ROLLOUT}.nnodes", null=0) <= 0
+
+
 def sequence_parallel(view: View, role: str = ACTOR) -> int:
-    """Ulysses ranks of a role: its own key, or that of its engine where the former is 1 (workers/config/actor.py)."""
-    if is_megatron(view):
+    """Ranks that share a sequence, of a role (workers/config/{actor,critic}.py).
+
+    A role's own Ulysses key, or that of its engine where the former is 1. From 0.8.0 on the critic's own key has no
+    reader (FSDPCriticConfig.__post_init__ does not hand it on).
+    """
+    engine = engine_of(view)
+    if engine == "megatron":
         return view.integer(f"{role}.megatron.context_parallel_size", null=1)
+    if engine == "veomni":
+        return view.integer(f"{role}.veomni.ulysses_parallel_size", null=1)
+    if engine != "dp":
+        raise NotKnownError(f"how {engine} splits a sequence")
     section = f"{role}.fsdp" if role == "critic" else f"{role}.fsdp_config"
     own = view.integer(f"{role}.ulysses_sequence_parallel_size", null=1)
-    return own if own > 1 else view.integer(f"{section}.ulysses_sequence_parallel_size", null=1)
+    if own > 1 and not (role == "critic" and view.at_least("0.8.0")):
+        return own
+    return view.integer(f"{section}.ulysses_sequence_parallel_size", null=1)
 
 
 def data_parallel(view: View, role: str = ACTOR) -> int:
     """Ranks that take different samples. Raises NotKnownError where the GPUs do not split."""
     ranks = sequence_parallel(view, role)
     if is_megatron(view):
+        if view.value(f"{role}.megatron.dynamic_context_parallel"):
+            raise NotKnownError("ranks of dynamic context parallelism")
         for name in ("tensor_model_parallel_size", "pipeline_model_parallel_size"):
             ranks *= view.integer(f"{role}.megatron.{name}")
     total = gpus(view)
-    if ranks < 1 or total % ranks:
+    if ranks < 1 or total < 1 or total % ranks:
         raise NotKnownError(f"GPUs ({total}) that split into {ranks}")
     return total // ranks
 
