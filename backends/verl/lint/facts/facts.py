@@ -9,6 +9,7 @@ from toolspec.backends.verl.lint.not_known import NotKnownError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from toolspec.backends.verl.lint.facts.reward import RewardFunction
     from toolspec.backends.verl.lint.facts.rows import Rows
     from toolspec.backends.verl.lint.view import View
     from toolspec.compiler.facts.architecture import ModelFacts
@@ -54,3 +55,9 @@ class Facts:
         from toolspec.backends.verl.lint.facts.model import read_model
 
         return self._once(f"model {key}", lambda: read_model(self._view, key))
+
+    def reward(self) -> RewardFunction:
+        """The user's reward function. Raises NotKnownError where it is not at hand, or made elsewhere."""
+        from toolspec.backends.verl.lint.facts.reward import read_reward
+
+        return self._once("reward", lambda: read_reward(self._view))
