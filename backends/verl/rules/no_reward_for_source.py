@@ -15,7 +15,7 @@ Good:
     {"data_source": "openai/gsm8k", "prompt": [{"role": "user", "content": "2?"}], "reward_model": {"ground_truth": "2"}}
     --- val.parquet
     {"data_source": "openai/gsm8k", "prompt": [{"role": "user", "content": "3?"}], "reward_model": {"ground_truth": "3"}}
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 

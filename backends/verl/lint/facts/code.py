@@ -114,5 +114,5 @@ def source_of(view: View, one: Written) -> tuple[PythonSource, ModuleNames]:
         raise NotKnownError(f"the file of {one.slot.path} ({one.text})")
     status = one.file.stat()
     view.files.depends(one.file, f"{status.st_size} {status.st_mtime_ns}")
-    source = parse_source(read_source(one.file, str(one.file)), str(one.file))
+    source = parse_source(read_source(one.file), str(one.file))
     return source, read_names(source.tree)

@@ -9,8 +9,10 @@ from toolspec.backends.verl.lint.not_known import NotKnownError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from toolspec.backends.verl.lint.facts.function_tools import FunctionTool
     from toolspec.backends.verl.lint.facts.reward import RewardFunction
     from toolspec.backends.verl.lint.facts.rows import Rows
+    from toolspec.backends.verl.lint.facts.tools import ToolsFile
     from toolspec.backends.verl.lint.view import View
     from toolspec.compiler.facts.architecture import ModelFacts
 
@@ -61,3 +63,15 @@ class Facts:
         from toolspec.backends.verl.lint.facts.reward import read_reward
 
         return self._once("reward", lambda: read_reward(self._view))
+
+    def tools_file(self) -> ToolsFile | None:
+        """The file of `multi_turn.tool_config_path`; None where none is named. Raises NotKnownError."""
+        from toolspec.backends.verl.lint.facts.tools import read_tools_file
+
+        return self._once("tools file", lambda: read_tools_file(self._view))
+
+    def function_tools(self) -> tuple[FunctionTool, ...] | None:
+        """The functions of `multi_turn.function_tool_path`; None where none is named. Raises NotKnownError."""
+        from toolspec.backends.verl.lint.facts.function_tools import read_function_tools
+
+        return self._once("function tools", lambda: read_function_tools(self._view))

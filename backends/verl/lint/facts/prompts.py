@@ -1,0 +1,68 @@
+"""What the prompts of the rows say of tools: names, call formats, several calls at once."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from toolspec.backends.verl.lint.view import View
+
+_QUOTED = r"[`'\"*]{1,2}([A-Za-z_][A-Za-z0-9_]{2,63})[`'\"*]{1,2}"
+_NAMED = re.compile(
+    rf"{_QUOTED}\s+(?:tool|function)\b(?!\s+(?:call|argument))"
+    rf"|\b(?:tool|function)\s+{_QUOTED}|\btool named\s+{_QUOTED}",
+    re.IGNORECASE,
+)
+_SEVERAL = re.compile(
+    r"\bparallel\b[^.\n]{0,30}\bcalls?\b|\bcalls?\b[^.\n]{0,40}\bin parallel\b"
+    r"|\b(?:all|several|multiple)\b[^.\n]{0,40}\bcalls?\b[^.\n]{0,40}\b(?:one|single|same)\s+(?:turn|message|response|step)\b"
+    r"|\bseveral <tool_call>",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(r"\b(?:not|never|don't|avoid|without|no|only one|cannot)\b[^.\n]*$", re.IGNORECASE)
+_CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
+
+
+def prompts(view: View) -> Iterator[list[Any]]:
+    """The messages of each row of the sample. Raises NotKnownError where the rows are not at hand."""
+    name = view.text("data.prompt_key")
+    for value in view.facts.rows().values(name):
+        if isinstance(value, list):
+            yield value
+
+
+def said(view: View) -> Counter[str]:
+    """Texts of system and user messages, each with the number of rows that have it."""
+    counted: Counter[str] = Counter()
+    for messages in prompts(view):
+        for message in messages:
+            if isinstance(message, dict) and message.get("role") in ("system", "user", "developer"):
+                content = message.get("content")
+                if isinstance(content, str):
+                    counted[content] += 1
+    return counted
+
+
+@lru_cache(maxsize=4096)
+def tools_named(text: str) -> frozenset[str]:
+    """Names that a text quotes as those of tools."""
+    if "tool" not in text.lower() and "function" not in text.lower():
+        return frozenset()
+    return frozenset(name for found in _NAMED.findall(text) for name in found if name)
+
+
+@lru_cache(maxsize=4096)
+def asks_for_several(text: str) -> str:
+    """The words that ask for several calls in one turn, "" where none do."""
+    for found in _SEVERAL.finditer(text):
+        if not _DENIED.search(text[max(0, found.start() - 60) : found.start()]):
+            return " ".join(found.group().split())
+    return ""
+
+
+def calls_shown(text: str) -> list[str]:
+    """The calls that a text shows between `<tool_call>` marks."""
+    return _CALL.findall(text) if "<tool_call>" in text else []

@@ -1,0 +1,144 @@
+"""A tool class whose methods do not take what verl calls them with.
+
+verl awaits `create(create_kwargs={…})` and `execute(instance_id, arguments, agent_data=…)`. What rows hold for a tool
+arrives as the one mapping `create_kwargs`: a parameter of another name keeps its default.
+
+Why: a call that raises is answered to the model as "Error executing tool"; a tool that never learns the truth of its
+row says "wrong" to every answer.
+Source: experimental/agent_loop/tool_agent_loop.py _call_tool (0.7.1: :432; 0.8.0: :449; 0.9.1: :486)
+Bad:
+    --- tools.py
+    from verl.tools.base_tool import BaseTool
+
+
+    class Calculator(BaseTool):
+        async def create(self, instance_id=None, ground_truth=None, **kwargs):
+            self.truth = ground_truth
+            return instance_id, None
+Bad:
+    --- tools.py
+    from verl.tools.base_tool import BaseTool
+
+
+    class Calculator(BaseTool):
+        async def execute(self, instance_id, parameters):
+            return None, 0.0, {}
+Good:
+    --- tools.py
+    from verl.tools.base_tool import BaseTool
+
+
+    class Calculator(BaseTool):
+        async def create(self, instance_id=None, create_kwargs=None, **kwargs):
+            self.truth = (create_kwargs or {}).get("ground_truth")
+            return instance_id, None
+
+        async def execute(self, instance_id, parameters, **kwargs):
+            return None, 0.0, {}
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from toolspec.backends.verl.lint.facts.tools import Tool, module_file
+from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.view import View
+from toolspec.compiler.facts.module_names import read_names
+from toolspec.compiler.facts.python_source import PythonSource, parse_source, read_source
+from toolspec.compiler.facts.signature import FunctionSignature, read_signature
+from toolspec.specs.problem import ProblemError
+
+RULE = Rule("TS307", "tool-method-call", "error")
+
+# method → (arguments given by position, by keyword)
+CALLS = {"create": (0, ("create_kwargs",)), "execute": (2, ("agent_data",))}
+OWN = frozenset({"self", "instance_id", "create_kwargs"})
+ANSWERED = "verl answers every call of the tool with the TypeError"
+
+
+def check(view: View) -> Iterator[Found]:
+    file = view.facts.tools_file()
+    for tool in file.tools if file else ():
+        found = _class_of(view, tool)
+        if found is None or tool.value.get("mcp"):
+            continue
+        source, node = found
+        for method in node.body:
+            if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.name in CALLS:
+                yield from _method(source, method, tool)
+
+
+def _class_of(view: View, tool: Tool) -> tuple[PythonSource, ast.ClassDef] | None:
+    """A class that is written beside the run; others are the business of whoever installed them."""
+    module, _, name = str(tool.value.get("class_name") or "").rpartition(".")
+    path = module_file(view, module) if module else None
+    if path is None:
+        return None
+    view.files.depends(path, "")
+    try:
+        source = parse_source(read_source(path), str(path))
+    except ProblemError:
+        return None
+    node = read_names(source.tree).classes.get(name)
+    return (source, node) if node is not None else None
+
+
+def _method(
+    source: PythonSource, method: ast.FunctionDef | ast.AsyncFunctionDef, tool: Tool
+) -> Iterator[Found]:
+    signature, name = read_signature(source, method), method.name
+    key = f"{tool.key}.{name}"
+    known = not method.decorator_list  # a decorator may call it otherwise
+    if known and isinstance(method, ast.FunctionDef):
+        yield Found(
+            f"`{name}` of `{tool.name}` is not async; verl awaits it",
+            (key,),
+            fix=f"async def {name}",
+            why=ANSWERED,
+            span=signature.span,
+        )
+        return
+    refused = _refused(signature, *CALLS[name])
+    if known and refused:
+        shown = (
+            "create(create_kwargs=…)" if name == "create" else "execute(instance_id, arguments, agent_data=…)"
+        )
+        yield Found(
+            f"`{name}` of `{tool.name}` {refused}; verl calls {shown}",
+            (key,),
+            fix="add **kwargs" if "does not take" in refused else "give it a default",
+            why=ANSWERED,
+            span=signature.span,
+        )
+        return
+    if name == "create":
+        for parameter in signature.parameters:
+            if parameter.name not in OWN and not parameter.kind.startswith("var-"):
+                yield Found(
+                    f"`create` of `{tool.name}` takes `{parameter.name}`, which verl never gives by that name",
+                    (key, "dataset:extra_info"),
+                    fix=f'create_kwargs.get("{parameter.name}")',
+                    why="what a row holds for the tool arrives as one mapping, create_kwargs",
+                    span=parameter.span,
+                )
+
+
+def _refused(signature: FunctionSignature, positional: int, keywords: tuple[str, ...]) -> str:
+    """Why Python refuses the call, "" where it takes it."""
+    parameters = list(signature.parameters)[1:]  # self
+    places = [p for p in parameters if p.kind in ("positional-only", "positional-or-keyword")]
+    if len(places) < positional and not any(p.kind == "var-positional" for p in parameters):
+        return f"does not take {positional} arguments by position"
+    given = {p.name for p in places[:positional]}
+    takes_any = any(p.kind == "var-keyword" for p in parameters)
+    by_name = {p.name for p in parameters if p.kind in ("positional-or-keyword", "keyword-only")} - given
+    for keyword in keywords:
+        if keyword not in by_name and not takes_any:
+            return f"does not take `{keyword}`"
+    for parameter in parameters:
+        needs = not parameter.has_default and not parameter.kind.startswith("var-")
+        if needs and parameter.name not in given and parameter.name not in keywords:
+            return f"wants `{parameter.name}`"
+    return ""
