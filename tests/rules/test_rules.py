@@ -37,14 +37,19 @@ def laid_over(example: Example, base: Path, folder: Path, monkeypatch: pytest.Mo
         elif content.strip() == "(missing)":
             (here / name).unlink(missing_ok=True)
         else:
+            # `$ARGUMENTS` in a script stands for those of the sound run.
+            text = content.replace("$ARGUMENTS", shlex.join(_arguments(example)))
             (here / name).parent.mkdir(parents=True, exist_ok=True)
-            (here / name).write_text(content, "utf-8")
+            (here / name).write_text(text, "utf-8")
     target = f"verl=={example.version or NEWEST}"
     for main in ("run.sh", "run.sbatch", "config.yaml", "exp.yaml"):
         if main in example.files:
             return lint_file(Path(main), target, Files())
-    arguments = [*sound.ARGUMENTS, *shlex.split(example.overrides, comments=True)]
-    return lint_arguments(arguments, target, Files())
+    return lint_arguments(_arguments(example), target, Files())
+
+
+def _arguments(example: Example) -> list[str]:
+    return [*sound.ARGUMENTS, *shlex.split(example.overrides, comments=True)]
 
 
 def page_of(loaded: Loaded):  # type: ignore[no-untyped-def]
