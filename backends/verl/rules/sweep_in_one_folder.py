@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping
 
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
-from toolspec.backends.verl.written.shell.text import Command, known
+from toolspec.backends.verl.written.shell.text import Command, known, shown
 
 RULE = Rule("TS704", "sweep-in-one-folder", "error")
 
@@ -59,15 +59,18 @@ def check(view: View) -> Iterator[Found]:
 
 
 def _arguments(command: Command) -> Mapping[str, str] | None:
-    """The arguments `key=value`; None where one is not known, or another Python runs."""
+    """The arguments `key=value`, variables that the script does not set as they stand; None where a folder's name is
+    made when the run starts (`$(date)`), or further arguments may come."""
     found: dict[str, str] = {}
     for word in command.words:
-        text = known(word.text)
-        if text is None:
-            return None
-        key, equals, value = text.partition("=")
+        key, equals, value = shown(word.text).partition("=")
+        key = key.lstrip("+")
         if equals:
-            found[key.lstrip("+")] = value
+            found[key] = value
+        if (key in NAMES and ("$(" in value or "`" in value)) or (
+            not equals and word.several and known(word.text) is None
+        ):
+            return None
     return found
 
 
