@@ -27,6 +27,14 @@ def lower(plan: Plan, loaded: LoadedSpec) -> VerlConfig:
     Raises ProblemError for plan values that the release cannot express (naming one that can), and for overrides of
     unknown keys.
     """
+    config, problems = lower_with_problems(plan, loaded)
+    if any(problem.severity == "error" for problem in problems):
+        raise ProblemError(problems)
+    return config
+
+
+def lower_with_problems(plan: Plan, loaded: LoadedSpec) -> tuple[VerlConfig, tuple[Problem, ...]]:
+    """As `lower`, with the problems in place of an error; what a problem is about is left out."""
     target = release(plan.target)
     problems = list(_clashes(plan, loaded))
     settings: dict[str, Setting] = {}
@@ -47,9 +55,8 @@ def lower(plan: Plan, loaded: LoadedSpec) -> VerlConfig:
     problems += _unknown_names(settings, target, loaded)
     problems += _dollar_braces(settings, plan, loaded)
     problems += override(settings, target, loaded)
-    if any(problem.severity == "error" for problem in problems):
-        raise ProblemError(in_file_order(_one_a_place(problems)))
-    return VerlConfig(target, settings, tuple(problems))
+    warnings = tuple(problem for problem in problems if problem.severity != "error")
+    return VerlConfig(target, settings, warnings), in_file_order(_one_a_place(problems))
 
 
 def _setting(target: Release, key: str, value: Any, plan: str, decision: Decision, note: str) -> Setting:
