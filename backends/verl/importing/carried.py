@@ -1,0 +1,245 @@
+"""The parts of a run that a bundle carries as files: reward function, tools, agent loop, dataset class.
+
+They are the same by content, under other paths: `reward.py` is `ts_user/reward.py` in the bundle.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from toolspec.backends.verl.importing.reading import algorithm
+from toolspec.backends.verl.importing.wanted import Wanted
+from toolspec.backends.verl.lint.not_known import NotKnownError
+from toolspec.backends.verl.lower.table import CHARACTERS_A_TOKEN, ROLLOUT
+from toolspec.backends.verl.written.omegaconf_scalars import OMEGACONF
+from toolspec.specs.problem import ProblemError
+from toolspec.specs.yaml_tree import parse
+
+MULTI_TURN, AGENT = f"{ROLLOUT}.multi_turn", f"{ROLLOUT}.agent"
+FUNCTION, MANAGER = "reward.custom_reward_function", "reward.reward_manager"
+OVERLONG = "reward.reward_kwargs"
+MANAGER_KEYS = tuple(f"{MANAGER}.{name}" for name in ("source", "name", "module.path"))
+SCORED_ALIKE = ("naive", "dapo")
+"""verl's managers that pay what the function returns, which toolspec's manager does too."""
+TOKENS_A_CHARACTER = 4
+"""At most: a character is at most four bytes of UTF-8, and a token is at least one byte."""
+MARK = 64
+"""Room for the mark that verl puts where it cuts a tool response."""
+
+
+@dataclass
+class Carried:
+    """spec: dotted spec path → value. keys: verl keys that are accounted for. sources: path → keys it is from.
+
+    notes: what a reader should know, as sentences. files: schemas by tool, to be written beside the spec.
+    """
+
+    spec: dict[str, Any] = field(default_factory=dict)
+    keys: set[str] = field(default_factory=set)
+    sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def say(self, path: str, value: Any, *keys: str) -> None:
+        self.spec[path] = value
+        self.sources[path] = keys
+
+
+def carry(wanted: Wanted, without: Mapping[str, str]) -> Carried:
+    """without: part (`reward`, `tools`, `agent`, `data`) → why its files cannot be carried."""
+    found = Carried()
+    _reward(found, wanted, without)
+    _tools(found, wanted, without)
+    _agent(found, wanted, without)
+    _dataset(found, wanted, without)
+    for part, why in without.items():
+        found.notes.append(f"{part}: left to verl's own keys in overrides ({why})")
+    return found
+
+
+def reference(wanted: Wanted, file: str, name: str) -> str:
+    """`file.py:name` from the spec's folder. Raises NotKnownError where the file is not at hand."""
+    real = wanted.places.real(file)
+    if "$" in file or not real.is_file():
+        raise NotKnownError(f"the file {file}")
+    return f"{Path(os.path.relpath(real, wanted.places.home)).as_posix()}:{name}"
+
+
+def class_reference(wanted: Wanted, dotted: str) -> str:
+    """A class by its module: of a file where that is at hand, else as it is, to be installed on the cluster."""
+    module, _, name = dotted.rpartition(".")
+    file = f"{module.replace('.', '/')}.py"
+    return reference(wanted, file, name) if wanted.places.real(file).is_file() else dotted
+
+
+def _reward(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
+    manager, source = wanted.or_(f"{MANAGER}.name", ""), wanted.or_(f"{MANAGER}.source", "register")
+    path = wanted.or_(f"{FUNCTION}.path", "?")
+    other = [
+        key
+        for key in ("reward.sandbox_fusion.url", "reward.reward_model.enable")
+        if wanted.or_(key, None)
+    ]
+    found.say("reward", {"correct": {"weight": 1.0, "match": "verl"}})
+    long = _overlong(wanted) if manager == "dapo" else None
+    name = algorithm(wanted, long is not None)
+    wanted.algorithm = name
+    found.say("algorithm.name", name, "algorithm.adv_estimator")
+    if name == "dapo":
+        found.say("algorithm.overlong", False)
+        found.say("algorithm.filter", bool(wanted.or_("algorithm.filter_groups.enable", False)))
+    if "reward" in without:
+        return
+    if manager not in SCORED_ALIKE or source != "register" or other or path == "?":
+        own = f"{manager or 'a reward manager'} from {source}" if not other else f"{other[0]} is set"
+        found.notes.append(f"reward: verl's own manager is kept by overrides ({own})")
+        return
+    try:
+        if path:
+            fn = wanted.or_(f"{FUNCTION}.name", "compute_score")
+            value: dict[str, Any] = {"python": reference(wanted, str(path), str(fn))}
+            kwargs = {name: wanted.get(f"{FUNCTION}.reward_kwargs.{name}") for name, _ in wanted.below(f"{FUNCTION}.reward_kwargs")}
+            if kwargs:
+                value["kwargs"] = kwargs
+            found.say("reward", value, f"{FUNCTION}.path", f"{FUNCTION}.name")
+            found.keys.add(f"{FUNCTION}.path")
+    except NotKnownError as error:
+        found.notes.append(f"reward: verl's own manager is kept by overrides ({error.needs} is not at hand)")
+        return
+    found.keys.update(MANAGER_KEYS)
+    if long is not None:
+        found.say("algorithm.overlong", long, f"{OVERLONG}.overlong_buffer_cfg.len")
+        found.keys.update(f"{OVERLONG}.{name}" for name, _ in wanted.below(OVERLONG))
+
+
+def _overlong(wanted: Wanted) -> dict[str, Any] | None:
+    """DAPO's length penalty as the language has it. Source: reward_manager/dapo.py of all three releases."""
+    part = f"{OVERLONG}.overlong_buffer_cfg"
+    buffer, penalty = wanted.or_(f"{part}.len", None), wanted.or_(f"{part}.penalty_factor", None)
+    told = {name.split(".")[0] for name, _ in wanted.below(OVERLONG)} - {"overlong_buffer_cfg", "max_resp_len"}
+    whole = wanted.or_(f"{OVERLONG}.max_resp_len", None) == wanted.or_("data.max_response_length", "")
+    if wanted.or_(f"{part}.enable", False) is not True or told or not whole or not isinstance(buffer, int):
+        return None
+    return {"buffer": buffer} | ({"penalty": penalty} if penalty not in (None, 1, 1.0) else {})
+
+
+def _tools(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
+    key = f"{MULTI_TURN}.tool_config_path"
+    path = wanted.or_(key, None)
+    if "tools" in without or not isinstance(path, str):
+        return
+    if wanted.or_(f"{MULTI_TURN}.function_tool_path", None):
+        found.notes.append("tools: function tools are kept by verl's own keys in overrides")
+        return
+    if wanted.or_(f"{AGENT}.agent_loop_config_path", None) and not _own_bundle(wanted):
+        found.notes.append("tools: kept by verl's own keys in overrides, for the agent loop of one's own")
+        return
+    try:
+        tools = {name: tool for name, tool in (_tool(wanted, entry) for entry in _entries(wanted, path))}
+    except (NotKnownError, ProblemError, KeyError, TypeError, AttributeError) as error:
+        why = error.needs if isinstance(error, NotKnownError) else f"{path} in a form that is known"
+        found.notes.append(f"tools: kept by verl's own keys in overrides ({why} is not at hand)")
+        return
+    for name, tool in tools.items():
+        found.say(f"tools.{name}", tool, key)
+    found.keys |= {key, f"{AGENT}.agent_loop_config_path"}
+    length = wanted.or_(f"{MULTI_TURN}.max_tool_response_length", None)
+    if isinstance(length, int) and not isinstance(length, bool) and length > 0:
+        exact = _own_bundle(wanted) and length % CHARACTERS_A_TOKEN == 0
+        tokens = length // CHARACTERS_A_TOKEN if exact else length * TOKENS_A_CHARACTER + MARK
+        found.say("budget.tool_response_tokens", tokens, f"{MULTI_TURN}.max_tool_response_length")
+    found.say("model.tool_format", wanted.or_(f"{MULTI_TURN}.format", "hermes"), f"{MULTI_TURN}.format")
+
+
+def _own_bundle(wanted: Wanted) -> bool:
+    """Whether the run is a bundle of toolspec's."""
+    return wanted.places.real("ts_loop.json").is_file()
+
+
+def _entries(wanted: Wanted, path: str) -> list[Any]:
+    real = wanted.places.real(path)
+    data = wanted.view.files.read(real)
+    if "$" in path or data is None:
+        raise NotKnownError(f"the file {path}")
+    entries = parse(data, str(real), OMEGACONF).value["tools"]
+    if not isinstance(entries, list) or not entries:
+        raise NotKnownError(f"tools in {path}")
+    return entries
+
+
+def _tool(wanted: Wanted, entry: Any) -> tuple[str, dict[str, Any]]:
+    config = dict(entry.get("config") or {})
+    if config.pop("type", "native") != "native":
+        raise NotKnownError("a tool that is no native one")
+    own = str(entry["class_name"])
+    if own.startswith("ts_tools."):
+        return _own_tool(wanted, own, config)
+    schema = entry.get("tool_schema")
+    if not schema:
+        raise NotKnownError("a tool's schema, which its class makes,")
+    tool: dict[str, Any] = {"class": class_reference(wanted, own), "schema": schema}
+    return str(schema["function"]["name"]), tool | ({"config": config} if config else {})
+
+
+def _own_tool(wanted: Wanted, kind: str, config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """An entry of a bundle of toolspec's own."""
+    schema = config["schema"]
+    tool: dict[str, Any]
+    if kind == "ts_tools.FunctionTool":
+        tool = {"python": reference(wanted, f"ts_user/{config['file']}", config["function"]), "schema": schema}
+        settings = config.get("kwargs")
+    else:
+        text = str(config["class"])
+        file, sign, name = text.rpartition(":")
+        tool = {"class": reference(wanted, f"ts_user/{file}", name) if sign else text, "schema": schema}
+        settings = config.get("config")
+    tool |= {"config": settings} if settings else {}
+    tool |= {"timeout": f"{config['timeout_s']}s"} if config.get("timeout_s", 60) != 60 else {}
+    tool |= {"concurrency": config["concurrency"]} if config.get("concurrency") else {}
+    return str(schema["function"]["name"]), tool
+
+
+def _agent(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
+    path, name = f"{AGENT}.agent_loop_config_path", f"{AGENT}.default_agent_loop"
+    file, loop = wanted.or_(path, "?"), wanted.or_(name, "")
+    if file is None:
+        if loop == "tool_agent":
+            found.keys.add(path)  # toolspec's loop takes the place of verl's own
+        return
+    real = wanted.places.real(str(file))
+    data = wanted.view.files.read(real)
+    if "agent" in without or data is None or "$" in str(file):
+        return
+    try:
+        entries = parse(b"loops:\n" + data, str(real), OMEGACONF).value["loops"]
+        entry = next(dict(one) for one in entries if one["name"] == loop)
+        target = str(entry.pop("_target_"))
+    except (ProblemError, KeyError, TypeError, StopIteration):
+        return
+    entry.pop("name")
+    if target.startswith("ts_loop."):
+        found.keys.add(path)
+        return
+    try:
+        found.say("agent.class", class_reference(wanted, target.removeprefix("ts_user.")), path, name)
+    except NotKnownError:
+        return
+    if entry:
+        found.say("agent.config", entry, path)
+    found.keys |= {path, name}
+    found.notes.append(f"agent: rows whose agent_name says `{loop}` have to say `ts_user_agent`")
+
+
+def _dataset(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
+    path, name = wanted.or_("data.custom_cls.path", None), wanted.or_("data.custom_cls.name", None)
+    if not path or not name or "data" in without:
+        return
+    try:
+        found.say("data.class", reference(wanted, str(path), str(name)), "data.custom_cls.path")
+    except NotKnownError as error:
+        found.notes.append(f"data: the dataset class is kept by overrides ({error.needs} is not at hand)")
+        return
+    found.keys.add("data.custom_cls.path")
