@@ -13,16 +13,24 @@ from toolspec.backends.verl.interpolation import UnresolvedError
 from toolspec.backends.verl.overlay import Overlay
 from toolspec.backends.verl.renames import common_name
 from toolspec.backends.verl.written.value import Said, Unknown
+from toolspec.compiler.plan.places import RUN_FOLDER
 from toolspec.specs.problem import Span
 
 Fate = Literal["mapped", "override", "default", "unknown", "left"]
-# Hydra's own keys that every bundle has.
-SEARCHPATH = "hydra.searchpath"
+# Hydra's own keys as every bundle has them.
+HYDRA = {
+    "hydra.searchpath": ["pkg://verl.trainer.config"],
+    "hydra.run.dir": f"{RUN_FOLDER}/hydra",
+    "hydra.output_subdir": None,
+}
 
 
 @dataclass(frozen=True)
 class Line:
-    """One key. value: as verl reads it, or its text where only the run knows it. to: the spec path. why: for the rest."""
+    """One key. value: as verl reads it, or its text where only the run knows it. to: the spec path.
+
+    why: of what the spec does not say.
+    """
 
     key: str
     value: Any
@@ -48,9 +56,14 @@ def _hydra(said: Said, wanted: Wanted) -> Line:
     if isinstance(said.value, Unknown):
         return Line(said.key, str(said.value), said.span, False, "unknown", why=said.value.reason)
     same_engine = said.key == "model_engine" and wanted.view.engine == str(said.value) == "dp"
-    if said.key == SEARCHPATH or same_engine:
+    own = said.key in HYDRA and said.value == HYDRA[said.key]
+    if own or same_engine:
         return Line(said.key, said.value, said.span, True, "default")
-    why = "Hydra's own, which the bundle's config sets" if said.key.startswith("hydra.") else "a group of configs"
+    why = (
+        "Hydra's own, which the bundle's config sets"
+        if said.key.startswith("hydra.")
+        else "a group of configs"
+    )
     return Line(said.key, said.value, said.span, False, "left", why=why)
 
 

@@ -5,17 +5,18 @@ They are the same by content, under other paths: `reward.py` is `ts_user/reward.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from toolspec.backends.verl.importing.own_bundle import own_limits, own_reward, own_tool
 from toolspec.backends.verl.importing.reading import algorithm
+from toolspec.backends.verl.importing.references import class_reference, reference
 from toolspec.backends.verl.importing.wanted import Wanted
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lower.table import CHARACTERS_A_TOKEN, ROLLOUT
 from toolspec.backends.verl.written.omegaconf_scalars import OMEGACONF
+from toolspec.compiler.plan.parts import MANAGER as MANAGER_NAME
 from toolspec.specs.problem import ProblemError
 from toolspec.specs.yaml_tree import parse
 
@@ -55,33 +56,18 @@ def carry(wanted: Wanted, without: Mapping[str, str]) -> Carried:
     _tools(found, wanted, without)
     _agent(found, wanted, without)
     _dataset(found, wanted, without)
+    for path, value in (own_limits(wanted) or {}).items():
+        found.say(path, value)
     for part, why in without.items():
         found.notes.append(f"{part}: left to verl's own keys in overrides ({why})")
     return found
-
-
-def reference(wanted: Wanted, file: str, name: str) -> str:
-    """`file.py:name` from the spec's folder. Raises NotKnownError where the file is not at hand."""
-    real = wanted.places.real(file)
-    if "$" in file or not real.is_file():
-        raise NotKnownError(f"the file {file}")
-    return f"{Path(os.path.relpath(real, wanted.places.home)).as_posix()}:{name}"
-
-
-def class_reference(wanted: Wanted, dotted: str) -> str:
-    """A class by its module: of a file where that is at hand, else as it is, to be installed on the cluster."""
-    module, _, name = dotted.rpartition(".")
-    file = f"{module.replace('.', '/')}.py"
-    return reference(wanted, file, name) if wanted.places.real(file).is_file() else dotted
 
 
 def _reward(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
     manager, source = wanted.or_(f"{MANAGER}.name", ""), wanted.or_(f"{MANAGER}.source", "register")
     path = wanted.or_(f"{FUNCTION}.path", "?")
     other = [
-        key
-        for key in ("reward.sandbox_fusion.url", "reward.reward_model.enable")
-        if wanted.or_(key, None)
+        key for key in ("reward.sandbox_fusion.url", "reward.reward_model.enable") if wanted.or_(key, None)
     ]
     found.say("reward", {"correct": {"weight": 1.0, "match": "verl"}})
     long = _overlong(wanted) if manager == "dapo" else None
@@ -93,6 +79,11 @@ def _reward(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
         found.say("algorithm.filter", bool(wanted.or_("algorithm.filter_groups.enable", False)))
     if "reward" in without:
         return
+    if manager == MANAGER_NAME and (own := own_reward(wanted)) is not None:
+        for path, value in own.items():
+            found.say(path, value, *(f"{FUNCTION}.{name}" for name in ("path", "name")))
+        found.keys |= {*MANAGER_KEYS, f"{FUNCTION}.path"}
+        return
     if manager not in SCORED_ALIKE or source != "register" or other or path == "?":
         own = f"{manager or 'a reward manager'} from {source}" if not other else f"{other[0]} is set"
         found.notes.append(f"reward: verl's own manager is kept by overrides ({own})")
@@ -101,7 +92,10 @@ def _reward(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
         if path:
             fn = wanted.or_(f"{FUNCTION}.name", "compute_score")
             value: dict[str, Any] = {"python": reference(wanted, str(path), str(fn))}
-            kwargs = {name: wanted.get(f"{FUNCTION}.reward_kwargs.{name}") for name, _ in wanted.below(f"{FUNCTION}.reward_kwargs")}
+            kwargs = {
+                name: wanted.get(f"{FUNCTION}.reward_kwargs.{name}")
+                for name, _ in wanted.below(f"{FUNCTION}.reward_kwargs")
+            }
             if kwargs:
                 value["kwargs"] = kwargs
             found.say("reward", value, f"{FUNCTION}.path", f"{FUNCTION}.name")
@@ -119,7 +113,10 @@ def _overlong(wanted: Wanted) -> dict[str, Any] | None:
     """DAPO's length penalty as the language has it. Source: reward_manager/dapo.py of all three releases."""
     part = f"{OVERLONG}.overlong_buffer_cfg"
     buffer, penalty = wanted.or_(f"{part}.len", None), wanted.or_(f"{part}.penalty_factor", None)
-    told = {name.split(".")[0] for name, _ in wanted.below(OVERLONG)} - {"overlong_buffer_cfg", "max_resp_len"}
+    told = {name.split(".")[0] for name, _ in wanted.below(OVERLONG)} - {
+        "overlong_buffer_cfg",
+        "max_resp_len",
+    }
     whole = wanted.or_(f"{OVERLONG}.max_resp_len", None) == wanted.or_("data.max_response_length", "")
     if wanted.or_(f"{part}.enable", False) is not True or told or not whole or not isinstance(buffer, int):
         return None
@@ -134,7 +131,7 @@ def _tools(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
     if wanted.or_(f"{MULTI_TURN}.function_tool_path", None):
         found.notes.append("tools: function tools are kept by verl's own keys in overrides")
         return
-    if wanted.or_(f"{AGENT}.agent_loop_config_path", None) and not _own_bundle(wanted):
+    if wanted.or_(f"{AGENT}.agent_loop_config_path", None) and not (own_limits(wanted) is not None):
         found.notes.append("tools: kept by verl's own keys in overrides, for the agent loop of one's own")
         return
     try:
@@ -148,15 +145,10 @@ def _tools(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
     found.keys |= {key, f"{AGENT}.agent_loop_config_path"}
     length = wanted.or_(f"{MULTI_TURN}.max_tool_response_length", None)
     if isinstance(length, int) and not isinstance(length, bool) and length > 0:
-        exact = _own_bundle(wanted) and length % CHARACTERS_A_TOKEN == 0
+        exact = (own_limits(wanted) is not None) and length % CHARACTERS_A_TOKEN == 0
         tokens = length // CHARACTERS_A_TOKEN if exact else length * TOKENS_A_CHARACTER + MARK
         found.say("budget.tool_response_tokens", tokens, f"{MULTI_TURN}.max_tool_response_length")
     found.say("model.tool_format", wanted.or_(f"{MULTI_TURN}.format", "hermes"), f"{MULTI_TURN}.format")
-
-
-def _own_bundle(wanted: Wanted) -> bool:
-    """Whether the run is a bundle of toolspec's."""
-    return wanted.places.real("ts_loop.json").is_file()
 
 
 def _entries(wanted: Wanted, path: str) -> list[Any]:
@@ -176,30 +168,12 @@ def _tool(wanted: Wanted, entry: Any) -> tuple[str, dict[str, Any]]:
         raise NotKnownError("a tool that is no native one")
     own = str(entry["class_name"])
     if own.startswith("ts_tools."):
-        return _own_tool(wanted, own, config)
+        return own_tool(wanted, own, config)
     schema = entry.get("tool_schema")
     if not schema:
         raise NotKnownError("a tool's schema, which its class makes,")
     tool: dict[str, Any] = {"class": class_reference(wanted, own), "schema": schema}
     return str(schema["function"]["name"]), tool | ({"config": config} if config else {})
-
-
-def _own_tool(wanted: Wanted, kind: str, config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """An entry of a bundle of toolspec's own."""
-    schema = config["schema"]
-    tool: dict[str, Any]
-    if kind == "ts_tools.FunctionTool":
-        tool = {"python": reference(wanted, f"ts_user/{config['file']}", config["function"]), "schema": schema}
-        settings = config.get("kwargs")
-    else:
-        text = str(config["class"])
-        file, sign, name = text.rpartition(":")
-        tool = {"class": reference(wanted, f"ts_user/{file}", name) if sign else text, "schema": schema}
-        settings = config.get("config")
-    tool |= {"config": settings} if settings else {}
-    tool |= {"timeout": f"{config['timeout_s']}s"} if config.get("timeout_s", 60) != 60 else {}
-    tool |= {"concurrency": config["concurrency"]} if config.get("concurrency") else {}
-    return str(schema["function"]["name"]), tool
 
 
 def _agent(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:

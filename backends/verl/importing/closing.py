@@ -22,6 +22,8 @@ from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.overlay import Overlay
 from toolspec.backends.verl.releases import leaves
 from toolspec.backends.verl.renames import common_name
+from toolspec.backends.verl.written.value import Unknown
+from toolspec.compiler.plan.places import on_node
 from toolspec.specs.problem import Problem, ProblemError
 
 MOST_ROUNDS = 30
@@ -99,9 +101,7 @@ class Closing:
             problems = refused(loaded(self._text(), self.file), self.release)
             if not problems or not self._give_way(problems):
                 still = tuple(self.differing(done))
-                return Closed(
-                    self.values, self.carried, done, self.left, self.banned, still, problems
-                )
+                return Closed(self.values, self.carried, done, self.left, self.banned, still, problems)
         raise ProblemError(problems)
 
     def _settle(self) -> Attempt:
@@ -123,6 +123,8 @@ class Closing:
         self.values = {"toolspec": 1, "name": self.name, "target": f"verl=={self.release}"}
         for path, otherwise in (("model.path", "$MODEL_PATH"), ("data.train", "$TRAIN_FILES")):
             try:
+                if path in self.banned:
+                    raise NotKnownError(path)
                 self.values[path] = BY_PATH[path].value(wanted)
             except NotKnownError:
                 self.values[path] = otherwise  # a variable that nobody sets stops the run with its name
@@ -162,14 +164,36 @@ class Closing:
             raw = self.wanted.overlay.raw(key)
             if raw is ABSENT or f"overrides.{key}" in self.values:
                 continue
-            self.values[f"overrides.{key}"] = raw
+            self.values[f"overrides.{key}"] = self._raw(key, raw)
             row = row_of(common_name(key, self.release))
-            if row and row.path in self.values and row.path not in NEEDED and row.path not in self.carried.spec:
+            if (
+                row
+                and row.path in self.values
+                and row.path not in NEEDED
+                and row.path not in self.carried.spec
+            ):
                 own = [k for k in row.keys if f"overrides.{self.wanted.view.name(k)}" not in self.values]
                 if not own:
                     del self.values[row.path]
             changed = True
         return changed
+
+    def _raw(self, key: str, raw: Any) -> Any:
+        """A value as an override: a relative path starts elsewhere in a bundle, so that it is made absolute."""
+        if common_name(key, self.release) not in PLACES:
+            return raw
+        return (
+            [self._absolute(key, text) for text in raw] if isinstance(raw, list) else self._absolute(key, raw)
+        )
+
+    def _absolute(self, key: str, raw: Any) -> Any:
+        try:
+            said = self.wanted.place(common_name(key, self.release), raw)
+        except NotKnownError:
+            return raw
+        if not isinstance(raw, str) or "$" in said or said.startswith(("/", "~")) or said == raw.strip("/"):
+            return raw if not isinstance(raw, Unknown) else on_node(said, self.file.parent, self.file.parent)
+        return str(self.wanted.places.real(raw))
 
     def _text(self) -> str:
         return spec_text(self.values, {}, ())
@@ -189,6 +213,12 @@ class Closing:
                     self.left[key] = why + (f" ({problem.fix})" if problem.fix.startswith("it is") else "")
                     changed = True
                 continue
+            where = problem.path or self._path_at(problem)
+            data = next((p for p in ("data.train", "data.val") if where.startswith(p)), None)
+            if data is not None and data not in self.banned:
+                self.banned[data] = why
+                changed = True
+                continue
             said = self._said_at(problem)
             if said is not None:
                 self.banned[said] = why
@@ -197,6 +227,16 @@ class Closing:
                 self.without[name] = why
                 changed = True
         return changed
+
+    def _path_at(self, problem: Problem) -> str:
+        """The path on the line that a problem without one points at."""
+        lines = self._text().splitlines()
+        if problem.span is None or problem.span.file != str(self.file):
+            return ""
+        above = [line for line in lines[: problem.span.line] if line and not line.startswith((" ", "#"))]
+        key = lines[problem.span.line - 1].strip().partition(":")[0]
+        section = above[-1].partition(":")[0] if above else ""
+        return section if section == key else f"{section}.{key}"
 
     def _said_at(self, problem: Problem) -> str | None:
         """The said path that a problem is about, but none that every spec needs."""
@@ -214,7 +254,9 @@ class Closing:
         wanted = self.wanted
         mine, keys = wanted.overlay, wanted.keys
         theirs = Overlay(dict(leaves(done.config.values)), keys)
-        skipped = {wanted.view.name(key) for key in self.carried.keys} | set(wanted.moved) | set(wanted.unknown)
+        skipped = (
+            {wanted.view.name(key) for key in self.carried.keys} | set(wanted.moved) | set(wanted.unknown)
+        )
         skipped |= set(wanted.view.deleted) | set(self.left)
         return [
             key

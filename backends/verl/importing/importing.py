@@ -41,7 +41,8 @@ class Imported:
     """text: of the spec, "" for a run that is refused. files: those to be written beside it, by name.
 
     lines: what became of each key. launches: where each launch of a script stands. notes: for the reader.
-    refused: why the run is outside the language. findings: what compile says against the spec.
+    further: why keys may be given that are not here, "" where none can be. refused: why the run is outside the
+    language. findings: what compile says against the spec.
     """
 
     release: str
@@ -54,11 +55,12 @@ class Imported:
     refused: tuple[Problem, ...] = ()
     findings: tuple[Problem, ...] = ()
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    further: str = ""
 
     @property
     def open(self) -> bool:
         """Whether a value, or whether further keys are given, is not known."""
-        return any(line.fate == "unknown" for line in self.lines) or bool(self.notes and "may hold" in self.notes[0])
+        return bool(self.further) or any(line.fate == "unknown" for line in self.lines)
 
 
 def read_input(path: Path | None, arguments: Sequence[str], files: Files) -> Read:
@@ -98,7 +100,13 @@ def import_run(
     notes = (*_open(run), *run.assumed, *assumed)
     if outside:
         return Imported(
-            version, lines_of(wanted, None), launches=launches, notes=notes, refused=outside, sources=read.sources
+            version,
+            lines_of(wanted, None),
+            launches=launches,
+            notes=notes,
+            refused=outside,
+            sources=read.sources,
+            further=run.open,
         )
     closed = Closing(wanted, _name(wanted, file), file).close()
     around = {path: (value, line) for path, value, line in surroundings(run)}
@@ -120,11 +128,16 @@ def import_run(
         (),
         closed.findings,
         read.sources,
+        run.open,
     )
 
 
 def _open(run: Run) -> tuple[str, ...]:
-    lost = f"{len(run.launch.lost)} arguments that bash drops are taken as meant" if run.launch and run.launch.lost else ""
+    lost = (
+        f"{len(run.launch.lost)} arguments that bash drops are taken as meant"
+        if run.launch and run.launch.lost
+        else ""
+    )
     return tuple(note for note in (run.open, lost) if note)
 
 
@@ -154,9 +167,16 @@ def _head(run: Run, lines: Sequence[Line], wanted: Wanted) -> list[str]:
     if unsaid:
         head.append("Not said here, since only the run knows it or no spec can say it:")
     for line in unsaid:
-        head.append(f"  {line.key}: {_short(line.value)} ({_place(line.span) or 'given'}): {_short(line.why)}")
-    if "actor_rollout_ref.rollout.name" in wanted.unknown and wanted.view.said("actor_rollout_ref.rollout.name") is None:
-        head.append("verl needs actor_rollout_ref.rollout.name, and nothing gives it: toolspec's default is taken.")
+        head.append(
+            f"  {line.key}: {_short(line.value)} ({_place(line.span) or 'given'}): {_short(line.why)}"
+        )
+    if (
+        "actor_rollout_ref.rollout.name" in wanted.unknown
+        and wanted.view.said("actor_rollout_ref.rollout.name") is None
+    ):
+        head.append(
+            "verl needs actor_rollout_ref.rollout.name, and nothing gives it: toolspec's default is taken."
+        )
     return head
 
 
@@ -195,5 +215,3 @@ def _places(found: Sequence[Said]) -> str:
 
 def _place(span: Span) -> str:
     return "" if span.file == ARGUMENTS else f"{Path(span.file).name}:{span.line}"
-
-

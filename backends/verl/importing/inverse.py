@@ -40,7 +40,14 @@ FSDP, CRITIC_FSDP = f"{ACTOR}.fsdp_config", "critic.fsdp"
 
 
 def _optimiser(section: str) -> tuple[str, ...]:
-    names = ("lr", "lr_warmup_steps_ratio", "lr_warmup_steps", "lr_scheduler_type", "weight_decay", "clip_grad")
+    names = (
+        "lr",
+        "lr_warmup_steps_ratio",
+        "lr_warmup_steps",
+        "lr_scheduler_type",
+        "weight_decay",
+        "clip_grad",
+    )
     return (*(f"{section}.optim.{name}" for name in names), f"{section}.grad_clip")
 
 
@@ -50,13 +57,22 @@ INVERSE: tuple[Inverse, ...] = (
     Inverse("data.order", ("data.shuffle",), read.order),
     same("data.seed", "data.seed"),
     Inverse("model.path", (f"{MODEL}.path", "critic.model.path"), lambda w: w.place(f"{MODEL}.path")),
-    same("model.trust_remote_code", f"{MODEL}.trust_remote_code", "data.trust_remote_code", "critic.model.trust_remote_code"),
-    same("model.dtype", f"{ROLLOUT}.dtype", f"{FSDP}.dtype", f"{REF}.fsdp_config.dtype", f"{CRITIC_FSDP}.dtype"),
+    same(
+        "model.trust_remote_code",
+        f"{MODEL}.trust_remote_code",
+        "data.trust_remote_code",
+        "critic.model.trust_remote_code",
+    ),
+    same(
+        "model.dtype", f"{ROLLOUT}.dtype", f"{FSDP}.dtype", f"{REF}.fsdp_config.dtype", f"{CRITIC_FSDP}.dtype"
+    ),
     same("model.attention", f"{MODEL}.override_config.attn_implementation", f"{MODEL}.use_remove_padding"),
     same("model.thinking", "data.apply_chat_template_kwargs.enable_thinking"),
     same("model.max_model_len", f"{ROLLOUT}.max_model_len", derived=True),
     same("model.tool_format", f"{MULTI_TURN}.format"),
-    Inverse("model.lora", (f"{MODEL}.lora_rank", f"{MODEL}.lora_alpha", f"{MODEL}.target_modules"), read.lora),
+    Inverse(
+        "model.lora", (f"{MODEL}.lora_rank", f"{MODEL}.lora_alpha", f"{MODEL}.target_modules"), read.lora
+    ),
     same("algorithm.batch", "data.train_batch_size"),
     same("algorithm.mini_batch", f"{ACTOR}.ppo_mini_batch_size", derived=True),
     same("algorithm.passes", f"{ACTOR}.ppo_epochs"),
@@ -66,7 +82,12 @@ INVERSE: tuple[Inverse, ...] = (
     Inverse("algorithm.critic_warmup", ("trainer.critic_warmup",), read.critic_warmup),
     Inverse(
         "algorithm.clip",
-        (f"{ACTOR}.clip_ratio_high", f"{ACTOR}.clip_ratio_low", f"{ACTOR}.clip_ratio_c", f"{ACTOR}.clip_ratio"),
+        (
+            f"{ACTOR}.clip_ratio_high",
+            f"{ACTOR}.clip_ratio_low",
+            f"{ACTOR}.clip_ratio_c",
+            f"{ACTOR}.clip_ratio",
+        ),
         read.clip,
     ),
     Inverse(
@@ -108,7 +129,14 @@ INVERSE: tuple[Inverse, ...] = (
     Inverse("agent.name", (f"{ROLLOUT}.agent.default_agent_loop",), read.loop),
     same("agent.manager", f"{ROLLOUT}.agent.agent_loop_manager_class"),
     Inverse("train.trainer", ("trainer.use_v1",), read.trainer),
-    same("train.strategy", f"{ACTOR}.strategy", f"{FSDP}.strategy", f"{REF}.fsdp_config.strategy", "critic.strategy", f"{CRITIC_FSDP}.strategy"),
+    same(
+        "train.strategy",
+        f"{ACTOR}.strategy",
+        f"{FSDP}.strategy",
+        f"{REF}.fsdp_config.strategy",
+        "critic.strategy",
+        f"{CRITIC_FSDP}.strategy",
+    ),
     Inverse(
         "train.offload",
         tuple(
@@ -123,7 +151,11 @@ INVERSE: tuple[Inverse, ...] = (
         f"{MODEL}.enable_gradient_checkpointing",
         "critic.model.enable_gradient_checkpointing",
     ),
-    same("train.sequence_parallel", f"{ACTOR}.ulysses_sequence_parallel_size", "critic.ulysses_sequence_parallel_size"),
+    same(
+        "train.sequence_parallel",
+        f"{ACTOR}.ulysses_sequence_parallel_size",
+        "critic.ulysses_sequence_parallel_size",
+    ),
     Inverse(
         "train.micro_batch",
         (
@@ -148,7 +180,13 @@ INVERSE: tuple[Inverse, ...] = (
         f"{REF}.fsdp_config.use_torch_compile",
         f"{CRITIC_FSDP}.use_torch_compile",
     ),
-    same("train.seed", f"{FSDP}.seed", f"{ACTOR}.data_loader_seed", "critic.data_loader_seed", f"{REF}.fsdp_config.seed"),
+    same(
+        "train.seed",
+        f"{FSDP}.seed",
+        f"{ACTOR}.data_loader_seed",
+        "critic.data_loader_seed",
+        f"{REF}.fsdp_config.seed",
+    ),
     same("budget.turns", f"{MULTI_TURN}.max_assistant_turns"),
     same("budget.user_turns", f"{MULTI_TURN}.max_user_turns"),
     same("budget.prompt_tokens", "data.max_prompt_length"),

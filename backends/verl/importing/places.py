@@ -89,7 +89,9 @@ def plain(value: Any) -> str | None:
         text = _HERE.sub("", text, count=1) or "."
     text = _FROM_ENVIRONMENT.sub(r"${\1}", text)
     rest = _VARIABLE.sub("", text)
-    if any(character in rest for character in "$`*?[\0\n") or (not isinstance(value, Unknown) and "${" in rest):
+    if any(character in rest for character in "$`*?[\0\n") or (
+        not isinstance(value, Unknown) and "${" in rest
+    ):
         return None
     return re.sub(r"^\$(?:\{HOME\}|HOME\b)(?=/|$)", "~", text)
 

@@ -74,7 +74,9 @@ def algorithm(wanted: Wanted, overlong: bool) -> str:
     if wanted.or_(f"{ACTOR}.policy_loss.loss_mode", "") == "gspo":
         return "gspo"
     high, low = (wanted.or_(f"{ACTOR}.clip_ratio_{side}", 0) for side in ("high", "low"))
-    no_kl = not wanted.or_(f"{ACTOR}.use_kl_loss", False) and not wanted.or_("algorithm.use_kl_in_reward", False)
+    no_kl = not wanted.or_(f"{ACTOR}.use_kl_loss", False) and not wanted.or_(
+        "algorithm.use_kl_in_reward", False
+    )
     filters = wanted.or_(f"{FILTER}.enable", False)
     return "dapo" if (filters or overlong) and (no_kl or high != low) else "grpo"
 
@@ -95,7 +97,10 @@ def learning_rate(section: str) -> Callable[[Wanted], Any]:
             found["schedule"] = schedule
         if (decay := wanted.get(f"{optim}.weight_decay")) != 0.01:
             found["decay"] = decay
-        if (clip := wanted.or_(f"{optim}.clip_grad", wanted.or_(f"{section}.grad_clip", 1.0))) not in (1.0, None):
+        if (clip := wanted.or_(f"{optim}.clip_grad", wanted.or_(f"{section}.grad_clip", 1.0))) not in (
+            1.0,
+            None,
+        ):
             found["clip"] = clip
         return found if len(found) > 1 else found["peak"]
 
@@ -165,7 +170,10 @@ def kl(wanted: Wanted) -> Any:
         }
         if (schedule := wanted.get(f"{control}.type")) != "fixed":
             found |= {"schedule": schedule}
-            found |= {"target": wanted.get(f"{control}.target_kl"), "horizon": wanted.get(f"{control}.horizon")}
+            found |= {
+                "target": wanted.get(f"{control}.target_kl"),
+                "horizon": wanted.get(f"{control}.horizon"),
+            }
     else:
         return "none"
     usual = {"type": "low_var_kl", "coef": 0.001, "target": 0.1, "horizon": 10000}
@@ -206,7 +214,11 @@ def trainer(wanted: Wanted) -> str:
 
 def offload(wanted: Wanted) -> Any:
     words: dict[str, str] = {}
-    for role, section in (("actor", f"{ACTOR}.fsdp_config"), ("critic", "critic.fsdp"), ("ref", f"{REF}.fsdp_config")):
+    for role, section in (
+        ("actor", f"{ACTOR}.fsdp_config"),
+        ("critic", "critic.fsdp"),
+        ("ref", f"{REF}.fsdp_config"),
+    ):
         params = wanted.or_(f"{section}.param_offload", False)
         optimizer = role != "ref" and wanted.or_(f"{section}.optimizer_offload", False)
         if params or optimizer:

@@ -28,9 +28,16 @@ VISION = ("-vl-", "vl-instruct", "vision", "llava", "internvl")
 def refusals(view: View) -> Iterator[Problem]:
     """What of a run is outside the language."""
     if megatron(view):
-        yield _outside("the run trains with megatron", "megatron is outside version 1", view, "actor_rollout_ref.actor.strategy")
+        yield _outside(
+            "the run trains with megatron",
+            "megatron is outside version 1",
+            view,
+            "actor_rollout_ref.actor.strategy",
+        )
     elif view.engine != "dp":
-        yield _outside(f"the run trains with {view.engine}", "engines other than FSDP are outside version 1", view)
+        yield _outside(
+            f"the run trains with {view.engine}", "engines other than FSDP are outside version 1", view
+        )
     for key, values in OUTSIDE.items():
         try:
             value = view.value(key)
@@ -42,7 +49,12 @@ def refusals(view: View) -> Iterator[Problem]:
     path = view.said("actor_rollout_ref.model.path")
     name = path.text.lower() if path is not None else ""
     if any(word in f"{name}-" for word in VISION):
-        yield _outside(f"{path.text if path else ''} is a vision model", REFUSED["model.vision"], view, "actor_rollout_ref.model.path")
+        yield _outside(
+            f"{path.text if path else ''} is a vision model",
+            REFUSED["model.vision"],
+            view,
+            "actor_rollout_ref.model.path",
+        )
 
 
 def megatron(view: View) -> bool:

@@ -13,7 +13,7 @@ from toolspec.specs.shape import fields_of, sections_at
 from toolspec.specs.spec import Spec
 
 COMMENT_COLUMN = 48
-_PLAIN = re.compile(r"[A-Za-z0-9_./~$+][A-Za-z0-9_./~$+=@-]*")
+_PLAIN = re.compile(r"[A-Za-z0-9_./~$+](?:[A-Za-z0-9_./~$+=@%-]|:(?=[A-Za-z_]))*")
 
 
 def spec_text(values: Mapping[str, Any], comments: Mapping[str, str], head: Sequence[str]) -> str:
@@ -46,7 +46,9 @@ def _entry(name: str, value: Any, comments: Mapping[str, str]) -> Iterator[str]:
         yield _line(f"{name}: {flow(value)}", comments.get(name, ""))
         return
     if section is not None and list(value) == [section.short_form]:
-        yield _line(f"{name}: {flow(value[section.short_form])}", comments.get(f"{name}.{section.short_form}", ""))
+        yield _line(
+            f"{name}: {flow(value[section.short_form])}", comments.get(f"{name}.{section.short_form}", "")
+        )
         return
     yield f"{name}:"
     for key in _ordered(value, section):

@@ -15,7 +15,9 @@ SHORT = {"p": "partition", "A": "account", "t": "time", "q": "qos", "C": "constr
 SLURM = ("partition", "account", "qos", "time", "constraint", "exclude")
 _EXPORT = re.compile(r"^\s*export\s+([A-Za-z_]\w*)=")
 # What the run's processes read; others are the script's own business.
-READ = re.compile(r"(NCCL|GLOO|UCX|VLLM|SGLANG|TORCH|PYTORCH|CUDA|HF|TRANSFORMERS|TOKENIZERS|WANDB|VERL|OMP|RAY)_\w+")
+READ = re.compile(
+    r"(NCCL|GLOO|UCX|VLLM|SGLANG|TORCH|PYTORCH|CUDA|HF|TRANSFORMERS|TOKENIZERS|WANDB|VERL|OMP|RAY)_\w+"
+)
 SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 LEFT = frozenset({"CUDA_VISIBLE_DEVICES", "RAY_ADDRESS", "VERL_USE_EXTERNAL_MODULES"})
 

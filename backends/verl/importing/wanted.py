@@ -106,9 +106,7 @@ class Wanted:
     def below(self, section: str) -> Iterator[tuple[str, Said]]:
         """What is said below a section: name there → what was said."""
         prefix = f"{self.view.name(section)}."
-        return (
-            (key[len(prefix) :], said) for key, said in self.view.final.items() if key.startswith(prefix)
-        )
+        return ((key[len(prefix) :], said) for key, said in self.view.final.items() if key.startswith(prefix))
 
     def said(self, *keys: str) -> list[Said]:
         """What was written for the keys, in their order."""

@@ -30,7 +30,9 @@ FATES = {
 @click.argument("inputs", nargs=-1, type=click.Path(path_type=str), metavar="FILE | -- KEY=VALUE …")
 @click.option("-o", "--out", metavar="SPEC", help="The spec to write. Default: `-`, standard output.")
 @TARGET
-@click.option("--launch", type=click.IntRange(min=1), default=1, metavar="N", help="Which launch of a script.")
+@click.option(
+    "--launch", type=click.IntRange(min=1), default=1, metavar="N", help="Which launch of a script."
+)
 @click.option("--strict", is_flag=True, help="Exit 1 where a value is not known or cannot be said.")
 @click.option("--force", is_flag=True, help="Replace files that are already there.")
 @FORMAT
@@ -64,7 +66,9 @@ def import_(
     read = read_input(path, arguments, files)
     result = import_run(read, target, destination, files, launch, inline=out in (None, STDOUT))
     if not result.refused and out not in (None, STDOUT):
-        _write({destination: result.text, **{destination.parent / n: t for n, t in result.files.items()}}, force)
+        _write(
+            {destination: result.text, **{destination.parent / n: t for n, t in result.files.items()}}, force
+        )
     if form == "json":
         print_json(_document(result))
     else:
@@ -89,7 +93,9 @@ def _input(inputs: tuple[str, ...]) -> tuple[Path | None, tuple[str, ...]]:
 
 def _write(texts: dict[Path, str], force: bool) -> None:
     """Every file, or none where one is there with other content and `force` is not given."""
-    taken = [path for path, text in texts.items() if os.path.lexists(path) and _content(path) != text.encode()]
+    taken = [
+        path for path, text in texts.items() if os.path.lexists(path) and _content(path) != text.encode()
+    ]
     if taken and not force:
         names = ", ".join(map(str, taken))
         raise click.UsageError(f"{names} already there; --force replaces, another name avoids it")
