@@ -80,8 +80,8 @@ def _reward(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
     if "reward" in without:
         return
     if manager == MANAGER_NAME and (own := own_reward(wanted)) is not None:
-        for path, value in own.items():
-            found.say(path, value, *(f"{FUNCTION}.{name}" for name in ("path", "name")))
+        for at, said in own.items():
+            found.say(at, said, *(f"{FUNCTION}.{name}" for name in ("path", "name")))
         found.keys |= {*MANAGER_KEYS, f"{FUNCTION}.path"}
         return
     if manager not in SCORED_ALIKE or source != "register" or other or path == "?":
@@ -135,7 +135,7 @@ def _tools(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
         found.notes.append("tools: kept by verl's own keys in overrides, for the agent loop of one's own")
         return
     try:
-        tools = {name: tool for name, tool in (_tool(wanted, entry) for entry in _entries(wanted, path))}
+        tools = dict(_tool(wanted, entry) for entry in _entries(wanted, path))
     except (NotKnownError, ProblemError, KeyError, TypeError, AttributeError) as error:
         why = error.needs if isinstance(error, NotKnownError) else f"{path} in a form that is known"
         found.notes.append(f"tools: kept by verl's own keys in overrides ({why} is not at hand)")

@@ -132,6 +132,8 @@ class Closing:
             try:
                 if path not in self.banned:
                     self.values[path] = BY_PATH[path].value(wanted)
+                elif path == "data.val":
+                    self.values[path] = "$VAL_FILES"  # some, so that they are evaluated on
             except NotKnownError:
                 continue
         self.values |= {p: v for p, v in self.carried.spec.items() if p not in self.banned}

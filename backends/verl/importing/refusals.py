@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from toolspec.backends.verl.lint.derived import is_megatron
 from toolspec.backends.verl.lint.not_known import NotKnownError
@@ -13,7 +14,7 @@ from toolspec.specs.refused import REFUSED, REFUSED_VALUES
 
 LINT = "toolspec lint reads the run as it is"
 # Key (newest name) → value → why no spec can say it.
-OUTSIDE = {
+OUTSIDE: Mapping[str, Mapping[Any, str]] = {
     "trainer.v1.trainer_mode": {
         "colocate_async": REFUSED["train.async"],
         "separate_async": REFUSED["train.async"],

@@ -132,8 +132,8 @@ def _report(result: Imported, destination: Path, launch: int, *, shown: bool) ->
             print(f"  {len(lines):>4} {FATES[fate]}", file=stream)
         for line in lines if fate in ("unknown", "left") else [one for one in lines if one.why]:
             print(f"       {line.key}: {line.why}", file=stream)
-    for line in _notes(result, launch):
-        print(f"  {line}", file=stream)
+    for note in _notes(result, launch):
+        print(f"  {note}", file=stream)
     if not shown:
         print(f"  next    toolspec plan {destination}", file=stream)
 
