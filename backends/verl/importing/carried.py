@@ -105,8 +105,9 @@ def _reward(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
         return
     found.keys.update(MANAGER_KEYS)
     if long is not None:
-        found.say("algorithm.overlong", long, f"{OVERLONG}.overlong_buffer_cfg.len")
-        found.keys.update(f"{OVERLONG}.{name}" for name, _ in wanted.below(OVERLONG))
+        keys = tuple(f"{OVERLONG}.{name}" for name, _ in wanted.below(OVERLONG))
+        found.say("algorithm.overlong", long, *keys)
+        found.keys.update(keys)
 
 
 def _overlong(wanted: Wanted) -> dict[str, Any] | None:

@@ -143,6 +143,7 @@ INVERSE: tuple[Inverse, ...] = (
             f"{section}.{name}"
             for section in (FSDP, f"{REF}.fsdp_config", CRITIC_FSDP)
             for name in ("param_offload", "optimizer_offload")
+            if (section, name) != (f"{REF}.fsdp_config", "optimizer_offload")
         ),
         read.offload,
     ),
@@ -185,6 +186,7 @@ INVERSE: tuple[Inverse, ...] = (
         f"{FSDP}.seed",
         f"{ACTOR}.data_loader_seed",
         "critic.data_loader_seed",
+        f"{CRITIC_FSDP}.seed",
         f"{REF}.fsdp_config.seed",
     ),
     same("budget.turns", f"{MULTI_TURN}.max_assistant_turns"),
