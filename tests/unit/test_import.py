@@ -27,13 +27,13 @@ from toolspec.cli.app import app
 from toolspec.specs.problem import ProblemError
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "rules"))
+if str(ROOT / "tests") not in sys.path:
+    sys.path.insert(0, str(ROOT / "tests"))
 
-from sound import ARGUMENTS as SOUND  # noqa: E402
-from sound import write_base  # noqa: E402
+from rules import sound  # noqa: E402
 
 # A hub name in place of a folder, whose text would differ wherever it is interpolated.
-ARGUMENTS = [text.replace("path=model", "path=Qwen/Qwen2.5-3B-Instruct") for text in SOUND]
+ARGUMENTS = [text.replace("path=model", "path=Qwen/Qwen2.5-3B-Instruct") for text in sound.ARGUMENTS]
 
 EXAMPLES = tuple(sorted(path.parent.name for path in (ROOT / "examples").glob("*/exp.yaml")))
 GOLDENS = sorted((ROOT / "tests" / "golden" / "bundles").glob("*/*/config.yaml"))
@@ -47,7 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
-    write_base(tmp_path)
+    sound.write_base(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -315,7 +315,8 @@ def test_a_grpo_script(folder: Path, version: str) -> None:
 def test_ppo(folder: Path) -> None:
     text = GRPO.replace(
         "adv_estimator=grpo",
-        "adv_estimator=gae critic.optim.lr=1e-5 critic.model.path=Qwen/Qwen2.5-7B-Instruct critic.ppo_micro_batch_size_per_gpu=16",
+        "adv_estimator=gae critic.optim.lr=1e-5 critic.model.path=Qwen/Qwen2.5-7B-Instruct "
+        "critic.ppo_micro_batch_size_per_gpu=16",
     )
     result = imported(script(folder, text), NEWEST)
     accounted(result, 29)
@@ -327,7 +328,8 @@ def test_dapo_with_its_length_penalty(folder: Path) -> None:
         "algorithm.filter_groups.enable=True algorithm.filter_groups.metric=reward "
         "actor_rollout_ref.actor.clip_ratio_low=0.2 actor_rollout_ref.actor.clip_ratio_high=0.28 "
         "reward.reward_manager.name=dapo +reward.reward_kwargs.overlong_buffer_cfg.enable=True "
-        "+reward.reward_kwargs.overlong_buffer_cfg.len=512 +reward.reward_kwargs.overlong_buffer_cfg.penalty_factor=1.0 "
+        "+reward.reward_kwargs.overlong_buffer_cfg.len=512 "
+        "+reward.reward_kwargs.overlong_buffer_cfg.penalty_factor=1.0 "
         "+reward.reward_kwargs.max_resp_len=1024 "
     )
     text = GRPO.replace("use_kl_loss=True", "use_kl_loss=False").replace(
@@ -342,7 +344,10 @@ def test_dapo_with_its_length_penalty(folder: Path) -> None:
 
 
 def test_lora(folder: Path) -> None:
-    extra = "actor_rollout_ref.model.lora_rank=32 actor_rollout_ref.model.lora_alpha=64 actor_rollout_ref.rollout.load_format=safetensors "
+    extra = (
+        "actor_rollout_ref.model.lora_rank=32 actor_rollout_ref.model.lora_alpha=64 "
+        "actor_rollout_ref.rollout.load_format=safetensors "
+    )
     result = imported(script(folder, GRPO.replace("trainer.nnodes=1", f"{extra}trainer.nnodes=1")), NEWEST)
     accounted(result)
     assert result.closed is not None and result.closed.values["model.lora"] == {"rank": 32, "alpha": 64}
@@ -361,7 +366,10 @@ def test_tools_are_carried(folder: Path) -> None:
 
 
 def test_slurm_and_the_environment(folder: Path) -> None:
-    head = "#!/bin/bash\n#SBATCH --partition=gpu\n#SBATCH -A team\n#SBATCH --time=1-12:00:00\nexport NCCL_DEBUG=WARN\nexport WANDB_API_KEY=secret\n"
+    head = (
+        "#!/bin/bash\n#SBATCH --partition=gpu\n#SBATCH -A team\n#SBATCH --time=1-12:00:00\n"
+        "export NCCL_DEBUG=WARN\nexport WANDB_API_KEY=secret\n"
+    )
     text = GRPO.replace(HEAD, head).replace("nnodes=1", "nnodes=4")
     result = imported(script(folder, text), NEWEST)
     accounted(result)

@@ -85,8 +85,8 @@ def _reward(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
         found.keys |= {*MANAGER_KEYS, f"{FUNCTION}.path"}
         return
     if manager not in SCORED_ALIKE or source != "register" or other or path == "?":
-        own = f"{manager or 'a reward manager'} from {source}" if not other else f"{other[0]} is set"
-        found.notes.append(f"reward: verl's own manager is kept by overrides ({own})")
+        why = f"{manager or 'a reward manager'} from {source}" if not other else f"{other[0]} is set"
+        found.notes.append(f"reward: verl's own manager is kept by overrides ({why})")
         return
     try:
         if path:
