@@ -181,8 +181,13 @@ def _agent(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
     path, name = f"{AGENT}.agent_loop_config_path", f"{AGENT}.default_agent_loop"
     file, loop = wanted.or_(path, "?"), wanted.or_(name, "")
     if file is None:
-        if loop == "tool_agent":
-            found.keys.add(path)  # toolspec's loop takes the place of verl's own
+        tools = any(
+            wanted.or_(f"{MULTI_TURN}.{kind}_path", None) for kind in ("tool_config", "function_tool")
+        )
+        if loop == "tool_agent" and not tools:
+            found.keys.add(
+                path
+            )  # toolspec's loop takes the place of verl's own, but not for tools left to verl
         return
     real = wanted.places.real(str(file))
     data = wanted.view.files.read(real)

@@ -14,7 +14,7 @@ from typing import Any
 from toolspec.backends.verl.importing.attempt import Attempt, attempt, loaded, refused
 from toolspec.backends.verl.importing.carried import Carried, carry
 from toolspec.backends.verl.importing.inverse import BY_PATH, row_of
-from toolspec.backends.verl.importing.places import MODELS, PLACES
+from toolspec.backends.verl.importing.places import FILES, MODELS, PLACES
 from toolspec.backends.verl.importing.spec_text import spec_text
 from toolspec.backends.verl.importing.wanted import Wanted
 from toolspec.backends.verl.interpolation import ABSENT, UnresolvedError
@@ -121,7 +121,7 @@ class Closing:
         wanted = self.wanted
         self.carried = carry(wanted, self.without)
         self.values = {"toolspec": 1, "name": self.name, "target": f"verl=={self.release}"}
-        for path, otherwise in (("model.path", "$MODEL_PATH"), ("data.train", "$TRAIN_FILES")):
+        for path, otherwise in (("model.path", "$MODEL_PATH"), ("data.train", "$TRAIN_FILE.parquet")):
             try:
                 if path in self.banned:
                     raise NotKnownError(path)
@@ -133,7 +133,7 @@ class Closing:
                 if path not in self.banned:
                     self.values[path] = BY_PATH[path].value(wanted)
                 elif path == "data.val":
-                    self.values[path] = "$VAL_FILES"  # some, so that they are evaluated on
+                    self.values[path] = "$VAL_FILE.parquet"  # some, so that they are evaluated on
             except NotKnownError:
                 continue
         self.values |= {p: v for p, v in self.carried.spec.items() if p not in self.banned}
@@ -181,21 +181,16 @@ class Closing:
         return changed
 
     def _raw(self, key: str, raw: Any) -> Any:
-        """A value as an override: a relative path starts elsewhere in a bundle, so that it is made absolute."""
-        if common_name(key, self.release) not in PLACES:
-            return raw
-        return (
-            [self._absolute(key, text) for text in raw] if isinstance(raw, list) else self._absolute(key, raw)
+        """A value as an override: a relative path would start elsewhere in a bundle, so that it is made absolute."""
+        name = common_name(key, self.release)
+        if isinstance(raw, list) and name in PLACES:
+            return [self._raw(key, one) for one in raw]
+        if isinstance(raw, Unknown):
+            return str(on_node(self.wanted.place(name, raw), self.file.parent, self.file.parent))
+        there = name in PLACES or (
+            name in FILES and isinstance(raw, str) and self.wanted.places.real(raw).exists()
         )
-
-    def _absolute(self, key: str, raw: Any) -> Any:
-        try:
-            said = self.wanted.place(common_name(key, self.release), raw)
-        except NotKnownError:
-            return raw
-        if not isinstance(raw, str) or "$" in said or said.startswith(("/", "~")) or said == raw.strip("/"):
-            return raw if not isinstance(raw, Unknown) else on_node(said, self.file.parent, self.file.parent)
-        return str(self.wanted.places.real(raw))
+        return self.wanted.places.absolute(raw, model=name in MODELS) if there else raw
 
     def _text(self) -> str:
         return spec_text(self.values, {}, ())
@@ -281,7 +276,7 @@ class Closing:
                 return True
         except UnresolvedError:
             x, y = a, b
-        return name in PLACES and self.wanted.places.same(x, y, folder, model=name in MODELS)
+        return name in (PLACES | FILES) and self.wanted.places.same(x, y, folder, model=name in MODELS)
 
 
 def same(a: Any, b: Any, kind: str = "any") -> bool:

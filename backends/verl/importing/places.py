@@ -23,6 +23,17 @@ PLACES = frozenset(
         "trainer.resume_from_path",
     }
 )
+# Files that overrides name where a bundle does not carry them.
+FILES = frozenset(
+    {
+        "reward.custom_reward_function.path",
+        "reward.reward_manager.module.path",
+        "actor_rollout_ref.rollout.multi_turn.tool_config_path",
+        "actor_rollout_ref.rollout.multi_turn.function_tool_path",
+        "actor_rollout_ref.rollout.agent.agent_loop_config_path",
+        "data.custom_cls.path",
+    }
+)
 MODELS = frozenset({"actor_rollout_ref.model.path", "critic.model.path"})
 
 _FROM_ENVIRONMENT = re.compile(r"\$\{oc\.env:\s*([A-Za-z_]\w*)\s*\}")
@@ -52,6 +63,15 @@ class Places:
             return text
         relative = Path(os.path.relpath(self.real(text), self.home)).as_posix()
         return f"./{relative}" if model and not relative.startswith(".") else relative
+
+    def absolute(self, value: Any, *, model: bool = False) -> Any:
+        """A relative path of the run as one that leads to the same place from anywhere; other values as they are."""
+        text = plain(value)
+        if text is None or "://" in text or "$" in text or text.startswith(("/", "~")):
+            return value
+        if model and not is_local_model(text, self.folder) and not self.real(text).is_dir():
+            return value
+        return os.path.normpath(self.real(text))
 
     def same(self, a: Any, b: Any, bundle: Path, *, model: bool = False) -> bool:
         """Whether the run's value `a` and the bundle's `b` name the same places."""
