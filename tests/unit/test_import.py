@@ -201,7 +201,8 @@ TABLES = {version: values_of(version) for version in RELEASES}
 def runs(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     version = draw(st.sampled_from(RELEASES))
     table = TABLES[version]
-    lowered = sorted({name_in(key, version) for row in INVERSE for key in row.keys} & set(table))
+    named = {name_in(key, version) for row in INVERSE for key in row.keys} | LEFT
+    lowered = sorted(named & set(table))
     keys = draw(st.lists(st.sampled_from(lowered), unique=True, max_size=12))
     keys += draw(st.lists(st.sampled_from(sorted(table)), unique=True, max_size=8))
     return version, {key: draw(table[key]) for key in dict.fromkeys(keys)}
@@ -365,6 +366,109 @@ def test_tools_are_carried(folder: Path) -> None:
     assert result.closed.values["budget.tool_response_tokens"] >= 4 * 512
 
 
+LOOPS = """\
+- name: my_loop
+  _target_: loops.MyLoop
+  depth: 3
+"""
+LOOPS_PY = """\
+from verl.experimental.agent_loop.agent_loop import AgentLoopBase
+
+
+class MyLoop(AgentLoopBase):
+    def __init__(self, *args, depth=1, **kwargs):
+        super().__init__(*args, **kwargs)
+
+    async def run(self, sampling_params, **kwargs):
+        return None
+"""
+ROWS_PY = "from verl.utils.dataset.rl_dataset import RLHFDataset\n\n\nclass Rows(RLHFDataset):\n    pass\n"
+AGENT, MULTI_TURN = "actor_rollout_ref.rollout.agent", "actor_rollout_ref.rollout.multi_turn"
+
+
+def test_an_agent_loop_and_a_dataset_of_ones_own(folder: Path) -> None:
+    script(folder, LOOPS, "loops.yaml")
+    script(folder, LOOPS_PY, "loops.py")
+    script(folder, ROWS_PY, "rows.py")
+    more = (
+        f"{AGENT}.default_agent_loop=my_loop",
+        f"{AGENT}.agent_loop_config_path=loops.yaml",
+        f"{MULTI_TURN}.tool_config_path=null",
+        "data.custom_cls.path=rows.py",
+        "data.custom_cls.name=Rows",
+    )
+    result = imported(None, NEWEST, *ARGUMENTS, *more)
+    accounted(result)
+    assert result.closed is not None
+    values = result.closed.values
+    assert (values["agent.class"], values["agent.config"]) == ("loops.py:MyLoop", {"depth": 3})
+    assert values["data.class"] == "rows.py:Rows"
+    assert any("ts_user_agent" in note for note in result.notes)
+    compiled_back(result, folder)
+
+
+@pytest.mark.parametrize(
+    ("more", "kept"),
+    [
+        (("reward.reward_manager.name=prime",), {"reward.reward_manager.name": "prime"}),
+        (("reward.custom_reward_function.path=gone.py",), {"reward.reward_manager.name": "naive"}),
+        (
+            (f"{MULTI_TURN}.tool_config_path=gone.yaml",),
+            {f"{MULTI_TURN}.tool_config_path": "gone.yaml", f"{AGENT}.agent_loop_config_path": None},
+        ),
+    ],
+)
+@pytest.mark.parametrize("version", RELEASES)
+def test_what_is_not_at_hand_or_not_alike_stays_verls_own(
+    folder: Path, version: str, more: tuple[str, ...], kept: dict[str, Any]
+) -> None:
+    result = imported(None, version, *ARGUMENTS, *more)
+    accounted(result)
+    assert result.closed is not None
+    assert kept.items() <= result.closed.overrides.items()
+    assert any("by" in note and "overrides" in note for note in result.notes)
+    said = {key: said.value for key, said in _said([*ARGUMENTS, *more])}
+    assert_same(version, said, compiled_back(result, folder))
+
+
+def test_data_that_no_spec_can_name(folder: Path) -> None:
+    result = imported(None, NEWEST, *ARGUMENTS, "data.train_files=hub-name", "data.val_files=[s3://x/y.txt]")
+    accounted(result)
+    assert result.closed is not None
+    assert result.closed.overrides["data.train_files"] == str(folder / "hub-name")
+    assert result.closed.overrides["data.val_files"] == ["s3://x/y.txt"]
+    assert "$TRAIN_FILE.parquet" in result.text
+
+
+def test_old_names_are_read_where_the_release_reads_them(folder: Path) -> None:
+    old = [text.replace("reward.custom_reward_function", "custom_reward_function") for text in ARGUMENTS]
+    for version, fate in (("0.8.0", "mapped"), (NEWEST, "left")):
+        result = imported(None, version, *old)
+        accounted(result, len(old))
+        (line,) = [line for line in result.lines if line.key == "custom_reward_function.path"]
+        assert line.fate == fate
+        assert result.closed is not None
+        assert ("python" in result.closed.values["reward"]) == (version == "0.8.0")
+
+
+def test_a_key_that_verl_does_not_have_or_that_is_taken_away(folder: Path) -> None:
+    result = imported(None, NEWEST, *ARGUMENTS, "+foo.bar=1", "~trainer.balance_batch")
+    accounted(result, len(ARGUMENTS) + 2)
+    assert {line.key for line in result.lines if line.fate == "left"} == {"foo.bar", "trainer.balance_batch"}
+    assert "foo.bar: 1" in result.text
+
+
+def test_a_value_that_the_language_refuses_is_overridden(folder: Path) -> None:
+    result = imported(
+        None, NEWEST, *ARGUMENTS, "actor_rollout_ref.rollout.temperature=0", "trainer.logger=[swanlab]"
+    )
+    accounted(result)
+    assert result.closed is not None
+    assert result.closed.overrides["actor_rollout_ref.rollout.temperature"] == 0
+    assert result.closed.overrides["trainer.logger"] == ["swanlab"]
+    assert {"rollout.temperature", "tracking.to"} <= set(result.closed.banned)
+
+
 def test_slurm_and_the_environment(folder: Path) -> None:
     head = (
         "#!/bin/bash\n#SBATCH --partition=gpu\n#SBATCH -A team\n#SBATCH --time=1-12:00:00\n"
@@ -440,6 +544,15 @@ def test_a_file_is_never_replaced_without_force(folder: Path) -> None:
     assert not Path("calculator.json").exists()
     assert run("-o", "new.yaml", "--force", "--", *ARGUMENTS) == 0
     assert compile_spec(Path("new.yaml")).plan.name == "grpo"
+
+
+@pytest.mark.parametrize("version", RELEASES)
+def test_lint_finds_no_error_in_the_spec_of_a_sound_run(folder: Path, version: str) -> None:
+    from toolspec.backends.verl.lint.lint import lint_file
+
+    compiled_back(imported(None, version, *ARGUMENTS), folder)
+    found = lint_file(folder / "exp.yaml", None, Files()).findings
+    assert [problem for problem in found if problem.severity == "error"] == []
 
 
 def test_standard_output_holds_the_whole_spec(capsys: pytest.CaptureFixture[str]) -> None:

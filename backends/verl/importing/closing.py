@@ -171,8 +171,7 @@ class Closing:
             if (
                 row
                 and row.path in self.values
-                and row.path not in NEEDED
-                and row.path not in self.carried.spec
+                and row.path not in (*NEEDED, *self.banned, *self.carried.spec)
             ):
                 own = [k for k in row.keys if f"overrides.{self.wanted.view.name(k)}" not in self.values]
                 if not own:

@@ -34,6 +34,8 @@ from toolspec.specs.problem import Problem, ProblemError, Span
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 LONGEST = 72
+# What stands for a path that is not known, or that a spec cannot name.
+PLACEHOLDERS = ("$TRAIN_FILE.parquet", "$VAL_FILE.parquet", "$MODEL_PATH")
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ def _short(value: Any) -> str:
 
 def _comments(values: dict[str, Any], closed: Closed, wanted: Wanted) -> dict[str, str]:
     comments: dict[str, str] = {}
-    for path in values:
+    for path, value in values.items():
         if path.startswith("overrides."):
             found = [s for s in [wanted.view.final.get(path.removeprefix("overrides."))] if s is not None]
         else:
@@ -196,6 +198,10 @@ def _comments(values: dict[str, Any], closed: Closed, wanted: Wanted) -> dict[st
         comment = _places(found)
         if not found and (path.startswith("overrides.") or path in BY_PATH):
             comment = "verl's default"
+        if path in ("data.train", "data.val", "model.path") and value in PLACEHOLDERS:
+            comment = (
+                "stands for what is in overrides" if path in closed.banned else "not known: set the variable"
+            )
         if path in ("toolspec", "name", "target", "reward") and not found:
             comment = ""
         comments[path] = comment

@@ -72,7 +72,7 @@ def no_run(read: Read) -> Problem:
         message = "nothing here starts verl's trainer"
         return Problem("TS045", "nothing-to-import", message, note.span if note else None)
     why = "asynchronous and other trainers are outside version 1"
-    return Problem("TS046", "outside-the-language", note.message, note.span, why=why, fix=LINT)
+    return Problem("TS046", "outside-the-language", note.message, note.span, why=why)
 
 
 def _outside(message: str, why: str, view: View, key: str = "") -> Problem:

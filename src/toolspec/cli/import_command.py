@@ -50,7 +50,7 @@ def import_(
 
     Every key is accounted for: said by the spec, put in `overrides`, or equal to verl's default and left out. The spec
     is compiled back and compared with the run. Nothing in the input is run. With --format json, the flat mapping
-    key → value is printed.
+    key → value is printed. Exit code 1: the run is outside the language, or the spec does not compile.
 
     \b
     Example:
@@ -76,7 +76,8 @@ def import_(
             print(result.text, end="")
         _report(result, destination, launch, shown=out in (None, STDOUT))
     unsure = result.open or any(line.fate == "left" for line in result.lines)
-    return 1 if result.refused or (strict and unsure) else 0
+    wrong = result.refused or result.findings or (result.closed is not None and result.closed.open)
+    return 1 if wrong or (strict and unsure) else 0
 
 
 def _input(inputs: tuple[str, ...]) -> tuple[Path | None, tuple[str, ...]]:
