@@ -21,9 +21,14 @@ FOLDERS = {"specs": ROOT / "specs", "compiler": ROOT / "compiler", "backends": R
 # What verl's environment has beside the standard library: verl's own requirements, and what ray brings along.
 IN_VERLS_ENVIRONMENT = {"jsonschema", "referencing", "regex", "transformers", "verl"}
 # Import name → name in pyproject.toml.
-DISTRIBUTIONS = {"yaml": "pyyaml", "pydantic_core": "pydantic"}
+DISTRIBUTIONS = {
+    "yaml": "pyyaml",
+    "pydantic_core": "pydantic",
+    "tree_sitter": "tree-sitter",
+    "tree_sitter_bash": "tree-sitter-bash",
+}
 
-NAMED_MODULE = re.compile(r"toolspec(\.\w+)+(:\w+)?")
+NAMED_MODULE = re.compile(r"toolspec(?!\.toml)(\.\w+)+(:\w+)?")
 
 
 def modules(folder: Path) -> list[Path]:
