@@ -366,6 +366,41 @@ def test_tools_are_carried(folder: Path) -> None:
     assert result.closed.values["budget.tool_response_tokens"] >= 4 * 512
 
 
+FUNCTIONS_PY = """\
+from verl.tools.function_tool import function_tool
+
+
+@function_tool("add")
+def plus(a: int, b: int) -> str:
+    '''Add two numbers.
+
+    Args:
+        a: The first.
+        b: The second.
+    '''
+    return str(a + b)
+
+
+def helper() -> None:
+    return None
+"""
+
+
+@pytest.mark.parametrize("version", ["0.8.0", NEWEST])
+def test_function_tools_are_carried(folder: Path, version: str) -> None:
+    script(folder, FUNCTIONS_PY, "functions.py")
+    more = "actor_rollout_ref.rollout.multi_turn.function_tool_path=functions.py"
+    result = imported(None, version, *ARGUMENTS, more)
+    accounted(result)
+    assert result.closed is not None
+    tools = {path: value for path, value in result.closed.values.items() if path.startswith("tools.")}
+    assert list(tools) == ["tools.calculator", "tools.add"]
+    assert tools["tools.add"] == {"python": "functions.py:plus"}
+    (line,) = [line for line in result.lines if line.key.endswith("function_tool_path")]
+    assert (line.fate, line.to) == ("mapped", "tools.add")
+    compiled_back(result, folder)
+
+
 LOOPS = """\
 - name: my_loop
   _target_: loops.MyLoop

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolspec.backends.verl.importing.own_bundle import own_limits, own_reward, own_tool
+from toolspec.backends.verl.importing.own_bundle import own_limits, own_reward
 from toolspec.backends.verl.importing.reading import algorithm
 from toolspec.backends.verl.importing.references import class_reference, reference
+from toolspec.backends.verl.importing.tool_files import class_tools, function_tools
 from toolspec.backends.verl.importing.wanted import Wanted
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lower.table import CHARACTERS_A_TOKEN, ROLLOUT
@@ -125,56 +126,37 @@ def _overlong(wanted: Wanted) -> dict[str, Any] | None:
 
 
 def _tools(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
-    key = f"{MULTI_TURN}.tool_config_path"
-    path = wanted.or_(key, None)
-    if "tools" in without or not isinstance(path, str):
-        return
-    if wanted.or_(f"{MULTI_TURN}.function_tool_path", None):
-        found.notes.append("tools: function tools are kept by verl's own keys in overrides")
+    keys = tuple(f"{MULTI_TURN}.{kind}_path" for kind in ("tool_config", "function_tool"))
+    path, functions = (wanted.or_(key, None) for key in keys)
+    if "tools" in without or not (path or functions):
         return
     if wanted.or_(f"{AGENT}.agent_loop_config_path", None) and not (own_limits(wanted) is not None):
         found.notes.append("tools: kept by verl's own keys in overrides, for the agent loop of one's own")
         return
     try:
-        tools = dict(_tool(wanted, entry) for entry in _entries(wanted, path))
+        # verl shows the classes first (tools/tool_registry.py, load_all_tools).
+        tools = class_tools(wanted, str(path)) if path else {}
+        more = function_tools(wanted, str(functions)) if functions else {}
+        if tools.keys() & more.keys():
+            raise NotKnownError("a name of its own for each tool")
+        tools |= more
     except (NotKnownError, ProblemError, KeyError, TypeError, AttributeError) as error:
-        why = error.needs if isinstance(error, NotKnownError) else f"{path} in a form that is known"
+        why = (
+            error.needs
+            if isinstance(error, NotKnownError)
+            else f"{path or functions} in a form that is known"
+        )
         found.notes.append(f"tools: kept by verl's own keys in overrides ({why} is not at hand)")
         return
     for name, tool in tools.items():
-        found.say(f"tools.{name}", tool, key)
-    found.keys |= {key, f"{AGENT}.agent_loop_config_path"}
+        found.say(f"tools.{name}", tool, keys[0] if "class" in tool or not functions else keys[1])
+    found.keys |= {*keys, f"{AGENT}.agent_loop_config_path"}
     length = wanted.or_(f"{MULTI_TURN}.max_tool_response_length", None)
     if isinstance(length, int) and not isinstance(length, bool) and length > 0:
         exact = (own_limits(wanted) is not None) and length % CHARACTERS_A_TOKEN == 0
         tokens = length // CHARACTERS_A_TOKEN if exact else length * TOKENS_A_CHARACTER + MARK
         found.say("budget.tool_response_tokens", tokens, f"{MULTI_TURN}.max_tool_response_length")
     found.say("model.tool_format", wanted.or_(f"{MULTI_TURN}.format", "hermes"), f"{MULTI_TURN}.format")
-
-
-def _entries(wanted: Wanted, path: str) -> list[Any]:
-    real = wanted.places.real(path)
-    data = wanted.view.files.read(real)
-    if "$" in path or data is None:
-        raise NotKnownError(f"the file {path}")
-    entries = parse(data, str(real), OMEGACONF).value["tools"]
-    if not isinstance(entries, list) or not entries:
-        raise NotKnownError(f"tools in {path}")
-    return entries
-
-
-def _tool(wanted: Wanted, entry: Any) -> tuple[str, dict[str, Any]]:
-    config = dict(entry.get("config") or {})
-    if config.pop("type", "native") != "native":
-        raise NotKnownError("a tool that is no native one")
-    own = str(entry["class_name"])
-    if own.startswith("ts_tools."):
-        return own_tool(wanted, own, config)
-    schema = entry.get("tool_schema")
-    if not schema:
-        raise NotKnownError("a tool's schema, which its class makes,")
-    tool: dict[str, Any] = {"class": class_reference(wanted, own), "schema": schema}
-    return str(schema["function"]["name"]), tool | ({"config": config} if config else {})
 
 
 def _agent(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
