@@ -307,6 +307,8 @@ def test_a_grpo_script(folder: Path, version: str) -> None:
     assert values["data.train"] == "~/data/gsm8k/train.parquet"
     assert values["algorithm.name"] == "grpo"
     assert values["train.micro_batch"] == 16
+    assert values["reward"] == {"correct": {"weight": 1.0, "match": "verl"}}
+    assert any("math_dapo" in note for note in result.notes)
     assert values["name"] == "gr-e-7b"
     assert values["tracking.experiment"] == "größe 7b"
     assert "# run.sh:9" in result.text

@@ -27,6 +27,11 @@ OVERLONG = "reward.reward_kwargs"
 MANAGER_KEYS = tuple(f"{MANAGER}.{name}" for name in ("source", "name", "module.path"))
 SCORED_ALIKE = ("naive", "dapo")
 """verl's managers that pay what the function returns, which toolspec's manager does too."""
+# Source: reward_score/math_dapo.py of all three releases against the runtime's ts_score.py.
+SCORER = (
+    "reward: `match: verl` takes a scorer's `acc` where it has one: rows that math_dapo scores (math_dapo, aime…) "
+    "are paid 1 and 0, where verl pays 1 and -1"
+)
 TOKENS_A_CHARACTER = 4
 """At most: a character is at most four bytes of UTF-8, and a token is at least one byte."""
 MARK = 64
@@ -104,6 +109,8 @@ def _reward(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
     except NotKnownError as error:
         found.notes.append(f"reward: verl's own manager is kept by overrides ({error.needs} is not at hand)")
         return
+    if not path:
+        found.notes.append(SCORER)
     found.keys.update(MANAGER_KEYS)
     if long is not None:
         keys = tuple(f"{OVERLONG}.{name}" for name, _ in wanted.below(OVERLONG))

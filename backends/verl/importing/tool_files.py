@@ -46,8 +46,9 @@ def _tool(wanted: Wanted, entry: Any) -> tuple[str, dict[str, Any]]:
 
 
 def function_tools(wanted: Wanted, path: str) -> dict[str, dict[str, Any]]:
-    """The functions that verl's decorator registers, by name as verl sorts them. Raises NotKnownError where they cannot be read.
+    """The functions that verl's decorator registers, by name as verl sorts them.
 
+    Raises NotKnownError where they cannot be read.
     Source: tools/function_tool.py of 0.8.0 and 0.9.1; 0.7.1 has none.
     """
     data = wanted.view.files.read(wanted.places.real(path))
