@@ -31,10 +31,25 @@ def resolve(
     bundle: Path,
     default_trainer: Callable[[str, str], tuple[str, str]],
 ) -> Plan:
-    """Every decision for `loaded`, in the order in which `toolspec plan` shows them.
+    """As `decide`. Raises ProblemError with every relation that does not hold."""
+    draft = decide(loaded, facts, target, bundle, default_trainer)
+    errors = [problem for problem in draft.problems if problem.severity == "error"]
+    if errors:
+        raise ProblemError(in_file_order(errors))
+    return draft.plan(target)
+
+
+def decide(
+    loaded: LoadedSpec,
+    facts: Facts,
+    target: str,
+    bundle: Path,
+    default_trainer: Callable[[str, str], tuple[str, str]],
+) -> Draft:
+    """Every decision for `loaded`, in the order in which `toolspec plan` shows them, with the problems of relations.
 
     target: a release. bundle: the folder that relative paths are written from. default_trainer: (release, algorithm)
-    → (trainer, reason), the backend's own. Raises ProblemError with every relation that does not hold.
+    → (trainer, reason), the backend's own.
     """
     draft = Draft(loaded)
     decide_budget(draft)
@@ -54,7 +69,4 @@ def resolve(
     decide_places(draft, facts, bundle)
     check_relations(draft)
     check_unused(draft)
-    errors = [problem for problem in draft.problems if problem.severity == "error"]
-    if errors:
-        raise ProblemError(in_file_order(errors))
-    return draft.plan(target)
+    return draft

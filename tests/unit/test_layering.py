@@ -22,13 +22,13 @@ FOLDERS = {"specs": ROOT / "specs", "compiler": ROOT / "compiler", "backends": R
 IN_VERLS_ENVIRONMENT = {"jsonschema", "referencing", "regex", "transformers", "verl"}
 # Import name → name in pyproject.toml.
 DISTRIBUTIONS = {
-    "tree_sitter": "tree-sitter",
-    "tree_sitter_bash": "tree-sitter-bash",
     "yaml": "pyyaml",
     "pydantic_core": "pydantic",
+    "tree_sitter": "tree-sitter",
+    "tree_sitter_bash": "tree-sitter-bash",
 }
 
-NAMED_MODULE = re.compile(r"toolspec(\.\w+)+(:\w+)?")
+NAMED_MODULE = re.compile(r"toolspec(?!\.toml)(\.\w+)+(:\w+)?")
 
 
 def modules(folder: Path) -> list[Path]:

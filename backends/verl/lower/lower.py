@@ -28,6 +28,14 @@ def lower(plan: Plan, loaded: LoadedSpec) -> VerlConfig:
     Raises ProblemError for plan values that the release cannot express (naming one that can), for overrides of
     unknown keys, and for interpolations without a value.
     """
+    config, problems = lower_with_problems(plan, loaded)
+    if any(problem.severity == "error" for problem in problems):
+        raise ProblemError(problems)
+    return config
+
+
+def lower_with_problems(plan: Plan, loaded: LoadedSpec) -> tuple[VerlConfig, tuple[Problem, ...]]:
+    """As `lower`, with the problems in place of an error; what a problem is about is left out."""
     target = release(plan.target)
     problems = list(_clashes(plan, loaded))
     settings: dict[str, Setting] = {}
@@ -49,9 +57,8 @@ def lower(plan: Plan, loaded: LoadedSpec) -> VerlConfig:
     problems += override(settings, target, loaded)
     problems += check_resolution(settings, target, loaded)
     problems += _unknown_names(settings, plan, target, loaded)
-    if any(problem.severity == "error" for problem in problems):
-        raise ProblemError(in_file_order(_one_a_place(problems)))
-    return VerlConfig(target, settings, tuple(problems))
+    warnings = tuple(problem for problem in problems if problem.severity != "error")
+    return VerlConfig(target, settings, warnings), in_file_order(_one_a_place(problems))
 
 
 def _setting(target: Release, key: str, value: Any, plan: str, decision: Decision, note: str) -> Setting:

@@ -20,6 +20,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Say what a rule finds, why it matters, and where verl does it.",
     ),
     "rules": ("toolspec.cli.explain:rules_", "List the rules of lint."),
+    "import": (
+        "toolspec.cli.import_command:import_",
+        "Make a spec of a verl config, a run script or arguments.",
+    ),
     "compile": ("toolspec.cli.compile:compile_", "Check a spec and write its bundle."),
     "plan": ("toolspec.cli.plan:plan", "Show every decision with its reason."),
     "why": ("toolspec.cli.why:why", "Say where a verl key's value comes from, or what a spec path becomes."),

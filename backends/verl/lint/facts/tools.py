@@ -92,7 +92,7 @@ def names(view: View) -> tuple[str, ...] | None:
         found.append(tool.name)
     found += [tool.name for tool in functions or ()]
     if view.run.spec is not None and not found:
-        return tuple(tool.name for tool in view.run.spec.plan.tools)
+        return tuple(view.run.spec.facts.tools)
     return tuple(found)
 
 

@@ -1,0 +1,1 @@
+"""A spec from a run of verl that is written as a config, a script or arguments."""
