@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from toolspec.backends.verl.lint.facts.rows import Rows
     from toolspec.backends.verl.lint.view import View
     from toolspec.compiler.facts.architecture import ModelFacts
+    from toolspec.compiler.facts.catalogue import GpuFacts
 
 T = TypeVar("T")
 
@@ -54,3 +55,9 @@ class Facts:
         from toolspec.backends.verl.lint.facts.model import read_model
 
         return self._once(f"model {key}", lambda: read_model(self._view, key))
+
+    def gpu(self) -> GpuFacts:
+        """The GPU that the run is given. Raises NotKnownError where neither spec nor script says it."""
+        from toolspec.backends.verl.lint.facts.gpu import read_gpu
+
+        return self._once("gpu", lambda: read_gpu(self._view))
