@@ -25,7 +25,7 @@ def read_gpu(view: View) -> GpuFacts:
             raise NotKnownError("the GPU (cluster.gpu)")
         gpu: GpuFacts = spec.facts.gpu
         return gpu
-    found = {gpu.name: gpu for gpu in map(find_gpu, _names(view)) if gpu is not None}
+    found = {gpu.name: gpu for gpu in map(_named, _names(view)) if gpu is not None}
     if len(found) != 1:
         raise NotKnownError("the GPU (#SBATCH --gres=gpu:h100:8)")
     return next(iter(found.values()))
@@ -34,6 +34,15 @@ def read_gpu(view: View) -> GpuFacts:
 def largest_memory_gib() -> float:
     """Memory of the GPU of the catalogue that has the most: what fits into none of them fits nowhere."""
     return max(gpu.memory_gib for gpu in map(find_gpu, gpu_names()) if gpu is not None)
+
+
+def _named(name: str) -> GpuFacts | None:
+    """The GPU of a name; for one that several boards share (`a100`), that with the most memory."""
+    found = find_gpu(name)
+    if found is not None:
+        return found
+    boards = [gpu for gpu in map(find_gpu, gpu_names()) if gpu and gpu.name.startswith(f"{name.lower()}-")]
+    return max(boards, key=lambda gpu: gpu.memory_gib, default=None)
 
 
 def _names(view: View) -> list[str]:
