@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.derived import ACTOR, MODEL, engine_of, gpus, has_critic, lora_rank
-from toolspec.backends.verl.lint.facts.gpu import largest_memory_gib
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
@@ -58,6 +57,8 @@ def _role(view: View, role: str, path: str, lora: bool) -> Iterator[Found]:
         gpu = view.facts.gpu()
         memory, what = gpu.memory_gib, f"a {gpu.title} has {gpu.memory_gib:g} GiB"
     except NotKnownError:
+        from toolspec.backends.verl.lint.facts.gpu import largest_memory_gib
+
         memory = largest_memory_gib()
         what = f"no GPU has more than {memory:.0f} GiB"
     if needed <= memory:
