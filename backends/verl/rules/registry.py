@@ -33,6 +33,7 @@ MODULES: tuple[str, ...] = (
     "critic_without_use",
     "actor_never_trained",
     "learning_rate_schedule",
+    "run_shorter_than_asked",
     "lora_of_other_engine",
     "token_budget_too_small",
     "uneven_tensor_parallel",

@@ -34,13 +34,15 @@ BYTES = {"fp32": 4, "float32": 4, "bf16": 2, "bfloat16": 2, "fp16": 2, "float16"
 def check(view: View) -> Iterator[Found]:
     if engine_of(view) != "dp":
         return
-    yield from _role(view, ACTOR, f"{MODEL}.path", lora_rank(view) > 0)
+    lora = lora_rank(view) > 0 or bool(view.value(f"{MODEL}.lora_adapter_path"))
+    yield from _role(view, ACTOR, f"{MODEL}.path", lora or bool(view.value(f"{ACTOR}.freeze_vision_tower")))
     if has_critic(view):
         lora = view.integer("critic.model.lora_rank", null=0) > 0
         yield from _role(view, "critic", "critic.model.path", lora)
 
 
-def _role(view: View, role: str, path: str, lora: bool) -> Iterator[Found]:
+def _role(view: View, role: str, path: str, frozen: bool) -> Iterator[Found]:
+    """frozen: only a part of the parameters is trained, and the rest has neither gradient nor moments."""
     section = f"{role}.fsdp" if role == "critic" else f"{role}.fsdp_config"
     if view.value(f"{section}.offload_policy"):
         return  # FSDP2 keeps parameters and optimizer on the CPU
@@ -51,7 +53,7 @@ def _role(view: View, role: str, path: str, lora: bool) -> Iterator[Found]:
     facts, ranks = view.facts.model(path), _shards(view, section)
     if not facts.parameters:
         raise NotKnownError(f"the size of {facts.name}")
-    copies = 1 if lora else 4 if view.value(f"{role}.optim.optimizer") == "AdamW" else 2
+    copies = 1 if frozen else 4 if view.value(f"{role}.optim.optimizer") == "AdamW" else 2
     needed = facts.parameters * width * copies / 2**30 / ranks
     try:
         gpu = view.facts.gpu()
