@@ -35,6 +35,11 @@ def ancestors(key: str) -> tuple[str, ...]:
     return tuple(key[:at] for at, char in enumerate(key) if char == ".")
 
 
+# A `dict[str, Any]` of McoreEngineConfig that has entries by default, so that a table lists those: all of it goes to
+# Megatron's TransformerConfig (workers/config/engine.py of each release).
+FREE_FORM = frozenset({"override_transformer_config"})
+
+
 @dataclass(frozen=True)
 class Keys:
     """The configuration keys of one release under one model engine.
@@ -72,7 +77,10 @@ class Keys:
             self.listed(key)
             or key in self.unlisted
             or key in self.open_mappings
-            or any(above in self.open_mappings for above in ancestors(key))
+            or any(
+                above in self.open_mappings or above.rpartition(".")[2] in FREE_FORM
+                for above in ancestors(key)
+            )
         )
 
     def nearest(self, key: str) -> str | None:

@@ -16,14 +16,15 @@ def _check_ranks(draft: Draft) -> None:
     """How trajectories split over the data-parallel ranks.
 
     Sources: fixed batches: validate_config (utils/config.py) wants batch × group to divide over the GPUs, and the
-    engine (workers/engine/utils.py:125 of 0.9.1) the samples of a rank over the micro batch. The v0 trainers assert
-    (0.8.0, 0.9.1) or floor silently (0.7.1, fsdp_workers.py:249) a mini batch that does not divide; v1 pads it.
+    engine (workers/engine/utils.py:125 of 0.9.1) the samples of a rank over the micro batch. With batches by tokens too
+    the engine asserts (0.8.0, 0.9.1: engine_workers.py:267) or floors silently (0.7.1, fsdp_workers.py:249) a mini
+    batch that does not divide over the ranks; what the V1 trainer pads is the batch, and not the mini batch.
     """
     world, group = draft.value("cluster.world_size"), draft.value("algorithm.group")
     mini, trajectories = draft.value("algorithm.mini_batch"), draft.value("algorithm.trajectories")
     ranks = max(1, world // draft.value("train.sequence_parallel"))
     fixed = not draft.value("train.dynamic")
-    if (fixed or draft.value("train.trainer") == "v0") and (mini * group) % ranks:
+    if (mini * group) % ranks:
         draft.problem(
             "TS102",
             "uneven-ranks",

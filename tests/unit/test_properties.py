@@ -56,7 +56,7 @@ RELATIONS: Mapping[str, str] = {
     "TS205": "token-budget-too-small",
     "TS206": "calls-never-reached",
     "TS207": "turn-is-trajectory",
-    "TS301": "unknown-tool-format",
+    "TS315": "unknown-tool-format",
     "TS501": "over-gpu-hours",
     "TS502": "uneven-tensor-parallel",
     "TS503": "uneven-workers",

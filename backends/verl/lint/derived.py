@@ -104,8 +104,9 @@ def shared_gpus(view: View) -> bool:
 def sequence_parallel(view: View, role: str = ACTOR) -> int:
     """Ranks that share a sequence, of a role (workers/config/{actor,critic}.py).
 
-    A role's own Ulysses key, or that of its engine where the former is 1. From 0.8.0 on the critic's own key has no
-    reader (FSDPCriticConfig.__post_init__ does not hand it on).
+    A role's own Ulysses key, or that of its engine where the former is 1. The workers of 0.7.1 read the former alone
+    (workers/fsdp_workers.py). From 0.8.0 on the critic's own key has no reader (FSDPCriticConfig.__post_init__ does
+    not hand it on).
     """
     engine = engine_of(view)
     if engine == "megatron":
@@ -116,6 +117,8 @@ def sequence_parallel(view: View, role: str = ACTOR) -> int:
         raise NotKnownError(f"how {engine} splits a sequence")
     section = f"{role}.fsdp" if role == "critic" else f"{role}.fsdp_config"
     own = view.integer(f"{role}.ulysses_sequence_parallel_size", null=1)
+    if legacy_workers(view):
+        return own
     if own > 1 and not (role == "critic" and view.at_least("0.8.0")):
         return own
     return view.integer(f"{section}.ulysses_sequence_parallel_size", null=1)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
-RULE = Rule("TS701", "checkpoint-never", "warning")
+RULE = Rule("TS707", "checkpoint-never", "warning")
 
 KEY = "trainer.save_freq"
 

@@ -19,7 +19,7 @@ from toolspec.backends.verl.lint.derived import ACTOR, ROLLOUT, legacy_workers
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
-RULE = Rule("TS107", "dynamic-batch-mismatch", "error")
+RULE = Rule("TS128", "dynamic-batch-mismatch", "error")
 
 
 def check(view: View) -> Iterator[Found]:

@@ -1,7 +1,7 @@
 """Group filtering (DAPO) that is not there, or whose settings are not read.
 
-Only the V1 trainer of 0.9 filters groups in main_ppo. It wants a metric, rewards at the time of sampling (no colocated
-reward model), and bounds generation by `max_inflight_gen_batches`: `max_num_gen_batches` is for other trainers.
+Only the V1 trainer of 0.9 filters groups in main_ppo. It wants a metric, and rewards at the time of sampling (no
+colocated reward model).
 
 Why: the run stops at the start, or trains on groups that were to be dropped.
 Source: trainer/ppo/v1/trainer_base.py _resolve_filter_groups_metric (0.9.1: :188-216); no reader of `filter_groups` in
@@ -55,12 +55,4 @@ def check(view: View) -> Iterator[Found]:
             (f"{FILTER}.enable", f"{REWARD}.enable_resource_pool"),
             fix=f"{REWARD}.enable_resource_pool=True",
             why="verl asserts it when the trainer starts",
-        )
-    most = view.value(f"{FILTER}.max_num_gen_batches")
-    if isinstance(most, int) and most > 0:
-        yield Found(
-            f"the V1 trainer does not read {FILTER}.max_num_gen_batches={most}",
-            (f"{FILTER}.max_num_gen_batches",),
-            fix=f"{FILTER}.max_inflight_gen_batches=2 bounds what is generated at a time",
-            severity="warning",
         )

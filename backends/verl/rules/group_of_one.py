@@ -2,7 +2,7 @@
 
 GRPO and its kin subtract the group's mean. For a group of one core_algos takes mean 0 and deviation 1, so that the
 advantage is the raw reward: there is no baseline, and every non-negative reward is pushed up. `rollout.n` is 1 where
-it is not set.
+it is not set. A run that distils a teacher has a loss beside it, and is left alone.
 
 Why: the run trains, and is not the algorithm that was asked for.
 Source: trainer/ppo/core_algos.py compute_grpo_outcome_advantage (0.9.1: :315-317), run on 0.7.1 and 0.9.1
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from toolspec.backends.verl.lint.derived import ROLLOUT, group
+from toolspec.backends.verl.lint.derived import ROLLOUT, distils, group
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
@@ -38,7 +38,7 @@ GROUP_RELATIVE = frozenset(
 
 def check(view: View) -> Iterator[Found]:
     estimator = view.text("algorithm.adv_estimator")
-    if estimator not in GROUP_RELATIVE or group(view) != 1:
+    if estimator not in GROUP_RELATIVE or group(view) != 1 or distils(view):
         return
     where = "" if view.said(f"{ROLLOUT}.n") is not None else ", the default"
     yield Found(

@@ -23,7 +23,7 @@ from toolspec.backends.verl.lint.facts.prompts import asks_for_several, said
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
-RULE = Rule("TS310", "parallel-calls-dropped", "error")
+RULE = Rule("TS317", "parallel-calls-dropped", "error")
 
 KEY = f"{MULTI_TURN}.max_parallel_calls"
 

@@ -22,7 +22,7 @@ from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
-RULE = Rule("TS703", "resumes-finished-run", "warning")
+RULE = Rule("TS708", "resumes-finished-run", "warning")
 
 FOLDER, MODE = "trainer.default_local_dir", "trainer.resume_mode"
 TRACKER = "latest_checkpointed_iteration.txt"

@@ -25,7 +25,7 @@ from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.written.shell.text import Command, known, shown
 
-RULE = Rule("TS704", "sweep-in-one-folder", "error")
+RULE = Rule("TS709", "sweep-in-one-folder", "error")
 
 NAMES = ("trainer.default_local_dir", "trainer.project_name", "trainer.experiment_name")
 MODE = "trainer.resume_mode"

@@ -60,7 +60,7 @@ from toolspec.backends.verl.lint.facts.tools import TOOLS_FILE
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
-RULE = Rule("TS303", "tool-schema-refused", "error")
+RULE = Rule("TS316", "tool-schema-refused", "error")
 
 TEXT = "a text"
 

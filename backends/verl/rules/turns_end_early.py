@@ -21,7 +21,7 @@ from toolspec.backends.verl.lint.derived import MULTI_TURN, ROLLOUT, names_tools
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
-RULE = Rule("TS311", "turns-end-early", "warning")
+RULE = Rule("TS318", "turns-end-early", "warning")
 
 ASSISTANT, USER = f"{MULTI_TURN}.max_assistant_turns", f"{MULTI_TURN}.max_user_turns"
 

@@ -33,13 +33,16 @@ from toolspec.backends.verl.lint.derived import (
     legacy_workers,
     lora_rank,
     samples_of_update,
+    uses_v1,
 )
+from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
 RULE = Rule("TS103", "uneven-micro-batch", "error")
 
 UPDATE = "ppo_micro_batch_size_per_gpu"
+LOOPS = f"{ROLLOUT}.agent.agent_loop_config_path"
 LOG_PROB = "log_prob_micro_batch_size_per_gpu"
 
 
@@ -53,6 +56,8 @@ def check(view: View) -> Iterator[Found]:
     if dynamic(view):
         return
     yield from _update(view, ACTOR)
+    if uses_v1(view) and view.value(LOOPS):
+        raise NotKnownError("how many trajectories the agent loops of the user's own make")
     if not view.value("algorithm.rollout_correction.bypass_mode"):
         yield from _step(view, ROLLOUT, ACTOR)
     if has_reference(view):

@@ -31,7 +31,7 @@ from toolspec.backends.verl.lint.derived import (
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
-RULE = Rule("TS105", "whole-batch-micro-size", "error")
+RULE = Rule("TS129", "whole-batch-micro-size", "error")
 
 
 def check(view: View) -> Iterator[Found]:

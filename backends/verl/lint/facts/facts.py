@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from toolspec.backends.verl.lint.facts.tools import ToolsFile
     from toolspec.backends.verl.lint.view import View
     from toolspec.compiler.facts.architecture import ModelFacts
+    from toolspec.compiler.facts.catalogue import GpuFacts
 
 T = TypeVar("T")
 
@@ -75,3 +76,9 @@ class Facts:
         from toolspec.backends.verl.lint.facts.function_tools import read_function_tools
 
         return self._once("function tools", lambda: read_function_tools(self._view))
+
+    def gpu(self) -> GpuFacts:
+        """The GPU that the run is given. Raises NotKnownError where neither spec nor script says it."""
+        from toolspec.backends.verl.lint.facts.gpu import read_gpu
+
+        return self._once("gpu", lambda: read_gpu(self._view))
