@@ -12,9 +12,9 @@ Good:
 Good:
     reward.custom_reward_function.path=null
     --- train.parquet
-    {"data_source": "openai/gsm8k", "prompt": [{"role": "user", "content": "2?"}], "reward_model": {"ground_truth": "2"}}
+    {"data_source": "openai/gsm8k", "prompt": [{"role": "user", "content": "2"}], "reward_model": {"ground_truth": "2"}}
     --- val.parquet
-    {"data_source": "openai/gsm8k", "prompt": [{"role": "user", "content": "3?"}], "reward_model": {"ground_truth": "3"}}
+    {"data_source": "openai/gsm8k", "prompt": [{"role": "user", "content": "3"}], "reward_model": {"ground_truth": "3"}}
 """
 
 from __future__ import annotations
