@@ -1,8 +1,8 @@
 """A data file that verl cannot read, or that is not there.
 
 verl's dataset reads names that end in .parquet, .json and .jsonl, from a disk or hdfs://; a folder, a data set's name
-on the hub and another suffix are refused. Both data.train_files and data.val_files are always read, also where nothing is
-validated; their defaults are `~/data/rlhf/gsm8k/…`, which is not expanded.
+on the hub and another suffix are refused. Both data.train_files and data.val_files are always read, also where nothing
+is validated; their defaults are `~/data/rlhf/gsm8k/…`, which is not expanded.
 
 Why: the run stops when the trainer makes its data loaders, after Ray has started.
 Source: utils/dataset/rl_dataset.py _read_files_and_tokenize (0.7.1: :155-165, 0.9.1: :172-181), utils/fs.py:248;
