@@ -31,6 +31,8 @@ AGENT = f"{ROLLOUT}.agent"
 
 
 def check(view: View) -> Iterator[Found]:
+    if view.run.spec is not None and view.said(f"{AGENT}.agent_loop_config_path") is not None:
+        return  # the bundle brings its loops
     if view.value(f"{AGENT}.agent_loop_manager_class") or view.value(f"{MODEL}.external_lib"):
         return
     known = (*view.release.enums["agent_loop"], *_own(view))

@@ -58,6 +58,7 @@ def check(view: View) -> Iterator[Found]:
 def _reads_answer(view: View) -> bool:
     """Whether the reward looks at ground_truth at all, as far as its source is at hand."""
     try:
-        return view.facts.reward().mentions("ground_truth")
+        function = view.facts.reward()
     except NotKnownError:
         return True
+    return function is None or function.mentions("ground_truth")

@@ -32,7 +32,7 @@ RULE = Rule("TS413", "no-reward-for-source", "error")
 
 
 def check(view: View) -> Iterator[Found]:
-    if view.value(f"{FUNCTION}.path") or not reads_rows(view):
+    if view.value(f"{FUNCTION}.path") or not reads_rows(view) or not manager(view):
         return
     swallows = manager(view) == "rate_limited"
     unknown: NotKnownError | None = None
