@@ -18,6 +18,8 @@ from toolspec.backends.verl.rules.registry import Loaded, rules
 from toolspec.backends.verl.written.files import Files
 
 RULES = rules()
+ENOUGH = 64
+"""Training rows that every batch size of the pages takes."""
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +34,13 @@ def laid_over(example: Example, base: Path, folder: Path, monkeypatch: pytest.Mo
     here = shutil.copytree(base, folder / "here")
     monkeypatch.chdir(here)
     for name, content in example.files.items():
+        lines = [line for line in content.splitlines() if line.strip()]
+        if name.startswith("train.") and lines:
+            lines *= -(-ENOUGH // len(lines))  # a page shows one row; a batch takes more
         if name.endswith(".parquet"):
-            sound.write_rows(here / name, [json.loads(line) for line in content.splitlines() if line.strip()])
+            sound.write_rows(here / name, [json.loads(line) for line in lines])
+        elif name.endswith(".jsonl") and content.strip() != "(missing)":
+            (here / name).write_text("".join(f"{line}\n" for line in lines), "utf-8")
         elif content.strip() == "(missing)":
             (here / name).unlink(missing_ok=True)
         else:

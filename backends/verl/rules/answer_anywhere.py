@@ -36,6 +36,8 @@ def check(view: View) -> Iterator[Found]:
     if not names_tools(view):
         return
     function = view.facts.reward()
+    if function is None:
+        return
     for part in ast.walk(function.node):
         if not _searched(part):
             continue

@@ -33,7 +33,10 @@ RULE = Rule("TS421", "answer-never-read", "warning")
 
 def check(view: View) -> Iterator[Found]:
     function = view.facts.reward()
-    manager(view)
+    if function is None:
+        return
+    if not manager(view):
+        return
     arguments = function.node.args
     others = {a.arg for a in (arguments.vararg, arguments.kwarg) if a is not None} | {
         "ground_truth",

@@ -31,6 +31,8 @@ RULE = Rule("TS420", "constant-reward", "error")
 
 def check(view: View) -> Iterator[Found]:
     function = view.facts.reward()
+    if function is None:
+        return
     values = {
         number(outcome.keys.get("score")) if outcome.kind == "dict" else outcome.constant
         for outcome in function.outcomes

@@ -42,9 +42,11 @@ RULE = Rule("TS409", "extra-info-missing", "error")
 
 def check(view: View) -> Iterator[Found]:
     function = view.facts.reward()
+    if function is None:
+        return
     name = manager(view)
     reads = extra_info_reads(function)
-    if not reads or f"{FUNCTION}.reward_kwargs.extra_info" in view.final:
+    if not name or not reads or f"{FUNCTION}.reward_kwargs.extra_info" in view.final:
         return
     added, open_ended = ADDED[name]
     wanted = [read for read in reads if read.key not in added]

@@ -35,6 +35,8 @@ RULE = Rule("TS425", "failure-paid", "warning")
 
 def check(view: View) -> Iterator[Found]:
     function = view.facts.reward()
+    if function is None:
+        return
     for handler in ast.walk(function.node):
         if not isinstance(handler, ast.ExceptHandler):
             continue

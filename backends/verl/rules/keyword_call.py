@@ -44,7 +44,10 @@ OF_A_MODEL = ("reward_router_address", "reward_model_tokenizer")
 
 def check(view: View) -> Iterator[Found]:
     function = view.facts.reward()
-    manager(view)
+    if function is None:
+        return
+    if not manager(view):
+        return
     more = {said.key[len(view.name(KWARGS)) + 1 :].partition(".")[0] for said in view.said_below(KWARGS)} - {
         ""
     }

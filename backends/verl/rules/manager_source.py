@@ -77,6 +77,8 @@ def check(view: View) -> Iterator[Found]:
         )
     if source == "register" and view.value(f"{MANAGER}.name") == "remote":
         function = view.facts.reward()
+        if function is None:
+            return
         if isinstance(function.node, ast.AsyncFunctionDef):
             yield Found(
                 f"the remote manager takes no `async def`, and `{function.node.name}` is one",

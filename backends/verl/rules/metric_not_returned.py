@@ -35,7 +35,10 @@ def check(view: View) -> Iterator[Found]:
     if not asked:
         return
     function = view.facts.reward()
-    manager(view)
+    if function is None:
+        return
+    if not manager(view):
+        return
     known = [outcome for outcome in function.outcomes if outcome.kind in ("dict", "number")]
     if not known or len(known) != len(function.outcomes):
         return  # some path returns what is not read

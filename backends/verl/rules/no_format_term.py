@@ -63,6 +63,8 @@ def check(view: View) -> Iterator[Found]:
     if not names_tools(view):
         return
     function = view.facts.reward()
+    if function is None:
+        return
     if not function.self_contained or not function.mentions("ground_truth") or _looks(function):
         return
     yield Found(

@@ -12,10 +12,10 @@ Good:
 Good:
     reward.custom_reward_function.path=null
     --- train.parquet
-    {"data_source": "openai/gsm8k", "prompt": [{"role": "user", "content": "2?"}], "reward_model": {"ground_truth": "2"}}
+    {"data_source": "openai/gsm8k", "prompt": [{"role": "user", "content": "2"}], "reward_model": {"ground_truth": "2"}}
     --- val.parquet
-    {"data_source": "openai/gsm8k", "prompt": [{"role": "user", "content": "3?"}], "reward_model": {"ground_truth": "3"}}
-"""  # noqa: E501
+    {"data_source": "openai/gsm8k", "prompt": [{"role": "user", "content": "3"}], "reward_model": {"ground_truth": "3"}}
+"""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RULE = Rule("TS413", "no-reward-for-source", "error")
 
 
 def check(view: View) -> Iterator[Found]:
-    if view.value(f"{FUNCTION}.path") or not reads_rows(view):
+    if view.value(f"{FUNCTION}.path") or not reads_rows(view) or not manager(view):
         return
     swallows = manager(view) == "rate_limited"
     unknown: NotKnownError | None = None

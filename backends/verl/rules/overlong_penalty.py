@@ -43,6 +43,8 @@ def check(view: View) -> Iterator[Found]:
     if not said:
         return
     enabled = bool(_value(view, "enable"))
+    if not manager(view):
+        return
     if manager(view) != "dapo":
         if enabled:
             yield Found(

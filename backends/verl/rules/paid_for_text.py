@@ -47,6 +47,8 @@ OF_CALLS = ("tool", "function", "call", "code", "search")
 
 def check(view: View) -> Iterator[Found]:
     function = view.facts.reward()
+    if function is None:
+        return
     for node in function.code:
         for text, place, again in paid_texts(node):
             if not any(word in text.lower() for word in OF_CALLS):

@@ -108,6 +108,23 @@ MODULES: tuple[str, ...] = (
     "failure_paid",
     "tool_response_trusted",
     "reward_prints",
+    "data_file",
+    "home_not_expanded",
+    "validation_on_training",
+    "validation_overlap",
+    "missing_column",
+    "row_value",
+    "no_answer",
+    "no_rows",
+    "unreadable_rows",
+    "mixed_types",
+    "batch_above_rows",
+    "rows_left_over",
+    "long_validation",
+    "null_tool_arguments",
+    "media_of_rows",
+    "agent_name_unknown",
+    "loader_settings",
 )
 
 

@@ -43,7 +43,10 @@ def check(view: View) -> Iterator[Found]:
     if uses_v1(view):
         return
     function = view.facts.reward()
-    manager(view)
+    if function is None:
+        return
+    if not manager(view):
+        return
     for outcome in function.outcomes:
         for key, value in outcome.keys.items():
             if key in TAKEN:

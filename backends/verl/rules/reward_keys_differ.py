@@ -48,7 +48,10 @@ def check(view: View) -> Iterator[Found]:
     if uses_v1(view):
         return
     function = view.facts.reward()
-    manager(view)
+    if function is None:
+        return
+    if not manager(view):
+        return
     known = [outcome for outcome in function.outcomes if outcome.kind in ("dict", "number")]
     if not known:
         return

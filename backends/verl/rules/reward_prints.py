@@ -34,6 +34,8 @@ RULE = Rule("TS427", "reward-prints", "note")
 
 def check(view: View) -> Iterator[Found]:
     function = view.facts.reward()
+    if function is None:
+        return
     printed = [
         statement
         for statement in function.node.body

@@ -39,6 +39,8 @@ LIMITS = ("max_concurrent", "max_rpm", "max_tpm", "estimated_tokens_per_request"
 
 def check(view: View) -> Iterator[Found]:
     name = manager(view)
+    if not name:
+        return
     function = view.value(f"{FUNCTION}.path")
     said = view.said("reward.sandbox_fusion.url")
     if said is not None and said.value and function and (view.run.spec is None or said.overridden):

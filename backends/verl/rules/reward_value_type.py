@@ -41,6 +41,8 @@ RULE = Rule("TS406", "reward-value-type", "error")
 
 def check(view: View) -> Iterator[Found]:
     function = view.facts.reward()
+    if function is None:
+        return
     for outcome in function.outcomes:
         for key, value in outcome.keys.items():
             what = _refused(view, key, value)

@@ -55,6 +55,10 @@ WORDS = {
 
 def check(view: View) -> Iterator[Found]:
     function = view.facts.reward()
+    if function is None:
+        return
+    if not manager(view):
+        return
     swallows = manager(view) == "rate_limited"
     for outcome in function.outcomes:
         what = _lacks(outcome)

@@ -47,6 +47,8 @@ MARKER = "tool_response"
 
 def check(view: View) -> Iterator[Found]:
     function = view.facts.reward()
+    if function is None:
+        return
     places: list[ast.AST] = []
     for node in function.code:
         places += [part for part in ast.walk(node) if _reads(part, function)]

@@ -59,8 +59,8 @@ class Facts:
 
         return self._once(f"model {key}", lambda: read_model(self._view, key))
 
-    def reward(self) -> RewardFunction:
-        """The user's reward function. Raises NotKnownError where it is not at hand, or made elsewhere."""
+    def reward(self) -> RewardFunction | None:
+        """The user's reward function, None without one. Raises NotKnownError where its source is not at hand."""
         from toolspec.backends.verl.lint.facts.reward import read_reward
 
         return self._once("reward", lambda: read_reward(self._view))

@@ -148,10 +148,25 @@ def _variable(name: str, at: ast.AST, function: FunctionNode) -> Outcome:
     if len(made) == 1 and isinstance(made[0], ast.Dict) and not _changed(name, function):
         first = _literal(made[0], at)
         if first.kind == "dict":
-            return Outcome("dict", at, {**first.keys, **keys}, frozenset(maybe - set(keys) - set(first.keys)))
+            values = {**first.keys, **keys}
+            # What is set again on some paths is not known: the name stands for it.
+            open_ended = {
+                key: ast.Name(id=name) for key in (maybe | _added_to(name, function)) & values.keys()
+            }
+            return Outcome("dict", at, {**values, **open_ended}, frozenset(maybe - values.keys()))
     if made and all(number(value) is not None for value in made) and not _changed(name, function):
         return Outcome("number", at)
     return Outcome("unknown", at)
+
+
+def _added_to(name: str, function: FunctionNode) -> set[str]:
+    """Keys with `name["key"] += …`."""
+    return {
+        key
+        for part in _own(function)
+        if isinstance(part, ast.AugAssign) and _subscript_of(part.target, name)
+        if (key := _key(part.target)) is not None
+    }
 
 
 def _changed(name: str, function: FunctionNode) -> bool:

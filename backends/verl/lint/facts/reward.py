@@ -120,11 +120,16 @@ PLAIN_MODULES = frozenset(
 )
 
 
-def read_reward(view: View) -> RewardFunction:
-    """Raises NotKnownError where there is none, or its definition is not in the file that verl loads."""
+def read_reward(view: View) -> RewardFunction | None:
+    """None where the run has none of the user's own.
+
+    Raises NotKnownError where its definition is not in the file that verl loads, or the file is not at hand.
+    """
     one = filled(view, FUNCTION_SLOT)
     if one is None:
-        raise NotKnownError("a reward function of your own")
+        if str(view.value(FUNCTION_SLOT.path) or "").startswith("pkg://"):
+            raise NotKnownError(f"the module {view.value(FUNCTION_SLOT.path)}")
+        return None
     name = view.text(f"{FUNCTION}.name")
     try:
         source, names = source_of(view, one)
@@ -149,13 +154,9 @@ def _decorator(node: ast.expr) -> str:
 
 
 def manager(view: View) -> str:
-    """The registered manager that calls the function. Raises NotKnownError for one of the user's own."""
-    if view.value(f"{MANAGER}.source") != "register":
-        raise NotKnownError("a reward manager of verl: yours decides what it does")
+    """The manager of verl's that calls the function; "" for another, which decides itself what it does."""
     name = view.text(f"{MANAGER}.name")
-    if name not in ADDED:
-        raise NotKnownError(f"a reward manager that is known (not {name})")
-    return name
+    return name if view.value(f"{MANAGER}.source") == "register" and name in ADDED else ""
 
 
 def reads_rows(view: View) -> bool:

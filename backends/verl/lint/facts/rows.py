@@ -32,6 +32,11 @@ class Rows:
     def complete(self) -> bool:
         return len(self.sample) == self.count
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of all files: JSON rows may have others than the first."""
+        return tuple(dict.fromkeys((*self.columns, *(name for row in self.sample for name in row))))
+
     def values(self, column: str) -> Iterator[Any]:
         """The column's values in the sample; `a.b` looks into a mapping; None where it is not there."""
         first, *rest = column.split(".")
@@ -102,3 +107,13 @@ def _json(file: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
     if not all(isinstance(row, dict) for row in rows):
         raise ValueError("a row is no object")
     return len(rows), tuple(rows[0]) if rows else (), rows[:MOST_ROWS]
+
+
+def drawn(view: View, split: str) -> int:
+    """Rows that a split has after `data.<split>_max_samples`; filtering may leave fewer.
+
+    Source: utils/dataset/rl_dataset.py _read_files_and_tokenize: 0 and -1 take all. Raises NotKnownError.
+    """
+    rows = view.facts.rows(split).count
+    most = view.value(f"data.{split}_max_samples")
+    return min(rows, most) if isinstance(most, int) and most > 0 else rows
