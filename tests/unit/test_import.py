@@ -403,6 +403,15 @@ def test_function_tools_are_carried(folder: Path, version: str) -> None:
     compiled_back(result, folder)
 
 
+def test_a_tool_whose_code_cannot_be_read_stays_verls_own(folder: Path) -> None:
+    script(folder, FUNCTIONS_PY.replace("a: int", "a"), "functions.py")
+    result = imported(None, NEWEST, *ARGUMENTS, f"{MULTI_TURN}.function_tool_path=functions.py")
+    accounted(result)
+    assert result.closed is not None
+    assert f"{MULTI_TURN}.function_tool_path" in result.closed.overrides
+    assert any("has no annotation" in note for note in result.notes)
+
+
 LOOPS = """\
 - name: my_loop
   _target_: loops.MyLoop

@@ -203,6 +203,7 @@ class Closing:
         for problem in problems:
             why = problem.message
             part = next((p for p in PARTS if problem.path == p or problem.path.startswith(f"{p}.")), None)
+            part = part or self._part_in(problem)
             if problem.path.startswith("overrides."):
                 key = problem.path.removeprefix("overrides.")
                 if key not in self.left:
@@ -223,6 +224,14 @@ class Closing:
                 self.without[name] = why
                 changed = True
         return changed
+
+    def _part_in(self, problem: Problem) -> str | None:
+        """The carried part whose file a problem without a path points into."""
+        name = Path(problem.span.file).name if problem.span is not None and not problem.path else ""
+        if not name.endswith(".py"):
+            return None
+        spec = self.carried.spec.items()
+        return next((p for p in PARTS for at, v in spec if at.startswith(p) and f"{name}:" in str(v)), None)
 
     def _path_at(self, problem: Problem) -> str:
         """The path on the line that a problem without one points at."""
