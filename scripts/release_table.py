@@ -187,6 +187,15 @@ def difference(dp: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def groups(package: Package) -> dict[str, Any]:
+    """Config group to its options, and under `""` the primary configs: what a defaults list can name."""
+    root = package.root / CONFIG
+    found: dict[str, list[str]] = {}
+    for path in sorted(root.rglob("*.yaml")):
+        found.setdefault(path.parent.relative_to(root).as_posix().strip("."), []).append(path.stem)
+    return found
+
+
 def pins(metadata: Path) -> dict[str, Any]:
     message = HeaderParser().parsestr(metadata.read_text(encoding="utf-8"))
     return {
@@ -206,6 +215,7 @@ def table(folder: Path, version: str) -> dict[str, Any]:
     return {
         "verl": version,
         "pins": pins(folder / f"verl-{version}.dist-info" / "METADATA"),
+        "groups": groups(package),
         "enums": names(package, engines["dp"].classes, set(dp["keys"])),
         **dp,
         "engines": {name: difference(dp, e.table()) for name, e in engines.items() if name != "dp"},

@@ -127,6 +127,11 @@ class Release:
         return self.dp.open_mappings
 
     @cached_property
+    def groups(self) -> Mapping[str, tuple[str, ...]]:
+        """Config group to its options, as an override or a defaults list chooses them; `""` has the configs."""
+        return MappingProxyType({name: tuple(options) for name, options in self._table["groups"].items()})
+
+    @cached_property
     def _others(self) -> dict[str, Keys]:
         return {}
 

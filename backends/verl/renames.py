@@ -41,6 +41,14 @@ LEGACY: Mapping[str, str] = {
 LEGACY_READ: tuple[str, ...] = ("0.7.1", "0.8.0")
 """Releases whose main_ppo still reads the old names; later ones take them and do nothing with them."""
 
+# Old names that no main_ppo moves: they are unknown keys like any other.
+NEVER_MOVED: tuple[str, ...] = (
+    "ray_init",
+    f"{ROLLOUT}.{BUCKET}",
+    f"{ROLLOUT}.tool_kwargs",
+    "reward_model.sandbox_fusion",
+)
+
 # Sections whose name differs by release, in more than lower/moves.py needs: release → name.
 BY_RELEASE: tuple[Mapping[str, str], ...] = tuple(
     {
@@ -162,6 +170,11 @@ def takes(key: str, version: str) -> bool:
     """Whether `version` takes the key and does something with it, as far as is known."""
     unread = version not in LEGACY_READ and legacy_of(key) is not None
     return release(version).knows(key) and gone(key, version) is None and not unread
+
+
+def is_moved(key: str) -> bool:
+    """Whether the key is an old name that some main_ppo moves to where it is read."""
+    return legacy_of(key) is not None and not any(below(key, old) for old in NEVER_MOVED)
 
 
 def common_name(key: str, version: str) -> str:

@@ -21,9 +21,8 @@ from toolspec.backends.verl.lint.lint import choose_release, kind_of
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.releases import release
 from toolspec.backends.verl.written.files import Files
-from toolspec.backends.verl.written.run import Run
+from toolspec.backends.verl.written.run import ARGUMENTS, Run
 from toolspec.backends.verl.written.runs import (
-    ARGUMENTS,
     Read,
     read_argument_list,
     read_script_file,

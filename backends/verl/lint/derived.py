@@ -166,3 +166,31 @@ def dynamic(view: View, role: str = ACTOR) -> bool:
     """Whether a role splits its batches by tokens."""
     name = "use_dynamic_bsz" if role in (ACTOR, "critic") else "log_prob_use_dynamic_bsz"
     return view.true(f"{role}.{name}")
+
+
+def runs_own_code(view: View) -> bool:
+    """Whether code of the user's is handed the configuration, so that it may read keys that verl does not."""
+    if view.value("reward.reward_manager.source") == "importlib":
+        return True
+    keys = (
+        "data.custom_cls.path",
+        "actor_rollout_ref.model.external_lib",
+        f"{ROLLOUT}.agent.agent_loop_config_path",
+        f"{ROLLOUT}.agent.agent_loop_manager_class",
+    )
+    return any(view.value(key) for key in keys)
+
+
+def steps(view: View) -> int:
+    """Steps of the run, at most: `total_training_steps`, else the batches of all epochs.
+
+    Source: trainer/ppo/ray_trainer.py _create_dataloader, trainer/ppo/v1/trainer_base.py; rows that a filter drops
+    make it less.
+    """
+    total = view.value("trainer.total_training_steps")
+    if total is not None:
+        return view.integer("trainer.total_training_steps")
+    rows = view.facts.rows().count
+    most = view.integer("data.train_max_samples", null=-1)
+    rows = min(rows, most) if most > 0 else rows
+    return rows // max(1, view.integer("data.train_batch_size")) * view.integer("trainer.total_epochs")

@@ -11,7 +11,7 @@ from toolspec.backends.verl.interpolation import ABSENT, UnresolvedError
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.overlay import Overlay
 from toolspec.backends.verl.releases import TABLES, Keys, Release, ancestors, leaves
-from toolspec.backends.verl.renames import LEGACY, LEGACY_READ, below, legacy_of, name_in
+from toolspec.backends.verl.renames import LEGACY, LEGACY_READ, below, is_moved, legacy_of, name_in
 from toolspec.backends.verl.written.bases import BASES
 from toolspec.backends.verl.written.files import Files
 from toolspec.backends.verl.written.override import Sweep
@@ -85,7 +85,7 @@ class View:
         moved = {}
         for key, said in found.items():
             old = legacy_of(key)
-            if old is not None and said.value is not None:
+            if old is not None and is_moved(key) and said.value is not None:
                 moved[LEGACY[old] + key[len(old) :]] = said
         return moved
 
@@ -96,6 +96,10 @@ class View:
     @cached_property
     def _overlay(self) -> Overlay:
         return Overlay({key: said.value for key, said in self.final.items()}, self.keys)
+
+    def resolved(self, key: str) -> Any:
+        """The value at a key of the target's, interpolations resolved. Raises UnresolvedError."""
+        return self._overlay.resolve(key)
 
     def name(self, key: str) -> str:
         return name_in(key, self.version)

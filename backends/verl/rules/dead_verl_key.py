@@ -10,13 +10,15 @@ Bad:
     data.truncation=left
 Good:
     data.filter_overlong_prompts=True
+Bad (verl 0.9.1):
+    transfer_queue.enable=False
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from toolspec.backends.verl.lint.derived import uses_v1
+from toolspec.backends.verl.lint.derived import ROLLOUT, uses_v1
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.renames import ONLY_V0, below, gone
@@ -25,8 +27,11 @@ RULE = Rule("TS807", "dead-verl-key", "warning")
 
 
 def check(view: View) -> Iterator[Found]:
+    yield from _switched_on(view)
     for said in view.final.values():
         key = said.key
+        if key == f"{ROLLOUT}.val_kwargs.do_sample":
+            continue  # rule greedy-validation
         if said.value == view.keys.defaults.get(key) or (view.run.spec is not None and not said.overridden):
             continue  # what a spec lowers to is written for all trainers
         dead = gone(key, view.version)
@@ -45,3 +50,16 @@ def check(view: View) -> Iterator[Found]:
                 fix="drop it, or trainer.use_v1=False",
                 span=said.key_span,
             )
+
+
+def _switched_on(view: View) -> Iterator[Found]:
+    """TaskRunnerV1 sets transfer_queue.enable itself (0.9.1 trainer/main_ppo.py:143)."""
+    key = "transfer_queue.enable"
+    said = view.said(key)
+    if said is not None and view.value(key) is False and view.run.spec is None and uses_v1(view):
+        yield Found(
+            f"`{key}` is false, and the V1 trainer of verl {view.version} sets it to true",
+            (key, "trainer.use_v1"),
+            fix="drop it, or trainer.use_v1=False",
+            span=said.key_span,
+        )

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
-from toolspec.backends.verl.renames import LEGACY_READ, legacy_of, name_in
+from toolspec.backends.verl.renames import LEGACY_READ, is_moved, name_in
 
 RULE = Rule("TS805", "moved-verl-key", "error")
 
@@ -27,7 +27,7 @@ def check(view: View) -> Iterator[Found]:
     if view.version in LEGACY_READ:
         return
     for said in view.final.values():
-        if said.value is None or legacy_of(said.key) is None:
+        if said.value is None or not is_moved(said.key):
             continue
         new = name_in(said.key, view.version)
         yield Found(

@@ -5,95 +5,149 @@ the section stays a mapping (`data`, `trainer`, `algorithm`, `reward`, the top l
 where it becomes a dataclass (`actor`, `critic`, `rollout`, and `ref` where there is a KL term).
 
 Why: the setting that was meant keeps its default.
-Source: the release's generated config; utils/config.py omega_conf_to_dataclass; trainer/config/*.yaml `_target_`
+Source: the release's generated config; utils/config.py omega_conf_to_dataclass; trainer/config/*.yaml `_target_`;
+hydra-core 1.3 config_loader_impl.py _apply_overrides_to_config
 Bad:
     data.train_batch_sise=128
 Good:
     data.train_batch_size=128
+Bad:
+    +actor_rollout_ref.actor.ppo_mini_batch_sise=8
+Bad:
+    ray_init.num_cpus=8
+Good:
+    ray_kwargs.ray_init.num_cpus=8
+Bad (verl 0.9.1):
+    actor_rollout_ref.actor.megatron.tensor_model_parallel_size=2
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from toolspec.backends.verl.lint.derived import REF, has_reference
+from toolspec.backends.verl.lint.composition import from_command, refusals
+from toolspec.backends.verl.lint.derived import REF, has_critic, has_reference, runs_own_code
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
-from toolspec.backends.verl.releases import TABLES, ancestors, release
-from toolspec.backends.verl.renames import gone, legacy_of, name_in, takes
+from toolspec.backends.verl.releases import TABLES, ancestors, leaves, release
+from toolspec.backends.verl.renames import gone, is_moved, name_in, takes
 from toolspec.backends.verl.written.value import Said
 from toolspec.specs.problem import Severity
 
 RULE = Rule("TS802", "unknown-verl-key", "error")
 
+FOREIGN = 3
+"""Unknown keys of a file without a near one from which on the file is taken for another program's."""
+_RECIPES = frozenset({"recipe", "recipes", "experimental"})
+
 
 def check(view: View) -> Iterator[Found]:
     if not view.run.base:
         raise NotKnownError(view.run.open)
-    known_groups = view.release.engines
+    stopped = {id(one.said): one for one in refusals(view)}
+    silent: list[Said] = []
+    unsure = False
     for said in view.run.said:
-        key = said.key
-        if said.op == "~" or view.keys.knows(key) or _is_old(key):
-            continue
-        if said.op == "" and said.key in known_groups:
-            continue
-        if said.op == "" and view.run.open:
-            raise NotKnownError(view.run.open)
-        if said.op in ("+", "++") and not _section_is_closed(view, key):
-            yield _found(view, said, added=True)
-            continue
-        yield _found(view, said, added=False)
+        refusal = stopped.get(id(said))
+        if refusal is not None and refusal.reason == "absent" and not view.keys.knows(refusal.key):
+            if view.run.open and not _elsewhere(view, refusal.key):
+                unsure = True  # a file that is not at hand may add the key
+                continue
+            yield _found(view, replace(said, key=refusal.key), "Hydra stops at an override of an unknown key")
+        elif refusal is None and said.op != "~":
+            for leaf in _unknown(view, said):
+                if section := _closed(view, leaf.key):
+                    yield _found(view, leaf, _stops(section))
+                else:
+                    silent.append(leaf)
+    foreign = _is_foreign(view, silent)
+    for leaf in silent:
+        severity: Severity | None = None if _is_meant(view, leaf.key) or not foreign else "warning"
+        if from_command(view, leaf) and not _is_meant(view, leaf.key):
+            severity = "warning"  # `+` says that the key is known to be new
+        yield _found(view, leaf, "verl takes it without a word and nothing reads it", severity)
+    if unsure:
+        raise NotKnownError(view.run.open)
 
 
-def _is_old(key: str) -> bool:
-    """Old names have a rule of their own (moved-verl-key), which knows where they went."""
-    return legacy_of(key) is not None
+def _unknown(view: View, said: Said) -> Iterator[Said]:
+    """The leaves of what was written that the release does not know."""
+    inside = leaves(said.value, f"{said.key}.") if isinstance(said.value, dict) and said.value else None
+    for key in [said.key] if inside is None else [key for key, _ in inside]:
+        hidden = key.rpartition(".")[2].startswith("_")  # `_target_` and its kin belong to Hydra
+        if not (hidden or view.keys.knows(key) or is_moved(key)):
+            yield said if key == said.key else replace(said, key=key)
 
 
-def _section_is_closed(view: View, key: str) -> bool:
-    """Whether verl builds a dataclass from the section, which takes no other field."""
+def _is_foreign(view: View, unknown: list[Said]) -> bool:
+    """Whether something else than verl may read keys that verl does not."""
+    if runs_own_code(view) or _RECIPES & set(view.run.folder.absolute().parts):
+        return True
+    strange = [said for said in unknown if not from_command(view, said) and not _is_meant(view, said.key)]
+    return len(strange) >= FOREIGN
+
+
+def _is_meant(view: View, key: str) -> bool:
+    """Whether it is plain which key of verl's was meant."""
+    return view.keys.nearest(key) is not None or name_in(key, view.version) != key or _gone(view, key)
+
+
+def _gone(view: View, key: str) -> bool:
+    return gone(key, view.version) is not None
+
+
+def _elsewhere(view: View, key: str) -> list[str]:
+    return [v for v in TABLES if v != view.version and release(v).knows(key)]
+
+
+def _closed(view: View, key: str) -> str:
+    """The section around a key from which verl builds a dataclass, which takes no other field; "" for none."""
     for above in sorted(ancestors(key), key=len, reverse=True):
         if above in view.keys.open_mappings:
-            return False
+            return ""
         if above in view.keys.classes:
-            return above != REF or has_reference(view)
-    return False
+            return above if _is_built(view, above) else ""
+    return ""
 
 
-def _found(view: View, said: Said, *, added: bool) -> Found:
+def _is_built(view: View, section: str) -> bool:
+    """Whether the run builds the section's dataclass: that of a role only where the role is there."""
+    if section == REF or section.startswith(f"{REF}."):
+        return has_reference(view)
+    if section == "critic" or section.startswith("critic."):
+        return has_critic(view)
+    return section.startswith("actor_rollout_ref.")
+
+
+def _stops(section: str) -> str:
+    return f"verl builds a dataclass from {section} and stops at a field that it does not have"
+
+
+def _found(view: View, said: Said, why: str, severity: Severity | None = None) -> Found:
     key, version = said.key, view.version
-    elsewhere = [v for v in TABLES if v != version and release(v).knows(key)]
-    new = name_in(key, version)
-    dead = gone(key, version)
-    close = view.keys.nearest(key)
+    new, dead, close = name_in(key, version), gone(key, version), view.keys.nearest(key)
+    engines = [name for name in view.release.engines if view.release.knows(key, name)]
     if new != key and takes(new, version):
         fix = f"it is `{new}` there"
     elif dead is not None:
         fix = f"drop it: {dead.why}"
+    elif engines:
+        fix = f"drop it, or model_engine={engines[0]}"
     elif close is not None:
         fix = f"did you mean `{close}`?"
     else:
         fix = "drop it"
-    more = f" ({', '.join(elsewhere)} {'has' if len(elsewhere) == 1 else 'have'} it)" if elsewhere else ""
-    closed = _section_is_closed(view, key)
-    from_command = view.run.launch is not None or said.span.file == "--"
-    if said.op == "" and from_command and said.span.file == view.run.file:
-        why = "Hydra stops at an override of a key that is not there"
-    elif closed:
-        why = "verl builds a dataclass from the section and stops at the field that it does not have"
-    else:
-        why = "verl takes it without a word and nothing reads it"
-    severity: Severity | None = "warning" if added and close is None and new == key and dead is None else None
+    others = _elsewhere(view, key)
+    more = f" ({', '.join(others)} {'has' if len(others) == 1 else 'have'} it)" if others else ""
+    if engines:
+        more = f" under model_engine={view.engine} ({', '.join(engines)} {'has' if len(engines) == 1 else 'have'} it)"
     return Found(
         f"verl {version} has no key `{key}`{more}",
-        _keys(key, new, close),
+        tuple(dict.fromkeys(filter(None, (key, new, close)))),
         fix=fix,
         why=why,
         span=said.key_span,
         severity=severity,
     )
-
-
-def _keys(key: str, new: str, close: str | None) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(filter(None, (key, new, close))))

@@ -19,7 +19,7 @@ from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.written.value import Unknown
 
-RULE = Rule("TS621", "validation-on-training", "warning")
+RULE = Rule("TS631", "validation-on-training", "warning")
 
 TRAIN, VAL = "data.train_files", "data.val_files"
 MOST_BYTES = 256 << 20

@@ -13,6 +13,8 @@ from toolspec.backends.verl.written.value import Said
 from toolspec.specs.problem import Problem, Span
 
 MAIN = "verl.trainer.main_ppo"
+ARGUMENTS = "--"
+"""The name under which arguments of the command line are shown, one a line."""
 
 
 def split_hydra(said: Iterable[Said]) -> tuple[list[Said], dict[str, Said]]:
@@ -41,6 +43,7 @@ class Run:
     spec: for a spec, its plan and facts. written: what a file says before its defaults list is applied.
     base_after_self: verl's config comes after `_self_` in the defaults list. names_base: the defaults list names one.
     multirun: Hydra's --multirun is given, so that a value may be several.
+    before: the runs that the same script starts before this one.
     """
 
     file: str
@@ -59,3 +62,4 @@ class Run:
     base_after_self: bool = False
     names_base: bool = True
     multirun: bool = False
+    before: tuple[Run, ...] = ()

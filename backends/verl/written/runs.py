@@ -11,16 +11,13 @@ from toolspec.backends.verl.written.arguments import Arguments, read_arguments
 from toolspec.backends.verl.written.bases import BASES, PRIMARY
 from toolspec.backends.verl.written.files import Files
 from toolspec.backends.verl.written.launches import blank_words, lost_arguments, main_of
-from toolspec.backends.verl.written.run import MAIN, Launch, Run, split_hydra
+from toolspec.backends.verl.written.run import ARGUMENTS, MAIN, Launch, Run, split_hydra
 from toolspec.backends.verl.written.shell.text import Command, Script, Word
 from toolspec.backends.verl.written.value import Said, Unknown
 from toolspec.specs.problem import Problem, Span
 
 if TYPE_CHECKING:
     from toolspec.backends.verl.written.hydra_file import Composed
-
-ARGUMENTS = "--"
-"""The name under which arguments of the command line are shown, one a line."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ def read_script_file(data: bytes, file: Path, files: Files) -> Read:
             continue
         run = _launched(script, command, start, folder, files, sources)
         if run is not None:
-            runs.append(run)
+            runs.append(replace(run, before=tuple(runs)))
     if not runs and not notes:
         notes.append(
             Problem(

@@ -9,6 +9,7 @@ from toolspec.backends.verl.lint.not_known import NotKnownError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from toolspec.backends.verl.lint.facts.environment import Environment
     from toolspec.backends.verl.lint.facts.function_tools import FunctionTool
     from toolspec.backends.verl.lint.facts.reward import RewardFunction
     from toolspec.backends.verl.lint.facts.rows import Rows
@@ -82,3 +83,9 @@ class Facts:
         from toolspec.backends.verl.lint.facts.gpu import read_gpu
 
         return self._once("gpu", lambda: read_gpu(self._view))
+
+    def environment(self) -> Environment:
+        """The packages that files beside the input list. Raises NotKnownError where there are none."""
+        from toolspec.backends.verl.lint.facts.environment import read_environment
+
+        return self._once("environment", lambda: read_environment(self._view))

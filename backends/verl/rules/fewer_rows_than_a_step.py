@@ -23,7 +23,7 @@ from toolspec.backends.verl.lint.facts.rows import drawn
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
-RULE = Rule("TS623", "batch-above-rows", "error")
+RULE = Rule("TS621", "fewer-rows-than-a-step", "error")
 
 
 def check(view: View) -> Iterator[Found]:
