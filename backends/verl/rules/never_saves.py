@@ -23,6 +23,8 @@ KEY = "trainer.save_freq"
 
 
 def check(view: View) -> Iterator[Found]:
+    if view.run.spec is not None:
+        return  # a spec that saves nothing says `checkpoint: {every: never}`
     if view.integer(KEY, null=0) > 0 or view.value("trainer.val_only"):
         return
     yield Found(

@@ -23,7 +23,7 @@ from toolspec.backends.verl.lint.facts.rows import Rows
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
-RULE = Rule("TS632", "validation-overlap", "warning")
+RULE = Rule("TS635", "validation-overlap", "warning")
 
 FEW = 0.01
 MEDIA = ("images", "videos", "audios")
