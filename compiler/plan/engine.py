@@ -73,7 +73,7 @@ def _decide_tool_format(draft: Draft, facts: ModelFacts | None) -> None:
     draft.choose(model, "tool_format", "model", known or "unknown", f"derived: {origin}")
     if draft.value("model.tool_format") == "unknown":
         draft.problem(
-            "TS315",
+            "TS043",
             "unknown-tool-format",
             f"how {model.path} writes a call is not known",
             "model.path",

@@ -40,13 +40,14 @@ def settled(output: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the README's commands are run: the examples, and a spec with faults."""
+    """Where the README's commands are run: the examples, a spec with faults, and the script that is shown."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__"))
     text = EXAMPLE.read_text("utf-8")
     for right, wrong in FAULTS.items():
         assert text.count(right) == 1
         text = text.replace(right, wrong)
     (tmp_path / "examples" / "calculator" / "wrong.yaml").write_text(text, "utf-8")
+    (tmp_path / "run.sh").write_text(blocks("bash")[0], "utf-8")
     return tmp_path
 
 

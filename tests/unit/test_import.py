@@ -224,8 +224,10 @@ def test_any_keys_come_back(folder: Path, drawn: tuple[str, dict[str, Any]]) -> 
     config.write_text(f"defaults: [ppo_trainer, _self_]\n{text}\n", "utf-8")
     result = imported(config, version)
     accounted(result, len({**base, **changed}))
-    assert result.closed is not None and not result.closed.left
-    assert_same(version, {**base, **changed}, compiled_back(result, folder))
+    assert result.closed is not None
+    left = result.closed.left  # names that the release lacks are refused, and said
+    assert all(" has no `" in why for why in left.values()), left
+    assert_same(version, {k: v for k, v in {**base, **changed}.items() if k not in left}, compiled_back(result, folder))
 
 
 def _nested(flat: dict[str, Any]) -> dict[str, Any]:
@@ -456,7 +458,7 @@ def test_an_agent_loop_and_a_dataset_of_ones_own(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "kept"),
     [
-        (("reward.reward_manager.name=prime",), {"reward.reward_manager.name": "prime"}),
+        (("reward.reward_manager.name=rate_limited",), {"reward.reward_manager.name": "rate_limited"}),
         (("reward.custom_reward_function.path=gone.py",), {"reward.reward_manager.name": "naive"}),
         (
             (f"{MULTI_TURN}.tool_config_path=gone.yaml",),

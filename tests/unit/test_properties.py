@@ -56,7 +56,7 @@ RELATIONS: Mapping[str, str] = {
     "TS205": "token-budget-too-small",
     "TS206": "calls-never-reached",
     "TS207": "turn-is-trajectory",
-    "TS315": "unknown-tool-format",
+    "TS043": "unknown-tool-format",
     "TS501": "over-gpu-hours",
     "TS502": "uneven-tensor-parallel",
     "TS503": "uneven-workers",
@@ -68,6 +68,9 @@ RELATIONS: Mapping[str, str] = {
     "TS801": "release-cannot",
     "TS802": "unknown-verl-key",
     "TS808": "dollar-brace",
+    "TS809": "unresolved",
+    "TS810": "overridden-twice",
+    "TS811": "unknown-name",
 }
 
 
