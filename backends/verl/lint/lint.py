@@ -145,8 +145,26 @@ def lint_runs(
         taken.update(dict.fromkeys(run.assumed))
     left = tuple(one for one in skipped.values())
     return Linted(
-        name, in_file_order(_once(findings)), read.sources, tuple(checked), left, tuple(taken), kind
+        name,
+        in_file_order(_once(findings)),
+        _sources(read, findings, files),
+        tuple(checked),
+        left,
+        tuple(taken),
+        kind,
     )
+
+
+def _sources(read: Read, findings: Sequence[Problem], files: Files) -> dict[str, tuple[str, ...]]:
+    """The lines of every file that a finding points into, such as the user's reward function."""
+    from toolspec.specs.source import show_lines
+
+    sources = dict(read.sources)
+    for name in {finding.span.file for finding in findings if finding.span is not None} - sources.keys():
+        data = files.read(Path(name))
+        if data is not None:
+            sources[name] = show_lines(data)
+    return sources
 
 
 def _once(findings: Sequence[Problem]) -> list[Problem]:

@@ -93,9 +93,12 @@ def _name(view: View, key: str, name: Any) -> Iterator[Found]:
     path = view.path(name)
     if path is not None and path.is_dir():
         yield _found(key, f"{key} names the folder {name}", f"{name}/FILE.parquet")
-    elif path is None and not any(mark in name for mark in "*?[") and is_missing(view, key, name):
+    elif path is None and not any(mark in name for mark in "*?["):
         folder = view.run.folder / PurePath(name).parent
         there = [n for n in view.files.names(folder) if n.endswith(SUFFIXES)]
+        # Data are often made or fetched on the machine of the run: only a folder that has others is the one.
+        if not there or not is_missing(view, key, name):
+            raise NotKnownError(f"the file of {key} ({name})")
         close = nearest(PurePath(name).name, there)
         yield _found(key, f"{key} names {name}, which is not there", close[0] if close else "FILE.parquet")
 
@@ -106,7 +109,7 @@ def _default(view: View, key: str) -> Iterator[Found]:
         return
     default = view.value(key)
     other = next(one for one in KEYS if one != key)
-    if view.run.launch is None and view.said(other) is None:
+    if view.said(other) is None and _completed_later(view):
         raise NotKnownError(key)
     if not isinstance(default, str) or not default.startswith("~"):
         return
@@ -117,6 +120,12 @@ def _default(view: View, key: str) -> Iterator[Found]:
         why=LATE,
         span=view.span(other),
     )
+
+
+def _completed_later(view: View) -> bool:
+    """Whether the data are named where the run is started: behind a config file, or behind a script (`$@`)."""
+    launch = view.run.launch
+    return launch is None or any(mark in line for line in launch.script.lines for mark in ("$@", "$*", "${@"))
 
 
 def _found(key: str, message: str, fix: str = "") -> Found:

@@ -48,9 +48,8 @@ def check(view: View) -> Iterator[Found]:
         return
     if not manager(view):
         return
-    more = {said.key[len(view.name(KWARGS)) + 1 :].partition(".")[0] for said in view.said_below(KWARGS)} - {
-        ""
-    }
+    prefix = f"{KWARGS}."
+    more = {key[len(prefix) :].partition(".")[0] for key in view.final if key.startswith(prefix)}
     of_model = OF_A_MODEL if view.value("reward.reward_model.enable") else ()
     given = tuple(dict.fromkeys((*REWARD_KEYWORDS, *sorted(more), *of_model)))
     signature = read_signature(function.source, function.node)

@@ -90,6 +90,7 @@ MODULES: tuple[str, ...] = (
     "metric_not_returned",
     "no_reward_for_source",
     "manager_source",
+    "old_section_incomplete",
     "reward_model_incomplete",
     "reward_setting_unread",
     "constant_reward",

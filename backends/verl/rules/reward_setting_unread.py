@@ -49,9 +49,9 @@ def check(view: View) -> Iterator[Found]:
             ("reward.sandbox_fusion.url", f"{FUNCTION}.path"),
             fix=f"+{FUNCTION}.reward_kwargs.sandbox_fusion_url={said.text or said.value}",
         )
-    for one in view.said_below(KWARGS):
-        rest = one.key[len(KWARGS) + 1 :]
-        if not rest or rest.partition(".")[0] in OF_DAPO:
+    for key, one in view.final.items():  # an old name stands here under the new one as well
+        rest = key.removeprefix(f"{KWARGS}.")
+        if rest == key or rest.partition(".")[0] in OF_DAPO:
             continue
         yield Found(
             f"no manager of verl reads {one.key}",

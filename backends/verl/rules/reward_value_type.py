@@ -1,6 +1,7 @@
 """A value in a reward's dict that verl cannot put into its metrics.
 
 Validation averages every key. A dict is an error on every release, None on 0.7.1 and 0.8.0; `score` must be a number.
+0.7.1 writes rollouts (`trainer.rollout_data_dir`) by json.dumps, which takes floats and texts of numpy only.
 
 Why: the run stops in the first validation.
 Source: trainer/ppo/metric_utils.py process_validation_metrics (0.7.1: :600, 0.8.0: :643; 0.9.1 leaves None out: :1000);
@@ -12,6 +13,12 @@ Bad (verl 0.8.0):
         if "Answer: " not in solution_str:
             return {"score": 0.0, "distance": None}
         return {"score": float(solution_str.endswith(ground_truth)), "distance": 0.0}
+Bad (verl 0.7.1):
+    reward.custom_reward_function.path=reward.py trainer.rollout_data_dir=rollouts
+    --- reward.py
+    def compute_score(data_source, solution_str, ground_truth, extra_info=None):
+        right = solution_str.endswith(f"Answer: {ground_truth}")
+        return {"score": float(right), "turns": int(extra_info["num_turns"])}
 Good:
     reward.custom_reward_function.path=reward.py
     --- reward.py
@@ -46,6 +53,16 @@ def check(view: View) -> Iterator[Found]:
     for outcome in function.outcomes:
         for key, value in outcome.keys.items():
             what = _refused(view, key, value)
+            # One float among the values makes floats of all in a batch.
+            alike = (o.keys[key] for o in function.outcomes if key in o.keys)
+            if what is None and all(_undumped(view, other) for other in alike):
+                yield Found(
+                    f"`{function.node.name}` returns a whole number or bool under `{key}`",
+                    ("reward.py", "trainer.rollout_data_dir"),
+                    fix="float(…) around it",
+                    why="writing the rollouts stops: `int64 is not JSON serializable`",
+                    span=function.span(value),
+                )
             if what is not None:
                 yield Found(
                     f"`{function.node.name}` returns {what} under `{key}`",
@@ -56,6 +73,17 @@ def check(view: View) -> Iterator[Found]:
                     else "validation takes the mean of every key and stops",
                     span=function.span(value),
                 )
+
+
+def _undumped(view: View, value: ast.expr) -> bool:
+    """Whether 0.7.1 cannot write the value. Source: trainer/ppo/ray_trainer.py:394-418; run on 0.7.1."""
+    if view.at_least("0.8.0") or not view.value("trainer.rollout_data_dir"):
+        return False
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
+        return value.func.id in ("int", "bool", "len")
+    if isinstance(value, ast.Constant):
+        return isinstance(value.value, int)
+    return isinstance(value, ast.Compare)
 
 
 def _refused(view: View, key: str, value: ast.expr) -> str | None:

@@ -39,7 +39,7 @@ from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.derived import FUNCTION
 from toolspec.backends.verl.lint.facts.outcomes import Outcome
-from toolspec.backends.verl.lint.facts.reward import manager
+from toolspec.backends.verl.lint.facts.reward import RewardFunction, manager
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
@@ -62,7 +62,7 @@ def check(view: View) -> Iterator[Found]:
     swallows = manager(view) == "rate_limited"
     for outcome in function.outcomes:
         what = _lacks(outcome)
-        if what is None:
+        if what is None or (outcome.kind == "list" and _takes_batches(function)):
             continue
         end = outcome.node is function.node and outcome.kind == "none"
         only = all(_lacks(other) is not None for other in function.outcomes)
@@ -90,6 +90,15 @@ def _common(last: ast.stmt) -> bool:
         tests |= {part.id for part in ast.walk(one.test) if isinstance(part, ast.Name)}
         todo += [part for part in (*one.body, *one.orelse) if isinstance(part, ast.If)]
     return not tests & {"data_source", "extra_info"}
+
+
+def _takes_batches(function: RewardFunction) -> bool:
+    """Whether it asks for lists among its arguments, so that a list is the answer to a list only."""
+    return any(
+        isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id == "isinstance"
+        for node in function.code
+        for part in ast.walk(node)
+    )
 
 
 def _lacks(outcome: Outcome) -> str | None:

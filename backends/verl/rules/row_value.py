@@ -36,6 +36,9 @@ from toolspec.specs.problem import Severity
 
 RULE = Rule("TS612", "row-value", "error")
 
+ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function", "ipython", "observation"})
+DOUBTFUL = ("has the roles", "ends with a")
+
 
 def check(view: View) -> Iterator[Found]:
     unknown: NotKnownError | None = None
@@ -56,10 +59,12 @@ def _of(view: View, split: str, rows: Rows) -> Iterator[Found]:
             f"{rows.files[0].name}: `{prompt}` {fault} in {number} of {len(rows.sample)} rows",
             (f"dataset:{prompt}", "data.prompt_key", files),
             fix='[{"role": "user", "content": "…"}]',
-            why="the chat template renders no question of it",
+            why="the answer may stand in the prompt"
+            if fault.startswith(DOUBTFUL[1])
+            else "the chat template renders no question of it",
             span=view.span("data.prompt_key", files),
-            # A loop of the user's own may make messages of it.
-            severity="warning" if own_loop else None,
+            # A loop of the user's own may make messages of it; a template of its own may know other roles.
+            severity="warning" if own_loop or fault.startswith(DOUBTFUL) else None,
         )
     for fault, number in _faults(rows, "extra_info", lambda v: None if v is None else _mapping_fault(v)):
         yield _found(
@@ -104,6 +109,12 @@ def _prompt_fault(value: Any) -> str | None:
     for name in ("role", "content"):
         if all(name not in message for message in value):
             return f"has messages without `{name}` (they have {', '.join(value[0])})"
+    roles = [message.get("role") for message in value]
+    strange = [str(role) for role in roles if role not in ROLES]
+    if strange:
+        return f"{DOUBTFUL[0]} {', '.join(dict.fromkeys(strange))}"
+    if roles[-1] == "assistant":
+        return f"{DOUBTFUL[1]} message of the assistant, and verl asks for another"
     return None
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
@@ -31,8 +32,13 @@ POINTER = b"version https://git-lfs"
 def check(view: View) -> Iterator[Found]:
     if view.value("data.custom_cls.path"):
         return
+    unknown: NotKnownError | None = None
     for key in ("data.train_files", "data.val_files"):
-        value = view.value(key)
+        try:
+            value = view.value(key)
+        except NotKnownError as error:
+            unknown = unknown or error
+            continue
         for name in value if isinstance(value, list) else [value]:
             path = view.path(name) if isinstance(name, str) else None
             what = _fault(view, path) if path is not None and path.is_file() else None
@@ -43,6 +49,8 @@ def check(view: View) -> Iterator[Found]:
                     fix="git lfs pull" if "LFS" in what else "",
                     why="verl stops when it makes its data loaders",
                 )
+    if unknown is not None:
+        raise unknown
 
 
 def _fault(view: View, path: Path) -> str | None:

@@ -37,7 +37,7 @@ class Outcomes:
         self._names = names
 
     def of(self, function: FunctionNode, depth: int = 0) -> tuple[Outcome, ...]:
-        """Every outcome, in the order of the lines."""
+        """Every outcome in the order of the text, the end of the function last."""
         own = list(_own(function))
         if any(isinstance(part, ast.Yield | ast.YieldFrom) for part in own):
             return (Outcome("generator", function),)
@@ -47,7 +47,7 @@ class Outcomes:
                 found += self._value(part.value, part, function, depth)
         if not _ends(function.body):
             found.append(Outcome("none", function))
-        return tuple(sorted(found, key=lambda outcome: getattr(outcome.node, "lineno", 0)))
+        return tuple(found)
 
     def _value(
         self, value: ast.expr | None, at: ast.AST, function: FunctionNode, depth: int

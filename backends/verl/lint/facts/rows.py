@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ class Rows:
     def complete(self) -> bool:
         return len(self.sample) == self.count
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The columns of all files: JSON rows may have others than the first."""
         return tuple(dict.fromkeys((*self.columns, *(name for row in self.sample for name in row))))
