@@ -133,9 +133,9 @@ TOLERATED: Mapping[tuple[str, str], str] = {
     ("0.8.0", "numpy"): "the metadata refuses numpy 2, with which its stages ran on CPU (2.4.6)",
 }
 
-# What the engine's extra pins, and the project was tested with by verl's authors: another version may do.
+# What the engine's extra pins; another version may do.
 PINNED_WITH_ENGINE = frozenset({"torch", "transformers", "tensordict", "sglang", "vllm"})
-ENGINES = frozenset({"sglang", "vllm"})
+ENGINES = frozenset({"sglang", "vllm", "tensorrt-llm"})
 # Below it verl refuses the engine or takes it for absent.
 FLOORS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "vllm": {
@@ -149,11 +149,11 @@ Pair = tuple[str, str, str, str, str, str]
 PAIRS: tuple[Pair, ...] = (
     (
         "transformers",
-        ">=5.5.3,<5.10.1",
+        ">=5.5.3,<5.10.3",
         "kernels",
         "<0.17",
         "transformers {found} cannot be imported with kernels 0.17",
-        "run: transformers 5.5.3, 5.7.0 to 5.9.0 and 5.10.0, each with kernels 0.16.0 and 0.17.0",
+        "run: transformers 5.5.3, 5.8.0, 5.9.0 and 5.10.0 to 5.10.2 with kernels 0.17.0; 5.10.4 takes it",
     ),
     (
         "transformers",
@@ -192,9 +192,7 @@ class _Environment:
 
     def need(self, need: Need, severity: Literal["error", "warning"] = "error") -> Iterator[PackageProblem]:
         if self.release in need.sources:
-            yield from self.judge(
-                need.package, need.clauses, need.why, need.sources[self.release], severity
-            )
+            yield from self.judge(need.package, need.clauses, need.why, need.sources[self.release], severity)
 
 
 def problems(
@@ -259,12 +257,14 @@ def _engine(at: _Environment) -> Iterator[PackageProblem]:
     engine = at.uses.engine
     if engine is None:
         if at.complete and not ENGINES & at.packages.keys():
-            why = "the rollout runs in one of them; verl refuses to start a rollout without either"
-            source = "verl/third_party/vllm/__init__.py"
-            yield PackageProblem("sglang", None, f"verl[sglang]=={at.release}", "error", why, source)
+            why = "the rollout runs in an engine: sglang, vllm or TensorRT-LLM"
+            wanted = f"sglang{_pin(at.release, 'sglang')}"
+            yield PackageProblem("sglang", None, wanted, "error", why, "verl/workers/rollout")
         return
-    why = f"rollout.engine is {engine}"
-    yield from at.judge(engine, "", why, f"verl/workers/rollout/{engine}_rollout")
+    if engine not in at.packages:
+        clauses = _pin(at.release, engine)
+        yield from at.judge(engine, clauses, f"rollout.engine is {engine}", f"extra `{engine}` of the wheel")
+        return
     if at.release in FLOORS.get(engine, {}):
         clauses, source = FLOORS[engine][at.release]
         yield from at.judge(engine, clauses, f"verl refuses an older {engine}", source)
@@ -273,6 +273,12 @@ def _engine(at: _Environment) -> Iterator[PackageProblem]:
         if need is not None and need.extra == engine and need.name in PINNED_WITH_ENGINE:
             why = f"verl {at.release} was released with it for {engine}; another may do"
             yield from at.judge(need.name, need.clauses, why, f"extra `{engine}` of the wheel", "warning")
+
+
+def _pin(release: str, engine: str) -> str:
+    """`==0.5.12`: what the engine's extra asks of the engine itself."""
+    needs = (requirement(line) for line in table_of(release).requires)
+    return next((n.clauses for n in needs if n is not None and n.extra == engine and n.name == engine), "")
 
 
 def _flash(at: _Environment) -> Iterator[PackageProblem]:

@@ -129,7 +129,9 @@ def _admits(operator: str, text: str, found: Version) -> bool | None:
         final = wanted.pre is None and wanted.dev is None and wanted.post is None
         own_early = (found.pre is not None or found.dev is not None) and _same_release(found, wanted)
         return found.public < wanted.public and not (final and own_early)
-    own_post = found.post is not None and wanted.post is None and wanted.dev is None and found.pre == wanted.pre
+    own_post = (
+        found.post is not None and wanted.post is None and wanted.dev is None and found.pre == wanted.pre
+    )
     return found.public > wanted.public and not (own_post and _same_release(found, wanted))
 
 
@@ -168,4 +170,6 @@ def requirement(line: str) -> Requirement | None:
         return None
     marker = (match["marker"] or "").strip()
     extra = _EXTRA.fullmatch(marker)
-    return Requirement(normal(match["name"]), clauses, extra[1] if extra else None, bool(marker) and not extra)
+    return Requirement(
+        normal(match["name"]), clauses, extra[1] if extra else None, bool(marker) and not extra
+    )
