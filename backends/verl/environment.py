@@ -171,6 +171,7 @@ FLASH_SOURCES: Mapping[str, tuple[str, str]] = {
     "0.8.0": ("verl/utils/attention_utils.py:30", "verl/utils/model.py:645,667"),
     "0.9.1": ("verl/utils/attention_utils.py (falls back to torch)", "verl/utils/model.py:649,674"),
 }
+KERNEL_FALLBACK = "transformers 4.57.1, 5.5.3 and 5.9.0: modeling_utils.py, is_kernels_available"
 
 
 @dataclass(frozen=True)
@@ -282,26 +283,25 @@ def _pin(release: str, engine: str) -> str:
 
 
 def _flash(at: _Environment) -> Iterator[PackageProblem]:
-    """flash-attn is in no requirement, and three places ask for it."""
+    """flash-attn is in no requirement, and three places ask for it. For two of them transformers has a way out."""
     if at.release not in FLASH_SOURCES or not at.complete or "flash-attn" in at.packages:
         return
     packed_source, critic_source = FLASH_SOURCES[at.release]
-    wanted = [
-        (
-            at.uses.attention == "flash_attention_2",
-            "the policy's attention is flash_attention_2, transformers' implementation of which is this package",
-            "transformers, PreTrainedModel.from_pretrained",
-        ),
-        (bool(at.uses.critic_flash), "verl builds every critic with flash_attention_2", critic_source),
-        (
-            bool(at.uses.packed) and at.release != "0.9.1",
-            "packed batches (use_remove_padding) import its functions",
-            packed_source,
-        ),
-    ]
-    for asked, why, source in wanted:
-        if asked:
-            yield from at.judge("flash-attn", "", why, source)
+    if at.uses.packed and at.release != "0.9.1":
+        yield from at.judge("flash-attn", "", "packed batches (use_remove_padding) import it", packed_source)
+    severity: Literal["error", "warning"] = "error"
+    instead = ""
+    if "kernels" in at.packages:
+        severity, instead = (
+            "warning",
+            "; with `kernels` installed, transformers gets one from the hub, if it can",
+        )
+    if at.uses.attention == "flash_attention_2":
+        why = f"the policy's attention is flash_attention_2{instead}, or set model.attention: sdpa"
+        yield from at.judge("flash-attn", "", why, KERNEL_FALLBACK, severity)
+    if at.uses.critic_flash:
+        why = f"verl builds every critic with flash_attention_2{instead}"
+        yield from at.judge("flash-attn", "", why, critic_source, severity)
     if at.uses.attention is None:
         why = "needed by a critic, by attention flash_attention_2 (the default) and by packed batches"
         yield from at.judge("flash-attn", "", why, f"{critic_source}; {packed_source}", "warning")

@@ -115,7 +115,7 @@ IGNORED = {"build", "dist", "runs", "__pycache__"}
 SHOWN = {".ci", ".github", ".gitignore"}
 MACHINE = re.compile(
     r"(?<![\w.~$}/-])/(?:work|root|home/\w+|Users/\w+|tmp/lab|mnt/\w+|opt/(?:pypi|wheels))\b"
-    r"|https?://[^\s\"'`]+/simple\b|--(?:extra-)?index-url\b|\b(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2}\b"
+    r"|https?://[^\s\"'`]+/simple\b|--(?:extra-)?index-url\b|(?<!==)\b(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2}\b"
 )
 
 
