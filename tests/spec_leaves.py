@@ -16,7 +16,7 @@ Strategy = st.SearchStrategy[Any]
 # What the generated specs name, to be written beside them.
 ROWS = [
     {
-        "prompt": [{"role": "user", "content": f"What is {n} + {n}?"}],
+        "prompt": [{"role": "user", "content": f"Add {n} to {n}."}],
         "question": f"What is {n} + {n}?",
         "answer": str(2 * n),
         "persona": "Be brief.",

@@ -28,6 +28,9 @@ MOST_BYTES = 256 << 20
 def check(view: View) -> Iterator[Found]:
     if view.value("trainer.val_only"):
         return  # nothing is trained
+    said = view.said(VAL)
+    if view.run.spec is not None and (said is None or not said.overridden):
+        return  # verl builds a validation set always; a spec without one lowers to the training rows, and never reads them
     trained = _names(view, TRAIN)
     for name in _names(view, VAL):
         if name in trained:

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "why": ("toolspec.cli.why:why", "Say where a verl key's value comes from, or what a spec path becomes."),
     "diff": ("toolspec.cli.diff:diff", "Show what changes between two specs, bundles or targets."),
     "migrate": ("toolspec.cli.migrate:migrate", "Move a spec to another verl release."),
+    "doctor": ("toolspec.cli.doctor:doctor", "Check whether this machine can run the target."),
     "fetch": ("toolspec.cli.fetch:fetch", "Get a model's configuration and tokenizer files, no weights."),
     "schema": ("toolspec.cli.schema:schema", "Print the JSON Schema of the language, for editors."),
     "lsp": ("toolspec.cli.lsp:lsp", "Run the language server, for an editor."),
