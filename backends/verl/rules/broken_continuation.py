@@ -70,6 +70,8 @@ def _fix(why: str) -> str:
         return "move the comment above the command"
     if "empty line" in why:
         return "take the empty line away"
+    if "tee" in why:
+        return "move them before the pipe"
     if "carriage return" in why:
         return "write the file with newlines alone: dos2unix, or sed -i 's/\\r$//'"
     if "blank" in why:

@@ -139,6 +139,7 @@ MODULES: tuple[str, ...] = (
     "searchpath",
     "unresolved_interpolation",
     "untrusted_model_code",
+    "config_path",
     "broken_continuation",
     "sweep_without_multirun",
     "braces_expanded",

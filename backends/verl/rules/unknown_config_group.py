@@ -63,10 +63,14 @@ def _found(view: View, name: str, said: Said, what: str, choices: tuple[str, ...
     more = f" ({', '.join(able)} {'has' if len(able) == 1 else 'have'} it)" if able else ""
     close = nearest(str(said.value), choices)
     known = ", ".join(choice for choice in choices if choice)
+    config = f"ppo_{said.value}_trainer"
+    fix = f"did you mean {close[0]}?" if close else f"one of {known}"
+    if group == "model_engine" and config in view.release.groups[""]:
+        fix = f"--config-name={config}"
     return Found(
         f"verl {view.version} has no {what}{more}",
         (name,),
-        fix=f"did you mean {close[0]}?" if close else f"one of {known}",
+        fix=fix,
         why="Hydra stops before anything starts: it cannot find the file",
         span=said.span,
     )

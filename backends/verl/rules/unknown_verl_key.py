@@ -134,7 +134,7 @@ def _found(view: View, said: Said, why: str, severity: Severity | None = None) -
     elif dead is not None:
         fix = f"drop it: {dead.why}"
     elif engines:
-        fix = f"drop it, or model_engine={engines[0]}"
+        fix = f"drop it, or {_choose(view, engines[0])}"
     elif close is not None:
         fix = f"did you mean `{close}`?"
     else:
@@ -151,3 +151,9 @@ def _found(view: View, said: Said, why: str, severity: Severity | None = None) -
         span=said.key_span,
         severity=severity,
     )
+
+
+def _choose(view: View, engine: str) -> str:
+    """How the release is given an engine: up to 0.7.1 megatron is a config of its own."""
+    by_group = engine in view.release.groups["model_engine"]
+    return f"model_engine={engine}" if by_group else f"--config-name=ppo_{engine}_trainer"

@@ -16,6 +16,9 @@ _OTHER = re.compile(
 _PRINTING = frozenset({"echo", "printf", "cat", "log", "info", "logger"})  # show a command, and run none
 _LOST = re.compile(r"(?:\+\+|\+|~)?[A-Za-z_][\w-]*(?:\.[\w-]+)+=")
 
+PIPE = 80
+"""Bytes between a command and the tee that its output is piped to, at most."""
+
 
 def main_of(command: Command) -> tuple[str, int] | None:
     """(module that is started, number of the word after it); None for a command that starts no trainer of verl."""
@@ -55,6 +58,10 @@ def lost_arguments(script: Script, command: Command) -> tuple[list[Word], str]:
     """
     following = [c for c in script.commands if c.start >= command.end and not c.when]
     lost: list[Word] = []
+    if following and following[0].name == "tee" and following[0].start - command.end < PIPE:
+        piped = [word for word in following[0].words if _LOST.match(shown(word.text))]
+        if piped:
+            return piped, "they stand behind the pipe, and are given to tee"
     for one in following:
         if not one.words or not _LOST.match(shown(one.words[0].text)):
             break

@@ -43,7 +43,7 @@ class Run:
     spec: for a spec, its plan and facts. written: what a file says before its defaults list is applied.
     base_after_self: verl's config comes after `_self_` in the defaults list. names_base: the defaults list names one.
     multirun: Hydra's --multirun is given, so that a value may be several.
-    before: the runs that the same script starts before this one.
+    before: the runs that the same script starts before this one. options: Hydra's own, by their long names.
     """
 
     file: str
@@ -63,3 +63,4 @@ class Run:
     names_base: bool = True
     multirun: bool = False
     before: tuple[Run, ...] = ()
+    options: Mapping[str, tuple[Any, Span]] = field(default_factory=dict)

@@ -171,6 +171,7 @@ def _with_arguments(
         open=run.open or arguments.open,
         problems=(*run.problems, *arguments.problems),
         multirun=arguments.sweeps,
+        options=arguments.options,
     )
 
 
