@@ -30,7 +30,7 @@ def check(view: View) -> Iterator[Found]:
         return  # nothing is trained
     said = view.said(VAL)
     if view.run.spec is not None and (said is None or not said.overridden):
-        return  # verl builds a validation set always; a spec without one lowers to the training rows, and never reads them
+        return  # verl always builds a validation set: a spec without one lowers to the training rows
     trained = _names(view, TRAIN)
     for name in _names(view, VAL):
         if name in trained:
