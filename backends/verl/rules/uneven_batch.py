@@ -25,7 +25,7 @@ from toolspec.backends.verl.lint.derived import (
     group,
     is_megatron,
 )
-from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.rule import Found, Put, Rule
 from toolspec.backends.verl.lint.view import View
 
 RULE = Rule("TS101", "uneven-batch", "error")
@@ -48,5 +48,6 @@ def check(view: View) -> Iterator[Found]:
         f"{batch} prompts × {samples} trajectories = {batch * samples}, no multiple of {unit} ({ranks})",
         ("data.train_batch_size", f"{ROLLOUT}.n", "trainer.n_gpus_per_node", "trainer.nnodes"),
         fix=f"data.train_batch_size={near}",
+        changes=(Put("data.train_batch_size", near),),
         why="verl asserts it in validate_config and stops",
     )

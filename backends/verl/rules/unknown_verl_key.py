@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.derived import REF, has_reference
 from toolspec.backends.verl.lint.not_known import NotKnownError
-from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.rule import Change, Drop, Found, Rename, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.releases import TABLES, ancestors, release
 from toolspec.backends.verl.renames import LEGACY, below, gone, name_in, takes
@@ -67,12 +67,16 @@ def _found(view: View, said: Said, *, added: bool) -> Found:
     new = name_in(key, version)
     dead = gone(key, version)
     close = view.keys.nearest(key)
+    changes: tuple[Change, ...] = ()
     if new != key and takes(new, version):
         fix = f"it is `{new}` there"
+        changes = (Rename(key, new),)
     elif dead is not None:
         fix = f"drop it: {dead.why}"
+        changes = (Drop(key),)
     elif close is not None:
         fix = f"did you mean `{close}`?"
+        changes = (Rename(key, close),)
     else:
         fix = "drop it"
     more = f" ({', '.join(elsewhere)} {'has' if len(elsewhere) == 1 else 'have'} it)" if elsewhere else ""
@@ -92,6 +96,8 @@ def _found(view: View, said: Said, *, added: bool) -> Found:
         why=why,
         span=said.key_span,
         severity=severity,
+        changes=changes,
+        safe=(new != key and takes(new, version)) or (dead is not None and not dead.lost),
     )
 
 
