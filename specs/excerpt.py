@@ -64,8 +64,8 @@ def summary(problems: Iterable[Problem]) -> str:
 def to_json(problems: Iterable[Problem]) -> list[dict[str, Any]]:
     """The `findings` of lint's JSON contract, version 1, in the order of `in_file_order`.
 
-    line, column and file are null without a place. fix is null, or {"safe": false, "edits": [], "text": the
-    words}: nothing here knows an edit that a program may make.
+    line, column and file are null without a place. fix is null, or {"safe", "edits", "text": the words}; an edit
+    replaces what is from line and column up to end_line and end_column by text. What holds a secret is no edit here.
     """
     return [
         {
@@ -78,10 +78,28 @@ def to_json(problems: Iterable[Problem]) -> list[dict[str, Any]]:
             "column": p.span.column if p.span else None,
             "keys": list(p.keys),
             "spec_path": p.path or None,
-            "fix": {"safe": False, "edits": [], "text": _said(p, p.fix)} if p.fix else None,
+            "fix": _fix(p),
         }
         for p in in_file_order(problems)
     ]
+
+
+def _fix(problem: Problem) -> dict[str, Any] | None:
+    if not problem.fix and not problem.edits:
+        return None
+    shown = all(masked(edit.text) == edit.text for edit in problem.edits)
+    edits = [
+        {
+            "file": edit.span.file,
+            "line": edit.span.line,
+            "column": edit.span.column,
+            "end_line": edit.end[0],
+            "end_column": edit.end[1],
+            "text": edit.text,
+        }
+        for edit in (problem.edits if shown else ())
+    ]
+    return {"safe": problem.safe and bool(edits), "edits": edits, "text": _said(problem, problem.fix)}
 
 
 def _said(problem: Problem, text: str) -> str:

@@ -21,10 +21,22 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A replacement of the text of `span`, which lies on one line; a length of 0 inserts before it."""
+    """A replacement of the text of `span`, which lies on one line; a length of 0 inserts before it.
+
+    lines: where it is not 0, that many whole lines from the span's on are replaced, with their line breaks; `text` is
+    then empty or ends in a line break.
+    """
 
     span: Span
     text: str
+    lines: int = 0
+
+    @property
+    def end(self) -> tuple[int, int]:
+        """Line and column behind the text that is replaced."""
+        if self.lines:
+            return self.span.line + self.lines, 1
+        return self.span.line, self.span.column + self.span.length
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from toolspec.backends.verl.diff import Change, compare
 from toolspec.backends.verl.releases import leaves, release
 from toolspec.backends.verl.renames import ONLY_V0, below, gone, name_in, takes
 from toolspec.backends.verl.side import side_of_spec
-from toolspec.backends.verl.spec_text import Entry, SpecText
+from toolspec.backends.verl.yaml_text import Entry, YamlText
 from toolspec.specs.loading import LoadedSpec, load, read_data
 from toolspec.specs.named_file import named, read
 from toolspec.specs.problem import Problem, ProblemError
@@ -61,7 +61,7 @@ def migrate(file: Path, target: str) -> Migration:
     """
     loaded = load(file)
     source = _source(loaded)
-    text = SpecText(named(lambda: read(file, MAX_BYTES), str(file), None), str(file))
+    text = YamlText(named(lambda: read(file, MAX_BYTES), str(file), None), str(file))
     expected = dict(text.value)
     edits = [*_target(text, expected, target), *edit_overrides(text, expected, source, target)]
     after = text.edited(expected) if edits else text.data
@@ -92,7 +92,7 @@ def loaded_text(data: bytes, file: Path, sources: dict[str, tuple[str, ...]]) ->
     return LoadedSpec(spec=validate(raw), raw=raw, file=file)
 
 
-def _target(text: SpecText, expected: dict[str, Any], target: str) -> Iterator[Edit]:
+def _target(text: YamlText, expected: dict[str, Any], target: str) -> Iterator[Edit]:
     entry = text.entries.get(("target",))
     if entry is not None:
         old = str(expected["target"])
@@ -112,7 +112,7 @@ def _target(text: SpecText, expected: dict[str, Any], target: str) -> Iterator[E
     yield Edit("target", 0, "", new)
 
 
-def edit_overrides(text: SpecText, expected: dict[str, Any], source: str | None, target: str) -> list[Edit]:
+def edit_overrides(text: YamlText, expected: dict[str, Any], source: str | None, target: str) -> list[Edit]:
     """Rename and drop the file's own overrides, and rename those that a sweep varies."""
     edits: list[Edit] = []
     dropped: list[tuple[Entry, str]] = []
@@ -163,7 +163,7 @@ def _lost(edits: list[Edit]) -> Iterator[str]:
             yield f"{edit.old} is dropped, and with it {edit.lost}"
 
 
-def _nested(text: SpecText, target: str) -> Iterator[str]:
+def _nested(text: YamlText, target: str) -> Iterator[str]:
     """Keys in a mapping of `overrides` that the target does not take: a rename would tear it apart."""
     given = text.value.get("overrides")
     for name, value in given.items() if isinstance(given, dict) else ():

@@ -18,7 +18,7 @@ from toolspec.backends.verl.migrate import Migration, edit_overrides, migrate
 from toolspec.backends.verl.releases import RELEASES, TABLES, release
 from toolspec.backends.verl.renames import BY_RELEASE, GONE, LEGACY, name_in
 from toolspec.backends.verl.side import side_of_spec
-from toolspec.backends.verl.spec_text import SpecText
+from toolspec.backends.verl.yaml_text import YamlText
 from toolspec.cli.migrate import migrate as command
 from toolspec.specs.problem import ProblemError
 
@@ -176,12 +176,12 @@ def test_any_mix_of_overrides_is_edited(
             for key, q, gap in rows
         ]
         body = "overrides:\n" + "".join(parts)
-    text = SpecText((HEAD + "target: 0.7.1\n" + body + "# the end\n").encode(), "exp.yaml")
+    text = YamlText((HEAD + "target: 0.7.1\n" + body + "# the end\n").encode(), "exp.yaml")
     expected = dict(text.value)
     edits = edit_overrides(text, expected, "0.7.1", "0.9.1")
     after = text.edited(expected)  # raises where the text does not say `expected`
     wanted = [new for key, _, _ in rows if (new := ENTRIES[key][1])]
-    assert list(SpecText(after, "exp.yaml").value["overrides"]) == wanted
+    assert list(YamlText(after, "exp.yaml").value["overrides"]) == wanted
     assert len(edits) == sum(ENTRIES[key][1] != key for key, _, _ in rows)
     lines = after.decode()
     assert lines.startswith(HEAD) and lines.endswith("# the end\n")
@@ -190,7 +190,7 @@ def test_any_mix_of_overrides_is_edited(
 
 
 def test_a_text_that_would_be_spoilt_is_refused(tmp_path: Path) -> None:
-    text = SpecText(HEAD.encode(), "exp.yaml")
+    text = YamlText(HEAD.encode(), "exp.yaml")
     text.rename(text.entries["name",], "title")
     with pytest.raises(ProblemError) as error:
         text.edited(text.value)

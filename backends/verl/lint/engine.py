@@ -9,7 +9,7 @@ from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.rules.registry import Loaded
-from toolspec.specs.problem import Problem
+from toolspec.specs.problem import Edit, Problem
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ def problem(view: View, rule: Rule, found: Found) -> Problem:
         from toolspec.backends.verl.lint.spec_run import in_spec_words
 
         fix = in_spec_words(fix, view.run)
+    edits: tuple[Edit, ...] = ()
+    if found.changes:
+        from toolspec.backends.verl.lint.edits import edits_of
+
+        edits = edits_of(view, found.changes)
     return Problem(
         rule.code,
         rule.name,
@@ -66,6 +71,6 @@ def problem(view: View, rule: Rule, found: Found) -> Problem:
         fix,
         severity,
         keys,
-        found.edits,
-        found.safe,
+        edits,
+        found.safe and bool(edits),
     )

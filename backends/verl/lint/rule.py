@@ -3,17 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from toolspec.backends.verl.lint.view import View
-from toolspec.specs.problem import Edit, Severity, Span
+from toolspec.specs.problem import Severity, Span
+
+
+class Put(NamedTuple):
+    """KEY becomes VALUE (plain data): where it is written last, else as a new line."""
+
+    key: str
+    value: Any
+
+
+class Rename(NamedTuple):
+    """KEY gets another name, wherever it is written, and keeps its value."""
+
+    key: str
+    new: str
+
+
+class Drop(NamedTuple):
+    """KEY is not written any more."""
+
+    key: str
+
+
+Change = Put | Rename | Drop
+"""A change of the configuration, not of a text: lint/edits.py finds the text. Keys as they are written, or the newest
+release's names."""
 
 
 class Found(NamedTuple):
     """A finding of a rule. keys: the verl keys that it is about, the one to point at first.
 
     span: the place, where it is not that of the first key. severity: where it is not the rule's own.
-    edits: what may be written to repair it; safe: without asking.
+    changes: what repairs it, all of them together; safe: the user surely meant it, so that nobody is asked.
     """
 
     message: str
@@ -22,7 +47,7 @@ class Found(NamedTuple):
     why: str = ""
     span: Span | None = None
     severity: Severity | None = None
-    edits: tuple[Edit, ...] = ()
+    changes: tuple[Change, ...] = ()
     safe: bool = False
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.derived import ROLLOUT, uses_v1
-from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.rule import Drop, Found, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.renames import ONLY_V0, below, gone
 
@@ -42,6 +42,8 @@ def check(view: View) -> Iterator[Found]:
                 (key,),
                 fix="drop it",
                 span=said.key_span,
+                changes=(Drop(key),),
+                safe=True,
             )
         elif any(below(key, only) for only in ONLY_V0) and uses_v1(view):
             yield Found(
@@ -49,6 +51,7 @@ def check(view: View) -> Iterator[Found]:
                 (key, "trainer.use_v1"),
                 fix="drop it, or trainer.use_v1=False",
                 span=said.key_span,
+                changes=(Drop(key),),
             )
 
 

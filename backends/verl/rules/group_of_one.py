@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.derived import ROLLOUT, distils, group
-from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.rule import Found, Put, Rule
 from toolspec.backends.verl.lint.view import View
 
 RULE = Rule("TS110", "group-of-one", "error")
@@ -45,5 +45,6 @@ def check(view: View) -> Iterator[Found]:
         f"{estimator} compares the trajectories of a prompt, and rollout.n is 1{where}",
         (f"{ROLLOUT}.n", "algorithm.adv_estimator"),
         fix=f"{ROLLOUT}.n=8",
+        changes=(Put(f"{ROLLOUT}.n", 8),),
         why="with one the advantage is the raw reward, without a baseline",
     )

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.derived import ACTOR
-from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.rule import Found, Put, Rule
 from toolspec.backends.verl.lint.view import View
 
 RULE = Rule("TS115", "kl-twice", "warning")
@@ -30,4 +30,5 @@ def check(view: View) -> Iterator[Found]:
             f"KL is penalised in the reward (kl_coef {in_reward}) and in the loss (kl_loss_coef {in_loss})",
             ("algorithm.use_kl_in_reward", f"{ACTOR}.use_kl_loss"),
             fix="algorithm.use_kl_in_reward=False",
+            changes=(Put("algorithm.use_kl_in_reward", False),),
         )

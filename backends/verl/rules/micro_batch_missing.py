@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.derived import ACTOR, REF, ROLLOUT, dynamic, has_critic, has_reference
-from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.rule import Found, Put, Rule
 from toolspec.backends.verl.lint.view import View
 
 RULE = Rule("TS104", "micro-batch-missing", "error")
@@ -41,4 +41,5 @@ def _unset(view: View, section: str, name: str) -> Iterator[Found]:
             keys,
             fix=f"{view.name(keys[0])}=8, or {switch}=True",
             why="verl stops in validate_config",
+            changes=(Put(keys[0], 8),),
         )

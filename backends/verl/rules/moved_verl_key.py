@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.rule import Found, Rename, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.renames import LEGACY_READ, is_moved, name_in
 
@@ -36,4 +36,6 @@ def check(view: View) -> Iterator[Found]:
             fix=f"{new}={said.text}",
             why="main_ppo moved the old name to the new one up to 0.8.0",
             span=said.key_span,
+            changes=(Rename(said.key, new),),
+            safe=True,
         )

@@ -28,7 +28,6 @@ from toolspec.backends.verl.lint.composition import Refused, refusals
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
-from toolspec.specs.problem import Edit, Span
 
 RULE = Rule("TS820", "refused-override", "error")
 
@@ -50,16 +49,12 @@ def check(view: View) -> Iterator[Found]:
 
 def _found(view: View, one: Refused) -> Found:
     said, version = one.said, view.version
-    operator = Span(said.key_span.file, said.key_span.line, said.key_span.column, len(said.op))
-    edits: tuple[Edit, ...] = ()
     if one.reason == "present":
         message = f"`+` adds a key, and verl {version} has `{one.key}` already"
         fix = f"{said.key}={said.text}"
-        edits = (Edit(operator, ""),)
     elif one.reason == "absent":
         message = f"`{one.key}` is not among the keys of verl {version}, which takes it only with `+`"
         fix = f"+{said.key}={said.text}"
-        edits = (Edit(operator, "+"),)
     elif one.reason == "nothing":
         message, fix = f"`~` deletes a key, and verl {version} has none at `{one.key}`", "drop it"
     else:
@@ -72,6 +67,4 @@ def _found(view: View, one: Refused) -> Found:
         fix=fix,
         why="Hydra stops before anything starts",
         span=said.key_span,
-        edits=edits,
-        safe=bool(edits),
     )

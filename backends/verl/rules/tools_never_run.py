@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.derived import MULTI_TURN, ROLLOUT, names_tools
-from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.rule import Found, Put, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.specs.problem import Severity
 
@@ -44,6 +44,7 @@ def check(view: View) -> Iterator[Found]:
         f"{view.name(asked[0])} is set, and {loop} is single_turn_agent{default}{column}",
         (LOOP, f"{MULTI_TURN}.enable", *tools, "dataset:agent_name"),
         fix=f"{LOOP}=tool_agent",
+        changes=(Put(LOOP, "tool_agent"),),
         why="only tool_agent shows the model a tool and runs its calls; multi_turn.enable does neither",
         span=view.span(LOOP, *asked),
         severity=severity,

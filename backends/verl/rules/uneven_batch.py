@@ -33,7 +33,7 @@ from toolspec.backends.verl.lint.derived import (
     uses_v1,
     v1_mode,
 )
-from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.rule import Found, Put, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.specs.problem import Severity
 
@@ -88,6 +88,7 @@ def _found(view: View, key: str, mini: int, prompts: int, why: str, severity: Se
         f"a mini batch of {mini} prompts{default} is {relation}",
         (key, BATCH),
         fix=f"{view.name(key)}={fits}",
+        changes=(Put(key, fits),),
         why=why,
         severity=severity,
     )

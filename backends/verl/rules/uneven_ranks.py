@@ -36,7 +36,7 @@ from toolspec.backends.verl.lint.derived import (
     is_megatron,
     legacy_workers,
 )
-from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.rule import Found, Put, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.specs.problem import Severity
 
@@ -67,6 +67,7 @@ def _step(view: View) -> Iterator[Found]:
         f"{batch} prompts × {samples} trajectories = {batch * samples}, no multiple of {unit} ({ranks})",
         ("data.train_batch_size", f"{ROLLOUT}.n", *GPU_KEYS),
         fix=f"data.train_batch_size={_near(batch, samples, unit)}",
+        changes=(Put("data.train_batch_size", _near(batch, samples, unit)),),
         why="verl asserts it in validate_config and stops",
     )
 

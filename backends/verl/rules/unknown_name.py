@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolspec.backends.verl.lint.derived import has_critic, has_reference
-from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.rule import Found, Put, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.releases import RELEASES, release
 from toolspec.specs.nearest import nearest
@@ -71,4 +71,5 @@ def _found(view: View, key: str, name: str, choices: tuple[str, ...]) -> Found:
         (key,),
         fix=fix,
         why=f"known there: {', '.join(choices)}",
+        changes=(Put(key, close[0]),) if len(close) == 1 and view.value(key) == name else (),
     )

@@ -29,7 +29,7 @@ from dataclasses import replace
 from toolspec.backends.verl.lint.composition import from_command, refusals
 from toolspec.backends.verl.lint.derived import REF, has_critic, has_reference, runs_own_code
 from toolspec.backends.verl.lint.not_known import NotKnownError
-from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.rule import Change, Drop, Found, Rename, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.releases import TABLES, ancestors, leaves, release
 from toolspec.backends.verl.renames import gone, is_moved, name_in, takes
@@ -129,14 +129,18 @@ def _found(view: View, said: Said, why: str, severity: Severity | None = None) -
     key, version = said.key, view.version
     new, dead, close = name_in(key, version), gone(key, version), view.keys.nearest(key)
     engines = [name for name in view.release.engines if view.release.knows(key, name)]
+    changes: tuple[Change, ...] = ()
     if new != key and takes(new, version):
         fix = f"it is `{new}` there"
+        changes = (Rename(key, new),)
     elif dead is not None:
         fix = f"drop it: {dead.why}"
+        changes = (Drop(key),)
     elif engines:
         fix = f"drop it, or {_choose(view, engines[0])}"
     elif close is not None:
         fix = f"did you mean `{close}`?"
+        changes = (Rename(key, close),)
     else:
         fix = "drop it"
     others = _elsewhere(view, key)
@@ -150,6 +154,8 @@ def _found(view: View, said: Said, why: str, severity: Severity | None = None) -
         why=why,
         span=said.key_span,
         severity=severity,
+        changes=changes,
+        safe=(new != key and takes(new, version)) or (dead is not None and not dead.lost),
     )
 
 

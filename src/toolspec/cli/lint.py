@@ -48,13 +48,33 @@ def answered(asked: Asked) -> tuple[int, str]:
     from toolspec.specs.problem import ProblemError
 
     try:
+        if asked.flag("--fix") or asked.flag("--diff"):
+            return _fixed(asked)
         outcome = run(asked)
     except ProblemError as error:
         from toolspec.cli.lint_report import Outcome
 
         return 2, printed(Outcome((), error.problems), asked)
+    return _code(outcome, asked), printed(outcome, asked)
+
+
+def _code(outcome: Outcome, asked: Asked) -> int:
     failed = any(problem.severity == "error" for problem in outcome.findings)
-    return (1 if failed and not asked.flag("--exit-zero") else 0), printed(outcome, asked)
+    return 1 if failed and not asked.flag("--exit-zero") else 0
+
+
+def _fixed(asked: Asked) -> tuple[int, str]:
+    """`--fix` fails on errors that are left, `--diff` where there is something to write."""
+    from toolspec.cli.fixing import as_diff, fix, written
+
+    fixed = fix(asked, asked.flag("--unsafe-fixes"))
+    if asked.flag("--diff"):
+        return (1 if fixed.after and not asked.flag("--exit-zero") else 0), as_diff(fixed)
+    left = written(fixed)
+    outcome = fixed.outcome
+    if left:
+        outcome = outcome._replace(findings=(*left, *outcome.findings))
+    return _code(outcome, asked), printed(outcome, asked)
 
 
 def run(asked: Asked) -> Outcome:

@@ -14,12 +14,13 @@ FEW = 6  # rules that were not checked, as listed without --verbose
 
 
 class Outcome(NamedTuple):
-    """All that one call found. silenced: by comments; known: by the baseline."""
+    """All that one call found. silenced: by comments; known: by the baseline. fixed: edits of `--fix`, by finding."""
 
     results: tuple[Linted, ...]
     findings: tuple[Problem, ...]
     silenced: int = 0
     known: int = 0
+    fixed: int = 0
 
     @property
     def sources(self) -> dict[str, Sequence[str]]:
@@ -55,6 +56,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         },
         "silenced": outcome.silenced,
         "baseline": outcome.known,
+        "fixed": outcome.fixed,
     }
 
 
@@ -88,6 +90,13 @@ def _coverage(outcome: Outcome, verbose: bool) -> str:
         parts.append(f"{len(outcome.assumed)} assumed (--verbose)")
     if outcome.silenced:
         parts.append(f"{outcome.silenced} silenced")
+    if outcome.fixed:
+        parts.append(f"{outcome.fixed} fixed")
+    fixable = [problem.safe for problem in outcome.findings if problem.edits]
+    if fixable:
+        safe = sum(fixable)
+        more = f"{len(fixable) - safe} with --unsafe-fixes" if safe < len(fixable) else ""
+        parts.append(" and ".join(filter(None, (f"{safe} fixable with --fix" if safe else "", more))))
     if outcome.known:
         parts.append(f"{outcome.known} in the baseline")
     return " · " + " · ".join(parts)

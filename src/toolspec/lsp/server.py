@@ -12,7 +12,7 @@ from toolspec import __version__
 from toolspec.lsp.diagnostics import findings
 from toolspec.lsp.language import Item, keys, meaning, values, verl_key
 from toolspec.lsp.place import Place, place_at
-from toolspec.specs.problem import Problem, Span
+from toolspec.specs.problem import Edit, Problem, Span
 
 SEVERITIES = {
     "error": lsp.DiagnosticSeverity.Error,
@@ -80,7 +80,7 @@ def make_server() -> LanguageServer:
     def fixes(params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
         uri = params.text_document.uri
         lines = _lines(server, uri)
-        found = (p for p in told.get(uri, ()) if p.edits and _touches(p, params.range))
+        found = (p for p in told.get(uri, ()) if p.edits and _touches(p, params.range) and _only_here(p, uri))
         return [_action(uri, problem, lines) for problem in found]
 
     return server
@@ -116,6 +116,11 @@ def _range(span: Span | None, lines: list[str]) -> lsp.Range:
     start = _units(line[: span.column - 1])
     end = start + max(_units(line[span.column - 1 : span.column - 1 + span.length]), 1 if span.length else 0)
     return lsp.Range(lsp.Position(span.line - 1, start), lsp.Position(span.line - 1, end))
+
+
+def _lines_of(edit: Edit) -> lsp.Range:
+    first = edit.span.line - 1
+    return lsp.Range(lsp.Position(first, 0), lsp.Position(first + edit.lines, 0))
 
 
 def _diagnostic(problem: Problem, lines: list[str]) -> lsp.Diagnostic:
@@ -174,13 +179,21 @@ def _hover(lines: list[str], position: lsp.Position) -> str:
     return verl_key(".".join((*place.path, place.key) if place.key else place.path))
 
 
+def _only_here(problem: Problem, uri: str) -> bool:
+    """Whether its edits are all of this text: those of another file are not to be made in it."""
+    return all(_same(edit.span.file, _path(uri)) for edit in problem.edits)
+
+
 def _touches(problem: Problem, wanted: lsp.Range) -> bool:
     line = problem.span.line - 1 if problem.span is not None else 0
     return wanted.start.line <= line <= wanted.end.line
 
 
 def _action(uri: str, problem: Problem, lines: list[str]) -> lsp.CodeAction:
-    edits = [lsp.TextEdit(range=_range(edit.span, lines), new_text=edit.text) for edit in problem.edits]
+    edits = [
+        lsp.TextEdit(range=_lines_of(edit) if edit.lines else _range(edit.span, lines), new_text=edit.text)
+        for edit in problem.edits
+    ]
     return lsp.CodeAction(
         title=f"{problem.code}: {problem.fix or 'fix'}",
         kind=lsp.CodeActionKind.QuickFix,

@@ -90,8 +90,8 @@ def _changes(problem: Problem) -> Sequence[dict[str, Any]]:
         region = {
             "startLine": edit.span.line,
             "startColumn": edit.span.column,
-            "endLine": edit.span.line,
-            "endColumn": edit.span.column + edit.span.length,
+            "endLine": edit.end[0],
+            "endColumn": edit.end[1],
         }
         files.setdefault(edit.span.file, []).append(
             {"deletedRegion": region, "insertedContent": {"text": edit.text}}

@@ -1,15 +1,18 @@
-"""Edits of a spec's text that leave everything else as it is: comments, order, quoting, line breaks."""
+"""Edits of a YAML text, of a spec or a verl config: comments, order, quoting and line breaks stay as they are."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Any
 
 import yaml
 
-from toolspec.specs.problem import Problem, ProblemError
+from toolspec.specs.problem import Edit, Problem, ProblemError
+from toolspec.specs.scalars import YAML_1_2, Dialect
+from toolspec.specs.text_edits import edits_at
 from toolspec.specs.yaml_tree import parse
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -31,18 +34,19 @@ class Entry:
 
 
 @dataclass
-class SpecText:
-    """The text of a spec, and edits to it that are gathered and then made at once.
+class YamlText:
+    """The text of a YAML mapping, and edits to it that are gathered and then made at once.
 
     Raises ProblemError (TS001-TS016) for a file that is no YAML mapping.
     """
 
     data: bytes
     file: str
+    dialect: Dialect = YAML_1_2
     _edits: list[tuple[int, int, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.value: dict[str, Any] = parse(self.data, self.file).value
+        self.value: dict[str, Any] = parse(self.data, self.file, self.dialect).value
         text = self.data.decode("utf-8")
         self._bom = _BOM if text.startswith(_BOM) else ""
         self.text = text.removeprefix(_BOM)
@@ -75,6 +79,10 @@ class SpecText:
         """The entry as it is written."""
         return self.text[entry.key_start : entry.value_end].rstrip()
 
+    def replace(self, start: int, end: int, new: str) -> None:
+        """Put other characters in the place of those from start to end."""
+        self._edits.append((start, end, new))
+
     def rename(self, entry: Entry, new: str) -> None:
         """Give the key another name, in the quotes that it has."""
         old = self.text[entry.key_start : entry.key_end]
@@ -94,14 +102,14 @@ class SpecText:
         if entry.in_flow:
             self._edits.append((entry.value_end, entry.value_end, f", {text}"))
             return
-        end = self._line_end(entry.value_end)
-        indent = " " * (entry.key_start - self._line_start(entry.key_start))
+        end = self.line_end(entry.value_end)
+        indent = " " * (entry.key_start - self.line_start(entry.key_start))
         self._edits.append((end, end, f"{self.newline}{indent}{text}"))
 
     def insert_before(self, entry: Entry, text: str) -> None:
         """Add `key: value` in front of another entry of the same mapping."""
         start = entry.key_start
-        indent = " " * (start - self._line_start(start))
+        indent = " " * (start - self.line_start(start))
         self._edits.append((start, start, f"{text}, " if entry.in_flow else f"{text}{self.newline}{indent}"))
 
     def drop(self, entries: list[tuple[Entry, str]]) -> None:
@@ -117,7 +125,7 @@ class SpecText:
             self._drop_from_flow(entries, siblings, leaving)
             return
         for entry, why in entries:
-            start, end = self._line_start(entry.key_start), self._line_end(entry.value_end)
+            start, end = self.line_start(entry.key_start), self.line_end(entry.value_end)
             indent = " " * (entry.key_start - start)
             said = [line[len(indent) :] for line in self.text[start:end].splitlines()]
             lines = [f"{indent}# {line}".rstrip() for line in (f"{why}:", *said)]
@@ -143,20 +151,25 @@ class SpecText:
         elif tail < len(ordered):
             self._edits.append((ordered[tail - 1].value_end, ordered[-1].value_end, ""))
         top = self.entries[entries[0][0].path[:1]]
-        start = self._line_start(top.key_start)
+        start = self.line_start(top.key_start)
         indent = " " * (top.key_start - start) if not self.text[start : top.key_start].strip() else ""
         for entry, why in entries:
             said = " ".join(self.shown(entry).split())
             self._edits.append((start, start, f"{indent}# {why}: {said}{self.newline}"))
 
-    def _line_start(self, at: int) -> int:
+    def line_start(self, at: int) -> int:
         return self.text.rfind("\n", 0, at) + 1
 
-    def _line_end(self, at: int) -> int:
+    def line_end(self, at: int) -> int:
         """The end of the line of the character before `at`, without its break."""
         end = self.text.find("\n", max(at - 1, 0))
         end = len(self.text) if end < 0 else end
         return end - 1 if end and self.text[end - 1] == "\r" else end
+
+    def edits(self, expected: Mapping[str, Any]) -> tuple[Edit, ...]:
+        """The edits as places in the file. Raises ProblemError as `edited` does."""
+        self.edited(expected)
+        return edits_at(self.text, self.file, self._edits)
 
     def edited(self, expected: Mapping[str, Any]) -> bytes:
         """The file with all edits made.
@@ -172,7 +185,7 @@ class SpecText:
             text = text[:start] + new + text[end:]
         data = (self._bom + text).encode("utf-8")
         try:
-            right = parse(data, self.file).value == expected
+            right = same(parse(data, self.file, self.dialect).value, expected)
         except ProblemError:
             right = False
         if not right:
@@ -182,6 +195,15 @@ class SpecText:
                 (Problem("TS804", "cannot-edit", message, None, why=why, fix="edit it by hand"),)
             )
         return data
+
+
+def same(a: Any, b: Any) -> bool:
+    """Equality that tells 1 from 1.0 and from true, and not the order of keys."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(value, b[key]) for key, value in a.items())
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    return type(a) is type(b) and (a == b or (isinstance(a, float) and isnan(a) and isnan(b)))
 
 
 def _last(node: Any) -> int:
