@@ -21,13 +21,14 @@ NOT_SOURCE = shutil.ignore_patterns(
     ".*", "build", "dist", "runs", "*.egg-info", "__pycache__", "tests", "docs", "bench"
 )
 # Folder of the repository → where it belongs under toolspec/.
-PLACES = {"specs": "specs", "compiler": "compiler", "backends": "backends", "src/toolspec/cli": "cli"}
+PLACES = {"specs": "specs", "compiler": "compiler", "backends": "backends", "src/toolspec/cli": "cli", "src/toolspec/lsp": "lsp"}
 HEAVY = ("torch", "verl", "transformers", "hydra", "omegaconf", "ray")
 IMPORT_EVERYTHING = """
 import importlib, pkgutil, toolspec
 names = [m.name for m in pkgutil.walk_packages(toolspec.__path__, "toolspec.") if not m.name.endswith("__main__")]
 for name in names:
-    importlib.import_module(name)
+    if not name.startswith("toolspec.lsp."):  # needs pygls, which the extra `lsp` brings
+        importlib.import_module(name)
 print(len(names), toolspec.__file__)
 """
 
