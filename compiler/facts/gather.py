@@ -43,8 +43,8 @@ class Facts:
     notes: tuple[Problem, ...] = field(default=())
 
 
-def gather(loaded: LoadedSpec, pack: bool = False) -> Facts:
-    """The facts of a spec; `pack`: see data_facts. Raises ProblemError with every problem of every file."""
+def gather(loaded: LoadedSpec, pack: bool = False, hashed: bool = True) -> Facts:
+    """The facts of a spec; `pack` and `hashed`: see data_facts. Raises ProblemError with every problem of every file."""
     problems: list[Problem] = []
     spec = loaded.spec
 
@@ -69,7 +69,7 @@ def gather(loaded: LoadedSpec, pack: bool = False) -> Facts:
         if found is not None:
             tools[name] = found
             problems += [p for p in found.problems if p.severity == "error"]
-    data = attempt(lambda: data_facts(loaded, pack), DataFacts())
+    data = attempt(lambda: data_facts(loaded, pack, hashed), DataFacts())
     template = attempt(lambda: _template(loaded), None)
     told = {p.path for p in problems}
     attempt(lambda: _check_homes(loaded, told), None)
