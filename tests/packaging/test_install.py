@@ -21,7 +21,13 @@ NOT_SOURCE = shutil.ignore_patterns(
     ".*", "build", "dist", "runs", "*.egg-info", "__pycache__", "tests", "docs", "bench"
 )
 # Folder of the repository → where it belongs under toolspec/.
-PLACES = {"specs": "specs", "compiler": "compiler", "backends": "backends", "src/toolspec/cli": "cli", "src/toolspec/lsp": "lsp"}
+PLACES = {
+    "specs": "specs",
+    "compiler": "compiler",
+    "backends": "backends",
+    "src/toolspec/cli": "cli",
+    "src/toolspec/lsp": "lsp",
+}
 HEAVY = ("torch", "verl", "transformers", "hydra", "omegaconf", "ray")
 IMPORT_EVERYTHING = """
 import importlib, pkgutil, toolspec

@@ -118,7 +118,9 @@ def test_a_script_is_edited_where_it_says_the_value(tmp_path: Path) -> None:
     assert '  "algorithm.adv_estimator=grpo"   # estimator\n)' in after
     assert 'EXTRA="trainer.nnodes=1 actor_rollout_ref.actor.kl_loss_type=k1"' in after
     assert "  reward.custom_reward_function.path='reward.py' \\\n" in after
-    assert after.endswith("\n  actor_rollout_ref.actor.ppo_mini_batch_size=48\necho $N\n")  # 256 where nobody sets it
+    assert after.endswith(
+        "\n  actor_rollout_ref.actor.ppo_mini_batch_size=48\necho $N\n"
+    )  # 256 where nobody sets it
     assert not codes(tmp_path / "run.sh") & {"TS104", "TS101", "TS802", "TS805", "TS807"}
 
 

@@ -100,7 +100,7 @@ def python_runs(folder: Path, canary: Path) -> None:
 
 
 def modules_that_shadow(folder: Path, canary: Path) -> None:
-    """What toolspec itself imports, beside the spec. Not toolspec.py, which `python -m toolspec` takes for the program."""
+    """What toolspec itself imports, beside the spec. Not toolspec.py, which `python -m toolspec` would run."""
     for name in (
         "yaml",
         "click",

@@ -8,6 +8,7 @@ select = ["TS2"]        ignore = ["TS701"]       target = "verl==0.9.1"     excl
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -40,6 +41,14 @@ class Settings:
         return tuple(
             rule for pattern, rules in self.per_file.items() if fnmatch(relative, pattern) for rule in rules
         )
+
+    def patterns(self) -> Iterator[tuple[str, str]]:
+        """(rule or family, where it is named) of everything that the settings name."""
+        yield from ((rule, "select") for rule in self.select)
+        yield from ((rule, "ignore") for rule in self.ignore)
+        yield from ((rule, "severity") for rule in self.severity)
+        for pattern, rules in self.per_file.items():
+            yield from ((rule, f"per-file-ignores of {pattern}") for rule in rules)
 
     def excludes(self, path: str) -> bool:
         relative = self._relative(path)

@@ -1,7 +1,9 @@
 """`# toolspec: ignore[TS203] reason` in YAML and shell: what it silences, and what is wrong with it.
 
-On a line of its own it is for the line below (in a script: for the command's line below), behind a value for its line;
-`ignore-file[…]` is for the whole file. A reason is required; one that silences nothing is told.
+On a line of its own it is for the line below, behind a value for its line; `ignore-file[…]` is for the whole file. In a
+script a line that a backslash continues has no room for a comment, and bash ends a command at a comment line: above a
+command, or behind its last line, the comment is for all of its lines. A reason is required; one that silences nothing
+is told.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from toolspec.specs.codes import CODES
 from toolspec.specs.problem import Problem, Span
 
 _COMMENT = re.compile(r"#\s*toolspec:\s*(ignore(?:-file)?)\b(?:\[([^\]]*)\])?[ \t]*(.*)$")
@@ -18,15 +21,16 @@ _LOOSE = re.compile(r"#\s*toolspec\s*:?\s*ignore")
 
 @dataclass(frozen=True)
 class Silence:
-    """rules: codes or names. line: that it is for, 0 for the whole file. span: of the comment."""
+    """rules: codes or names. first, last: the lines that it is for, 0 for the whole file. span: of the comment."""
 
     rules: tuple[str, ...]
-    line: int
+    first: int
+    last: int
     span: Span
 
     def covers(self, problem: Problem) -> bool:
         inside = problem.span is not None and problem.span.file == self.span.file
-        here = self.line == 0 or (problem.span is not None and problem.span.line == self.line)
+        here = self.first == 0 or (problem.span is not None and self.first <= problem.span.line <= self.last)
         return inside and here and (problem.code in self.rules or problem.name in self.rules)
 
 
@@ -56,7 +60,8 @@ def apply(
             kept.append(Problem("TS035", "suppression", message, silences[covering[0]].span, fix="mend it"))
             used.update(covering)
     for number, silence in enumerate(silences):
-        if number not in used:
+        known = all(rule in CODES or rule in CODES.values() for rule in silence.rules)
+        if number not in used and known:
             message = f"nothing of {', '.join(silence.rules)} is found there"
             kept.append(
                 Problem("TS035", "suppression", message, silence.span, fix="drop it", severity="warning")
@@ -65,6 +70,7 @@ def apply(
 
 
 def _read(file: str, lines: Sequence[str]) -> Iterator[Silence | Problem]:
+    names = frozenset(CODES.values())
     for number, line in enumerate(lines, 1):
         loose = _LOOSE.search(line) if "toolspec" in line else None
         if loose is None:
@@ -82,8 +88,31 @@ def _read(file: str, lines: Sequence[str]) -> Iterator[Silence | Problem]:
             )
             continue
         rules = tuple(found[2].replace(",", " ").split())
-        whole = found[1] == "ignore-file"
-        yield Silence(rules, 0 if whole else _line_of(lines, number), span)
+        yield from (_no_rule(rule, span) for rule in rules if rule not in CODES and rule not in names)
+        if found[1] == "ignore-file":
+            yield Silence(rules, 0, 0, span)
+            continue
+        first = last = _line_of(lines, number)
+        if not file.endswith((".yaml", ".yml")):
+            while first > 1 and _continues(lines[first - 2]):
+                first -= 1
+            while last < len(lines) and _continues(lines[last - 1]):
+                last += 1
+        yield Silence(rules, first, last, span)
+
+
+def _no_rule(rule: str, span: Span) -> Problem:
+    from toolspec.specs.nearest import nearest
+
+    close = nearest(rule, (*CODES.values(), *CODES))
+    fix = f"did you mean {close[0]}?" if close else "`toolspec rules` lists them"
+    return Problem("TS035", "suppression", f"`{rule}` is no rule", span, fix=fix)
+
+
+def _continues(line: str) -> bool:
+    """Whether bash goes on in the next line: an odd number of backslashes at the end, and no comment."""
+    ends = len(line) - len(line.rstrip("\\"))
+    return ends % 2 == 1 and not line.lstrip().startswith("#")
 
 
 def _line_of(lines: Sequence[str], number: int) -> int:

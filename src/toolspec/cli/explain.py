@@ -39,7 +39,7 @@ def explain(rule: str, *, form: str) -> int:
         if code is None:
             from toolspec.specs.nearest import nearest
 
-            close = nearest(rule, [*(e.rule.name for e in loaded), *(e.rule.code for e in loaded)])
+            close = nearest(rule, [*CODES.values(), *CODES])
             hint = f" Did you mean {close[0]}?" if close else " `toolspec rules` lists them."
             raise click.UsageError(f"There is no rule {rule!r}.{hint}")
         print(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolspec.cli.lint_options import Asked, parse
+from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order
 
 if TYPE_CHECKING:
     from toolspec.backends.verl.lint.choice import Choice
@@ -45,10 +47,10 @@ def lint(asked: Asked) -> int:
 
 def answered(asked: Asked) -> tuple[int, str]:
     """The exit code and what is printed."""
-    from toolspec.specs.problem import ProblemError
-
     try:
         if asked.flag("--fix") or asked.flag("--diff"):
+            if asked.flag("--update-baseline"):
+                raise wrong_usage("--update-baseline records what is left: run it after --fix")
             return _fixed(asked)
         outcome = run(asked)
     except ProblemError as error:
@@ -83,7 +85,6 @@ def run(asked: Asked) -> Outcome:
     from toolspec.backends.verl.rules.registry import rules
     from toolspec.backends.verl.written.files import Files
     from toolspec.cli.lint_report import Outcome
-    from toolspec.specs.problem import in_file_order
 
     files = Files()
     loaded = rules()
@@ -103,7 +104,36 @@ def run(asked: Asked) -> Outcome:
         result = _arguments(asked, files)
         results.append(result)
         findings += result.findings
-    return Outcome(tuple(results), in_file_order(findings), silenced)
+    ordered, known = _known(asked, in_file_order(findings), results, files, loud)
+    return Outcome(tuple(results), ordered, silenced, known)
+
+
+def _known(
+    asked: Asked, findings: tuple[Problem, ...], results: list[Linted], files: Files, loud: frozenset[str]
+) -> tuple[tuple[Problem, ...], int]:
+    """The findings that the baseline does not know, and how many it knows. Raises ProblemError."""
+    name = asked.one("--baseline")
+    if name is None:
+        if asked.flag("--update-baseline"):
+            raise wrong_usage("--update-baseline needs --baseline FILE")
+        return findings, 0
+    from toolspec.backends.verl.lint.baseline import as_text, leave_out, read_baseline
+
+    file = Path(name)
+    linted = [source for result in results for source in (result.file, *result.sources)]
+    if asked.flag("--update-baseline"):
+        from toolspec.cli.replace import replace_file
+
+        before = read_baseline(file, files) if file.exists() else {}
+        text = as_text(findings, before, file, linted, loud)
+        replace_file(file, text.encode("utf-8", "surrogateescape"))
+        files = type(files)()
+    found, number = leave_out(findings, read_baseline(file, files), file, linted, loud)
+    return in_file_order(found), number
+
+
+def wrong_usage(message: str, fix: str = "") -> ProblemError:
+    return ProblemError((Problem("TS029", "wrong-usage", message, fix=fix),))
 
 
 def _inputs(asked: Asked, files: Files) -> list[str]:
@@ -151,12 +181,34 @@ def _choice(asked: Asked, settings: Settings, name: str) -> Choice:
     from toolspec.backends.verl.lint.choice import Choice, parse_levels
 
     levels, lowest = parse_levels(asked.all("--severity"))
+    for option in ("--select", "--ignore"):
+        _refuse_unknown(asked.all(option), f"{option} names", None)
+    _refuse_unknown(levels, "--severity names", None)
+    for given, where in settings.patterns():
+        _refuse_unknown((given,), f"`{where}` names", settings.file)
     return Choice(
         asked.all("--select") or settings.select,
         (*settings.ignore, *asked.all("--ignore"), *settings.ignored_in(name)),
         {**settings.severity, **levels},
         lowest,
     )
+
+
+def _refuse_unknown(patterns: Iterable[str], who: str, file: Path | None) -> None:
+    """A rule that there is not is refused, with the nearest: a list that silently takes nothing checks nothing."""
+    from toolspec.backends.verl.lint.choice import unknown_patterns
+    from toolspec.specs.codes import CODES
+
+    for pattern in unknown_patterns(patterns, CODES):
+        from toolspec.specs.nearest import nearest
+
+        close = nearest(pattern, (*CODES.values(), *CODES))
+        fix = f"did you mean {close[0]}?" if close else "`toolspec rules` lists them"
+        message = f"{who} `{pattern}`, which is no rule"
+        if file is None:
+            raise wrong_usage(message, fix)
+        place = Span(str(file), 1, 1)
+        raise ProblemError((Problem("TS036", "settings", message, place, fix=fix),))
 
 
 def printed(outcome: Outcome, asked: Asked) -> str:
