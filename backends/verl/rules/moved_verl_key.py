@@ -27,7 +27,7 @@ def check(view: View) -> Iterator[Found]:
     if view.version in LEGACY_READ:
         return
     for said in view.final.values():
-        if said.value is None or not is_moved(said.key):
+        if said.value is None or not is_moved(said.key) or not view.keys.knows(said.key):
             continue
         new = name_in(said.key, view.version)
         yield Found(

@@ -32,7 +32,7 @@ from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Change, Drop, Found, Rename, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.releases import TABLES, ancestors, leaves, release
-from toolspec.backends.verl.renames import gone, is_moved, name_in, takes
+from toolspec.backends.verl.renames import below, gone, name_in, takes
 from toolspec.backends.verl.written.value import Said
 from toolspec.specs.problem import Severity
 
@@ -40,6 +40,8 @@ RULE = Rule("TS802", "unknown-verl-key", "error")
 
 FOREIGN = 3
 """Unknown keys of a file without a near one from which on the file is taken for another program's."""
+CONVERTED = ("actor_rollout_ref.rollout.disaggregation",)
+"""Sections without a `_target_` of which verl builds a dataclass (workers/config/rollout.py __post_init__)."""
 _RECIPES = frozenset({"recipe", "recipes", "experimental"})
 
 
@@ -77,7 +79,7 @@ def _unknown(view: View, said: Said) -> Iterator[Said]:
     inside = leaves(said.value, f"{said.key}.") if isinstance(said.value, dict) and said.value else None
     for key in [said.key] if inside is None else [key for key, _ in inside]:
         hidden = key.rpartition(".")[2].startswith("_")  # `_target_` and its kin belong to Hydra
-        if not (hidden or view.keys.knows(key) or is_moved(key)):
+        if not (hidden or view.keys.knows(key)):
             yield said if key == said.key else replace(said, key=key)
 
 
@@ -107,16 +109,19 @@ def _closed(view: View, key: str) -> str:
     for above in sorted(ancestors(key), key=len, reverse=True):
         if above in view.keys.open_mappings:
             return ""
-        if above in view.keys.classes:
-            return above if _is_built(view, above) else ""
+        if above in view.keys.sections:
+            built = above in view.keys.classes or above in CONVERTED
+            return above if built and _is_built(view, above) else ""
     return ""
 
 
 def _is_built(view: View, section: str) -> bool:
     """Whether the run builds the section's dataclass: that of a role only where the role is there."""
-    if section == REF or section.startswith(f"{REF}."):
-        return has_reference(view)
-    if section == "critic" or section.startswith("critic."):
+    if below(section, REF):
+        # The workers of 0.7.1 build one part of it (fsdp_workers.py:950), unless the new ones are asked for.
+        whole = view.at_least("0.8.0") or view.value("trainer.use_legacy_worker_impl") == "disable"
+        return (whole or below(section, f"{REF}.fsdp_config")) and has_reference(view)
+    if below(section, "critic"):
         return has_critic(view)
     return section.startswith("actor_rollout_ref.")
 

@@ -1,0 +1,94 @@
+"""What a release itself says of single keys laid over its defaults. Run by the real environment's Python.
+
+usage: key_judge.py MODEL_FOLDER < changes.json > answers.json
+
+A change is `[key, value]`. An answer: `strict`, whether the release's own config has the key; `built`, the error of
+building the dataclass of the role that holds the key, "" for none, null where no role holds it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import verl
+from omegaconf import OmegaConf
+
+ROLES = ("actor_rollout_ref.actor", "actor_rollout_ref.rollout", "actor_rollout_ref.ref", "critic")
+REFERENCE = "actor_rollout_ref.ref"
+NAMES = {
+    "ppo_micro_batch_size": "log_prob_micro_batch_size",
+    "ppo_micro_batch_size_per_gpu": "log_prob_micro_batch_size_per_gpu",
+    "use_dynamic_bsz": "log_prob_use_dynamic_bsz",
+    "ppo_max_token_len_per_gpu": "log_prob_max_token_len_per_gpu",
+}
+NEEDED = {
+    "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu": 4,
+    "actor_rollout_ref.actor.use_kl_loss": True,
+    "actor_rollout_ref.rollout.name": "sglang",
+    "actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu": 4,
+    "actor_rollout_ref.rollout.tensor_model_parallel_size": 1,
+    "actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu": 4,
+    "critic.ppo_micro_batch_size_per_gpu": 4,
+}
+
+
+def main() -> None:
+    model = sys.argv[1]
+    defaults = Path(verl.__file__).parent / "trainer" / "config" / "_generated_ppo_trainer.yaml"
+    base = OmegaConf.load(defaults)
+    for key, value in {**NEEDED, "actor_rollout_ref.model.path": model, "critic.model.path": model}.items():
+        OmegaConf.update(base, key, value)
+    answers = []
+    with contextlib.redirect_stdout(sys.stderr):
+        clean = {role: built(copy.deepcopy(base), role) for role in ROLES}
+        assert not any(clean.values()), clean
+        for key, value in json.load(sys.stdin):
+            answers.append({"strict": strict(base, key, value), "built": judged(base, key, value)})
+    print(json.dumps(answers))
+
+
+def strict(base: Any, key: str, value: Any) -> bool:
+    """Whether a strict merge takes the key."""
+    config = copy.deepcopy(base)
+    OmegaConf.set_struct(config, True)
+    change = OmegaConf.create()
+    OmegaConf.update(change, key, value, force_add=True)
+    try:
+        OmegaConf.merge(config, change)
+    except Exception:
+        return False
+    return True
+
+
+def judged(base: Any, key: str, value: Any) -> str | None:
+    role = next((role for role in ROLES if key.startswith(f"{role}.")), None)
+    if role is None:
+        return None
+    config = copy.deepcopy(base)
+    OmegaConf.update(config, key, value, force_add=True)
+    return built(config, role)
+
+
+def built(config: Any, role: str) -> str:
+    """The error of building a role's dataclass as the engine's worker does (workers/engine_workers.py)."""
+    from verl.utils.config import omega_conf_to_dataclass
+
+    section = OmegaConf.select(config, role)
+    if role == REFERENCE:
+        for new, old in NAMES.items():
+            section[new] = section.pop(old, None)
+        section.ppo_mini_batch_size = config.actor_rollout_ref.actor.ppo_mini_batch_size
+    try:
+        omega_conf_to_dataclass(section)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"[:400]
+    return ""
+
+
+if __name__ == "__main__":
+    main()
