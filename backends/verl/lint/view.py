@@ -95,7 +95,7 @@ class View:
 
     @cached_property
     def _overlay(self) -> Overlay:
-        return Overlay({key: said.value for key, said in self.final.items()}, self.keys)
+        return Overlay({key: _one(said.value) for key, said in self.final.items()}, self.keys)
 
     def resolved(self, key: str) -> Any:
         """The value at a key of the target's, interpolations resolved. Raises UnresolvedError."""
@@ -149,8 +149,6 @@ class View:
             value = self._overlay.resolve(name)
         except UnresolvedError as error:
             raise NotKnownError(f"{name} ({error})") from None
-        if isinstance(value, Sweep):
-            raise NotKnownError(f"{name} (it has several values)")
         return value
 
     def integer(self, key: str, null: int | None = None) -> int:
@@ -211,3 +209,8 @@ class View:
 
 def _part(said: Said, key: str, value: Any) -> Said:
     return Said(key, value, said.span, said.key_span, said.op, said.text, said.path)
+
+
+def _one(value: Any) -> Any:
+    """A value of one run: of a sweep it is not known which."""
+    return Unknown("it has several values", value.text) if isinstance(value, Sweep) else value

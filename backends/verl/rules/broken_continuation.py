@@ -31,6 +31,7 @@ from pathlib import PurePath
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.written.launches import blank_words
+from toolspec.backends.verl.written.run import Launch
 
 RULE = Rule("TS902", "broken-continuation", "error")
 
@@ -54,6 +55,21 @@ def check(view: View) -> Iterator[Found]:
             span=lost[0].key_span,
         )
         return
+    line = _carriage_return(launch)
+    if line:
+        behind = [
+            said
+            for said in view.run.said
+            if said.key_span.file == view.run.file and said.key_span.line > line
+        ]
+        yield Found(
+            f"a carriage return stands behind the backslash of line {line}: bash passes nothing of what follows",
+            (script, *(said.key for said in behind)),
+            fix=_fix("carriage return"),
+            why="the command ends there, and verl starts with its defaults for what follows",
+            span=behind[0].key_span if behind else launch.command.span,
+        )
+        return
     for word in blank_words(launch.command):
         yield Found(
             "a blank stands behind the backslash, so that verl gets a blank as an argument",
@@ -63,6 +79,14 @@ def check(view: View) -> Iterator[Found]:
             span=word.span,
         )
         return
+
+
+def _carriage_return(launch: Launch) -> int:
+    """The first line of the command that ends in a backslash and a carriage return, 0 for none."""
+    first = launch.command.span.line
+    last = max(word.span.line for word in launch.command.words)
+    lines = launch.script.lines[first - 1 : last]
+    return next((first + n for n, line in enumerate(lines) if line.endswith("\\\r")), 0)
 
 
 def _fix(why: str) -> str:

@@ -22,6 +22,7 @@ Bad:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.composition import Refused, refusals
@@ -36,7 +37,10 @@ def check(view: View) -> Iterator[Found]:
     if not view.run.base:
         raise NotKnownError(view.run.open)
     unsure = False
+    words = Counter((said.key_span, said.key) for said in view.run.said)
     for one in refusals(view):
+        if words[one.said.key_span, one.said.key] > 1:
+            continue  # one word of the script became several: rule braces-expanded
         if one.reason == "absent" and not view.keys.knows(one.key):
             continue  # rule unknown-verl-key
         if one.reason in ("absent", "nothing") and view.run.open:

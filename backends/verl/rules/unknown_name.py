@@ -50,7 +50,8 @@ def check(view: View) -> Iterator[Found]:
         choices = view.release.enums[kind]
         value: Any = view.value(key)
         for name in value if isinstance(value, list) else [value]:
-            if isinstance(name, str) and name not in choices:
+            # `strategy` has the engine's own name where another engine than dp is chosen.
+            if isinstance(name, str) and name not in choices and name != view.keys.defaults.get(key):
                 yield _found(view, key, name, choices)
 
 
