@@ -76,7 +76,7 @@ def _read(key: str, files: list[Path]) -> Rows:
     for file in files:
         try:
             number, names, rows = _parquet(file) if file.suffix == ".parquet" else _json(file)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, RecursionError) as error:
             said = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise NotKnownError(f"readable rows in {file.name} ({said[:80]})") from None
         count += number
