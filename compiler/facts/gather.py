@@ -44,7 +44,7 @@ class Facts:
 
 
 def gather(loaded: LoadedSpec, pack: bool = False, hashed: bool = True) -> Facts:
-    """The facts of a spec; `pack`, `hashed`: see data_facts. Raises ProblemError with every problem of every file."""
+    """The facts of a spec; pack, hashed: see data_facts. Raises ProblemError with every problem of every file."""
     problems: list[Problem] = []
     spec = loaded.spec
 

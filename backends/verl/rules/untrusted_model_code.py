@@ -71,7 +71,7 @@ def _own_code(view: View, name: str) -> str:
         return ""
     try:
         config = json.loads(view.files.read(folder / "config.json") or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     mapped = config.get("auto_map") if isinstance(config, dict) else None
     named = mapped.get("AutoConfig") if isinstance(mapped, dict) else None
