@@ -427,6 +427,20 @@ def test_what_a_killed_compile_left_goes_with_the_next(folder: Path, tmp_path: P
     assert list((place / "build").rglob(".*")) == []
 
 
+def test_ctrl_c_has_its_code_even_inside_an_exec(tmp_path: Path) -> None:
+    command = "exec('import signal; signal.raise_signal(signal.SIGINT)')"
+    program = f"import sys\nfrom toolspec.cli.outcome import *\nstop_on_signals()\nsys.exit(outcome(lambda: {command}))"
+    (tmp_path / "stopping.py").write_text(program, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "stopping"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, b"stopped" in done.stderr) == (130, b"", True), done.stderr
+
+
 def test_ctrl_c_leaves_nothing_half_written(folder: Path, tmp_path: Path) -> None:
     place = shutil.copytree(folder, tmp_path / "here")
     row = (place / "train.jsonl").read_text("utf-8").splitlines()[0] + "\n"

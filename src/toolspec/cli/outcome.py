@@ -18,11 +18,15 @@ class Stopped(KeyboardInterrupt):
 
 
 def stop_on_signals() -> None:
-    """Let SIGTERM and SIGHUP end the process as Ctrl-C does, unless the caller has them ignored (`nohup`)."""
+    """Let SIGTERM, SIGHUP and Ctrl-C end the process alike, unless the caller has them ignored (`nohup`).
+
+    Python's own KeyboardInterrupt does not do for Ctrl-C: where it passes through an `exec` of text, which making a
+    dataclass is, the process ends by the signal even when it was caught (run_eval_code_obj, CPython's pythonrun.c).
+    """
     import signal
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _stop)
 
 
