@@ -66,6 +66,12 @@ def _own_dataset(draft: Draft) -> bool:
     return draft.spec.data.class_ is not None
 
 
+def _own_columns(draft: Draft) -> bool:
+    """Whether each file says its columns itself, which replace data.columns; `{}` says that they are verl's."""
+    data = draft.spec.data
+    return all(source.columns is not None for source in (*data.train, *(source for _, source in data.val_sources)))
+
+
 def _cut_turn(draft: Draft) -> bool:
     """A turn shorter than the trajectory, where verl's own single-turn loop knows the trajectory alone."""
     return _single_turn(draft) and draft.value("budget.turn_tokens") < draft.value("budget.trajectory_tokens")
@@ -159,6 +165,7 @@ UNUSED: tuple[Unused, ...] = (
         "drop it",
         unless=("all",),
     ),
+    Unused("data.columns", _own_columns, "every file has columns of its own", "drop it"),
     Unused("data.seed", _is("data.shuffle", False), "the rows are not shuffled", "drop it"),
     Unused(
         "data.columns data.system data.order.by data.train.<n>.columns data.train.<n>.source data.val.<n>.columns "

@@ -169,6 +169,7 @@ VAL = SPEC.replace("data: {", "data: {val: rows.jsonl, ")
         (VAL + "evaluation: {top_p: 0.9}\n", "evaluation.top_p"),
         (SPEC + "checkpoint: {every: never, keep: 3}\n", "checkpoint.keep"),
         (SPEC.replace("data: {", "data: {order: given, seed: 3, "), "data.seed"),
+        (SPEC.replace("jsonl}", "jsonl, columns: {prompt: prompt, answer: answer}}"), "data.columns"),
         (SPEC + "sweep: {algorithm.entropy: [0, 0.1]}\n", "sweep"),
     ],
 )
