@@ -69,7 +69,9 @@ def _own_dataset(draft: Draft) -> bool:
 def _own_columns(draft: Draft) -> bool:
     """Whether each file says its columns itself, which replace data.columns; `{}` says that they are verl's."""
     data = draft.spec.data
-    return all(source.columns is not None for source in (*data.train, *(source for _, source in data.val_sources)))
+    return all(
+        source.columns is not None for source in (*data.train, *(source for _, source in data.val_sources))
+    )
 
 
 def _cut_turn(draft: Draft) -> bool:
