@@ -124,6 +124,9 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS204": "beyond-positions",
         "TS205": "token-budget-too-small",
         "TS206": "calls-never-reached",
+        "TS207": "tool-response-cut",
+        "TS208": "tool-response-too-long",
+        "TS209": "rollout-lengths",
         # tools, prompts and user code
         "TS301": "tools-never-run",
         "TS302": "tools-not-loaded",
@@ -141,6 +144,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS316": "tool-schema-refused",
         "TS317": "parallel-calls-dropped",
         "TS318": "turns-end-early",
+        "TS319": "template-without-tools",
+        "TS320": "other-tool-format",
         # the reward
         "TS401": "answers-are-lists",
         "TS402": "code-file-missing",

@@ -25,6 +25,9 @@ _FORMATS: Sequence[tuple[str, tuple[str, ...], tuple[str, ...]]] = (
     ("hermes", ("<tool_call>",), ('"arguments"', '\\"arguments\\"', "'arguments'")),
 )
 
+FORMAT_NAMES = frozenset(name for name, _, _ in _FORMATS)
+"""verl's own parsers, of all releases."""
+
 
 def tool_format_of(template: str) -> tuple[str | None, str]:
     """The parser's name and the reason, or None and the reason. `template`: the Jinja2 text of a chat

@@ -14,6 +14,9 @@ from toolspec.backends.verl.lint.view import View
 ACTOR, REF, ROLLOUT = "actor_rollout_ref.actor", "actor_rollout_ref.ref", "actor_rollout_ref.rollout"
 MODEL = "actor_rollout_ref.model"
 MULTI_TURN = f"{ROLLOUT}.multi_turn"
+PROMPT_LENGTH, RESPONSE_LENGTH = f"{ROLLOUT}.prompt_length", f"{ROLLOUT}.response_length"
+LENGTHS = (PROMPT_LENGTH, RESPONSE_LENGTH, "data.max_prompt_length", "data.max_response_length")
+"""The keys of `longest`, the ones that win first."""
 FUNCTION, MANAGER = "reward.custom_reward_function", "reward.reward_manager"
 TOOL_LOOP = "tool_agent"
 
@@ -144,8 +147,12 @@ def group(view: View) -> int:
 
 
 def longest(view: View) -> int:
-    """Tokens of the longest sequence: the prompt's limit and the response's."""
-    return view.integer("data.max_prompt_length") + view.integer("data.max_response_length")
+    """Tokens of the longest sequence: the prompt's limit and the response's.
+
+    The agent loops and the engines read the rollout's own keys, whose defaults are the data section's
+    (experimental/agent_loop/*.py of every release).
+    """
+    return view.integer(PROMPT_LENGTH) + view.integer(RESPONSE_LENGTH)
 
 
 def lora_rank(view: View) -> int:

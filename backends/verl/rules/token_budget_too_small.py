@@ -24,6 +24,7 @@ from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.derived import (
     ACTOR,
+    LENGTHS,
     REF,
     ROLLOUT,
     dynamic,
@@ -40,7 +41,6 @@ from toolspec.backends.verl.lint.view import View
 
 RULE = Rule("TS205", "token-budget-too-small", "error")
 
-LENGTHS = ("data.max_prompt_length", "data.max_response_length")
 INFER = "critic.ppo_infer_max_token_len_per_gpu"
 INFER_DEFAULT = 32768
 

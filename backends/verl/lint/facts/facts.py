@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from toolspec.backends.verl.lint.facts.function_tools import FunctionTool
     from toolspec.backends.verl.lint.facts.reward import RewardFunction
     from toolspec.backends.verl.lint.facts.rows import Rows
+    from toolspec.backends.verl.lint.facts.template import Template
     from toolspec.backends.verl.lint.facts.tools import ToolsFile
     from toolspec.backends.verl.lint.view import View
     from toolspec.compiler.facts.architecture import ModelFacts
@@ -59,6 +60,12 @@ class Facts:
         from toolspec.backends.verl.lint.facts.model import read_model
 
         return self._once(f"model {key}", lambda: read_model(self._view, key))
+
+    def template(self) -> Template:
+        """The chat template of the run. Raises NotKnownError where neither its text nor the model is known."""
+        from toolspec.backends.verl.lint.facts.template import read_template
+
+        return self._once("template", lambda: read_template(self._view))
 
     def reward(self) -> RewardFunction | None:
         """The user's reward function, None without one. Raises NotKnownError where its source is not at hand."""
