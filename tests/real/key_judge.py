@@ -45,8 +45,9 @@ def main() -> None:
         OmegaConf.update(base, key, value)
     answers = []
     with contextlib.redirect_stdout(sys.stderr):
-        clean = {role: built(copy.deepcopy(base), role) for role in ROLES}
+        clean = {role: built(section_of(base, role), role, base) for role in ROLES}
         assert not any(clean.values()), clean
+        OmegaConf.set_struct(base, True)
         for key, value in json.load(sys.stdin):
             answers.append({"strict": strict(base, key, value), "built": judged(base, key, value)})
     print(json.dumps(answers))
@@ -54,12 +55,10 @@ def main() -> None:
 
 def strict(base: Any, key: str, value: Any) -> bool:
     """Whether a strict merge takes the key."""
-    config = copy.deepcopy(base)
-    OmegaConf.set_struct(config, True)
     change = OmegaConf.create()
     OmegaConf.update(change, key, value, force_add=True)
     try:
-        OmegaConf.merge(config, change)
+        OmegaConf.merge(base, change)
     except Exception:
         return False
     return True
@@ -69,20 +68,26 @@ def judged(base: Any, key: str, value: Any) -> str | None:
     role = next((role for role in ROLES if key.startswith(f"{role}.")), None)
     if role is None:
         return None
-    config = copy.deepcopy(base)
-    OmegaConf.update(config, key, value, force_add=True)
-    return built(config, role)
+    section = section_of(base, role)
+    OmegaConf.update(section, key[len(role) + 1 :], value, force_add=True)
+    return built(section, role, base)
 
 
-def built(config: Any, role: str) -> str:
+def section_of(base: Any, role: str) -> Any:
+    """A copy of a role's section, whose interpolations look into the whole (which is slow to copy)."""
+    section = copy.deepcopy(OmegaConf.select(base, role))
+    OmegaConf.set_struct(section, False)
+    return section
+
+
+def built(section: Any, role: str, base: Any) -> str:
     """The error of building a role's dataclass as the engine's worker does (workers/engine_workers.py)."""
     from verl.utils.config import omega_conf_to_dataclass
 
-    section = OmegaConf.select(config, role)
     if role == REFERENCE:
         for new, old in NAMES.items():
             section[new] = section.pop(old, None)
-        section.ppo_mini_batch_size = config.actor_rollout_ref.actor.ppo_mini_batch_size
+        section.ppo_mini_batch_size = base.actor_rollout_ref.actor.ppo_mini_batch_size
     try:
         omega_conf_to_dataclass(section)
     except Exception as error:

@@ -18,7 +18,11 @@ def as_markdown(loaded: Loaded) -> str:
     rule, page = loaded.rule, page_of(loaded)
     loud = " It cannot be silenced." if rule.loud else ""
     parts = [f"# {rule.code} {rule.name}", f"{page.title} ({rule.severity}.{loud})" if loud else page.title]
-    parts += [page.text, f"**Why it matters.** {page.why}", f"**Source.** {page.source}"]
+    parts += [
+        page.text,
+        f"**Why it matters.** {page.why[:1].upper()}{page.why[1:]}",
+        f"**Source.** {page.source}",
+    ]
     for title, examples in (("Bad", page.bad), ("Good", page.good)):
         for example in examples:
             release = f" (verl {example.version})" if example.version else ""
