@@ -3,20 +3,24 @@
 usage: key_judge.py MODEL_FOLDER < changes.json > answers.json
 
 A change is `[key, value]`. An answer: `strict`, whether the release's own config has the key; `built`, the error of
-building the dataclass of the role that holds the key, "" for none, null where no role holds it.
+building the dataclass of the role that holds the key, "" for none, null where no role holds it; `typed`, whether
+OmegaConf takes the value for the key's annotation in its dataclass, null where it has none or one that OmegaConf lacks.
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import json
 import sys
+import typing
 from pathlib import Path
 from typing import Any
 
 import verl
-from omegaconf import OmegaConf
+from hydra.utils import get_class
+from omegaconf import MISSING, DictConfig, KeyValidationError, OmegaConf, ValidationError
 
 ROLES = ("actor_rollout_ref.actor", "actor_rollout_ref.rollout", "actor_rollout_ref.ref", "critic")
 REFERENCE = "actor_rollout_ref.ref"
@@ -49,14 +53,15 @@ def main() -> None:
         assert not any(clean.values()), clean
         OmegaConf.set_struct(base, True)
         for key, value in json.load(sys.stdin):
-            answers.append({"strict": strict(base, key, value), "built": judged(base, key, value)})
+            answer = {"strict": strict(base, key, value), "built": judged(base, key, value)}
+            answers.append({**answer, "typed": typed(base, key, value)})
     print(json.dumps(answers))
 
 
 def strict(base: Any, key: str, value: Any) -> bool:
     """Whether a strict merge takes the key."""
     change = OmegaConf.create()
-    OmegaConf.update(change, key, value, force_add=True)
+    OmegaConf.update(change, key, value, merge=False, force_add=True)
     try:
         OmegaConf.merge(base, change)
     except Exception:
@@ -69,8 +74,41 @@ def judged(base: Any, key: str, value: Any) -> str | None:
     if role is None:
         return None
     section = section_of(base, role)
-    OmegaConf.update(section, key[len(role) + 1 :], value, force_add=True)
+    OmegaConf.update(section, key[len(role) + 1 :], value, merge=False, force_add=True)
     return built(section, role, base)
+
+
+def typed(base: Any, key: str, value: Any) -> bool | None:
+    annotation = annotation_of(base, key) if key.startswith(ROLES) else None
+    if annotation is None or annotation is Any or Any in typing.get_args(annotation):
+        return None
+    try:
+        one = OmegaConf.structured(dataclasses.make_dataclass("One", [("it", annotation, MISSING)]))
+    except ValidationError:
+        return None
+    try:
+        one.it = value
+    except (ValidationError, KeyValidationError):
+        return False
+    return True
+
+
+def annotation_of(base: Any, key: str) -> Any:
+    """The annotation of a key in the dataclass that the nearest `_target_` above it names."""
+    *above, name = key.split(".")
+    below: list[str] = []
+    while above:
+        node = OmegaConf.select(base, ".".join(above))
+        target = node.get("_target_") if isinstance(node, DictConfig) else None
+        if target:
+            break
+        below.insert(0, above.pop())
+    if not above:
+        return None
+    holder: Any = get_class(target)
+    for part in below:
+        holder = typing.get_type_hints(holder).get(part) if dataclasses.is_dataclass(holder) else None
+    return typing.get_type_hints(holder).get(name) if dataclasses.is_dataclass(holder) else None
 
 
 def section_of(base: Any, role: str) -> Any:

@@ -19,11 +19,14 @@ from toolspec.backends.verl.lint.lint import lint_file
 from toolspec.backends.verl.releases import release
 from toolspec.backends.verl.rules.registry import rules
 from toolspec.backends.verl.written.files import Files
+from toolspec.specs.problem import Problem
 
 pytestmark = pytest.mark.real
 
 JUDGE = Path(__file__).with_name("key_judge.py")
 CHANGES = 40
+TYPED = 120
+OTHER: tuple[Any, ...] = ("lots", ["lots"], {"lots": 1}, 7, True)
 ROLES = ("actor_rollout_ref.actor.", "actor_rollout_ref.rollout.", "actor_rollout_ref.ref.", "critic.")
 # What the config needs so that every role is there.
 BASE = {
@@ -62,6 +65,15 @@ def skipped(version: str, key: str) -> bool:
     return version == "0.7.1" and key.startswith("actor_rollout_ref.ref.")
 
 
+def other_values(version: str) -> list[tuple[str, Any]]:
+    """Values of another type for keys that a dataclass holds; what is in lists and mappings is not judged."""
+    dice = random.Random(version)
+    keys = [key for key in release(version).dp.defaults if key.startswith(ROLES) and "_target_" not in key]
+    given = [(key, dice.choice(OTHER)) for key in dice.sample(keys, TYPED) if not skipped(version, key)]
+    types = release(version).dp.types
+    return [(key, value) for key, value in given if type(value).__name__ not in types.get(key, "")]
+
+
 def small_model(environment: Environment, folder: Path) -> Path:
     """A model with a tokenizer of one word: the critic's dataclass loads it each time, which takes seconds else."""
     words = {"type": "WordLevel", "vocab": {"<unk>": 0}, "unk_token": "<unk>"}
@@ -89,8 +101,8 @@ def judged(
     return answers
 
 
-def linted(version: str, key: str, value: Any, folder: Path) -> list[str]:
-    """Why each finding about an unknown key matters."""
+def linted(version: str, key: str, value: Any, folder: Path, *codes: str) -> list[Problem]:
+    """What a rule finds about a key."""
     config: dict[str, Any] = json.loads(json.dumps(BASE))
     node = config
     *above, last = key.split(".")
@@ -99,9 +111,9 @@ def linted(version: str, key: str, value: Any, folder: Path) -> list[str]:
     node[last] = value
     file = folder / "config.yaml"
     file.write_text(yaml.safe_dump(config), "utf-8")
-    chosen = [entry for entry in rules() if entry.rule.code == "TS802"]
+    chosen = [entry for entry in rules() if entry.rule.code in codes]
     found = lint_file(file, f"verl=={version}", Files(), chosen).findings
-    return [finding.why for finding in found if finding.code == "TS802"]
+    return [finding for finding in found if finding.code in codes]
 
 
 @pytest.mark.parametrize("version", RELEASES)
@@ -111,7 +123,7 @@ def test_unknown_keys_are_those_of_the_release(
     given = changes(version)
     wrong = []
     for (key, value), answer in zip(given, judged(environment, version, given, tmp_path), strict=True):
-        found = linted(version, key, value, tmp_path)
+        found = [finding.why for finding in linted(version, key, value, tmp_path, "TS802")]
         knows = release(version).knows(key)
         stops = any("dataclass" in why for why in found)
         if (
@@ -124,3 +136,17 @@ def test_unknown_keys_are_those_of_the_release(
         if bool(found) != (not answer["strict"] and not knows):
             wrong.append((key, found, answer))
     assert not wrong, wrong[:10]
+
+
+@pytest.mark.parametrize("version", RELEASES)
+def test_wrong_types_are_those_of_the_annotations(
+    version: str, environment: Environment, tmp_path: Path
+) -> None:
+    given = other_values(version)
+    wrong = []
+    for (key, value), answer in zip(given, judged(environment, version, given, tmp_path), strict=True):
+        # A mapping under a plain key is found by the names in it.
+        found = [p.message for p in linted(version, key, value, tmp_path, "TS806", "TS802")]
+        if answer["typed"] is not None and bool(found) == answer["typed"]:
+            wrong.append((key, value, found, answer))
+    assert not wrong, wrong

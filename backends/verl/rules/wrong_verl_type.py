@@ -48,6 +48,7 @@ NAMES = {
     "bool": "true or false",
     "str": "a text",
     "list": "a list",
+    "dict": "a mapping",
 }
 
 
@@ -84,9 +85,14 @@ def judge(value: Any, wanted: str, default: Any) -> Wrong | None:
     default: the key's own; null says that the type may have been guessed from the name.
     """
     kinds = set(wanted.rstrip("?").split("|"))
-    if "any" in kinds or "dict" in kinds:
-        return None
     guessed = default is None
+    if "any" in kinds or (value is None and kinds & {"dict", "list"}):
+        return None
+    if "dict" in kinds:
+        sure = kinds == {"dict"} and not guessed
+        return (
+            None if isinstance(value, dict) or kinds != {"dict"} else Wrong(_shown(value), "a mapping", sure)
+        )
     if isinstance(value, str):
         return _text(value, kinds, guessed)
     if isinstance(value, (list, dict)):
@@ -96,6 +102,8 @@ def judge(value: Any, wanted: str, default: Any) -> Wrong | None:
     if value is None:
         numbers = kinds & {"int", "float"} and not wanted.endswith("?")
         return Wrong("null", _named(kinds), sure=False) if numbers else None
+    if kinds == {"list"}:
+        return Wrong(_shown(value), f"[{_shown(value)}]", sure=not guessed)
     if isinstance(value, bool):
         return (
             None if kinds & {"bool", "str", "list"} else Wrong(str(value).lower(), _named(kinds), sure=False)
@@ -103,6 +111,12 @@ def judge(value: Any, wanted: str, default: Any) -> Wrong | None:
     if isinstance(value, float) and kinds == {"int"} and value.is_integer() and abs(value) >= 1:
         return Wrong(f"{value:g}, with a point or an exponent", f"{int(value)}", sure=False)
     return None
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return "a list"
+    return str(value).lower() if isinstance(value, bool) else f"{value}"
 
 
 def _text(value: str, kinds: set[str], guessed: bool) -> Wrong | None:
