@@ -10,19 +10,34 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-_noted: dict[str, str] | None = None
+Looks = dict[tuple[str, str], str]
+"""(path, kind) → the stamp of what was there before it was looked at."""
+
+_noted: Looks | None = None
 _laid: dict[str, bytes] = {}
 
 
 def note(path: object, kind: str = "content") -> None:
     """kind: `content` of a file, `names` in a folder, or `stamp`: size and time of a large file."""
     if _noted is not None:
-        _noted[str(path)] = kind
+        name = str(path)
+        if (name, kind) not in _noted:
+            _noted[name, kind] = stamp(name)
+
+
+def stamp(path: str) -> str:
+    """Another text after every change of a file, or of the names in a folder, that the file system times."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - pathlib's raises for a name that no file can have
+    except (OSError, ValueError) as error:
+        return f"error {getattr(error, 'errno', '')}"
+    times = f"{found.st_mtime_ns} {found.st_ctime_ns}"
+    return f"{found.st_mode} {found.st_size} {times} {found.st_dev} {found.st_ino}"
 
 
 @contextmanager
-def noting() -> Iterator[dict[str, str]]:
-    """Path → kind of everything that is looked at inside the block."""
+def noting() -> Iterator[Looks]:
+    """Everything that is looked at inside the block."""
     global _noted  # noqa: PLW0603 - one listener a process: the command line
     before, _noted = _noted, {}
     try:

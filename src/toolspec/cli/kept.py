@@ -85,30 +85,54 @@ def answer(name: str) -> tuple[int, str] | None:
     return None
 
 
-def keep(name: str, looked_at: dict[str, str], code: int, text: str) -> None:
-    """Keep an answer. A cache that cannot be written is no fault."""
-    states = [(path, kind, state(path, kind)) for path, kind in looked_at.items()]
+def keep(name: str, looked_at: dict[tuple[str, str], str], code: int, text: str) -> None:
+    """Keep an answer, unless what it rests on was changed meanwhile. A cache that cannot be written is no fault.
+
+    Processes may keep and forget side by side: an answer appears whole, under a name that no other writes to before.
+    """
+    from toolspec.specs.reads import stamp
+
+    states = [(path, kind, state(path, kind)) for path, kind in looked_at]
+    if any(stamp(path) != was for (path, _), was in looked_at.items()):
+        return
     place = folder()
-    draft = os.path.join(place, f".{name}.{os.getpid()}")
+    draft = ""
     try:
         os.makedirs(place, exist_ok=True)
-        with open(draft, "wb") as stream:
+        # Not the process number: two containers may share the folder and count alike.
+        draft = os.path.join(place, f".{name}.{os.urandom(8).hex()}")
+        with open(draft, "xb") as stream:
             stream.write(marshal.dumps((states, code, text)))
         os.replace(draft, os.path.join(place, name))
-        _forget(place)
     except OSError:
-        return
+        _unlink(draft)
+    _forget(place)
 
 
 def _forget(place: str) -> None:
-    """The oldest answers go when there are too many."""
-    names = os.listdir(place)
+    """The oldest answers go when there are too many, drafts of killed processes among them."""
+    try:
+        names = os.listdir(place)
+    except OSError:
+        return
     if len(names) > MOST_ANSWERS:
-        paths = sorted(
-            (os.path.join(place, name) for name in names), key=lambda path: os.stat(path).st_mtime_ns
-        )
-        for path in paths[: len(paths) - MOST_ANSWERS // 2]:
-            os.unlink(path)
+        oldest = sorted((_changed(path), path) for path in (os.path.join(place, name) for name in names))
+        for _, path in oldest[: len(oldest) - MOST_ANSWERS // 2]:
+            _unlink(path)
+
+
+def _changed(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:  # Another process was first.
+        return 0
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return
 
 
 def state(path: str, kind: str) -> str:
