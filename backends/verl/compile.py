@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from toolspec.backends.verl.releases import NEWEST, RELEASES, parse_target
 from toolspec.compiler.facts.gather import Facts, gather
 from toolspec.compiler.plan.decision import Plan
 from toolspec.compiler.plan.resolve import resolve
-from toolspec.compiler.scratch import sweep
+from toolspec.compiler.scratch import scratch, sweep
 from toolspec.specs.loading import LoadedSpec, load, spec_path
 from toolspec.specs.named_file import UnreadableError, read
 from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order
@@ -126,6 +128,32 @@ def bundle_of(compiled: Compiled, data: Mapping[str, Any] | None = None) -> Bund
     return build_bundle(compiled.loaded, compiled.plan, compiled.config, compiled.facts, data)
 
 
+def check(compiled: Compiled, progress: Progress = lambda _: None) -> tuple[Bundle, tuple[Problem, ...]]:
+    """The bundle that `write` would put at the folder, and the warnings of converted rows. Writes nothing there.
+
+    Rows that are in the store are taken from it; others are converted in a temporary folder, which is removed. Raises
+    ProblemError as `write` does, but for another bundle that is there, which is no fault of the spec's.
+    """
+    check_place(compiled.folder)
+    store = compiled.folder.parent / "data"
+    with _store_to_read(compiled, store) as place:
+        data, warnings = _rows(compiled, place, progress)
+    return bundle_of(compiled, data), warnings
+
+
+@contextmanager
+def _store_to_read(compiled: Compiled, store: Path) -> Iterator[Path]:
+    """The store where nothing would be written there, else a temporary one."""
+    from toolspec.backends.verl.convert import report_of
+
+    data = compiled.facts.data
+    if not data.reasons or report_of(store / data.hash) is not None:
+        yield store
+    else:
+        with scratch(Path(tempfile.gettempdir())) as place:
+            yield place
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What `write` did. warnings: of converted rows."""
@@ -144,11 +172,7 @@ def write(compiled: Compiled, force: bool = False, progress: Progress = lambda _
     store = compiled.folder.parent / "data"
     for folder in (compiled.folder.parent, store):
         sweep(folder)
-    try:
-        data, warnings = _rows(compiled, store, progress)
-    except ProblemError as error:
-        error.sources = compiled.loaded.sources  # type: ignore[attr-defined]
-        raise
+    data, warnings = _rows(compiled, store, progress)
     bundle = bundle_of(compiled, data)
     if compiled.facts.data.packed and data is not None:
         rows = store / compiled.facts.data.hash
@@ -167,12 +191,16 @@ def _rows(
 
     data: Mapping[str, Any] | None = None
     warnings: tuple[Problem, ...] = ()
-    if compiled.facts.data.reasons:
-        from toolspec.backends.verl.convert import convert_rows
+    try:
+        if compiled.facts.data.reasons:
+            from toolspec.backends.verl.convert import convert_rows
 
-        data, warnings = convert_rows(compiled.facts, compiled.plan, store, compiled.place, progress)
-    files = data["files"] if data is not None else None
-    problems = misfits(compiled.plan, compiled.config, compiled.facts.data, files, compiled.place)
-    if problems:
-        raise ProblemError(in_file_order(problems))
+            data, warnings = convert_rows(compiled.facts, compiled.plan, store, compiled.place, progress)
+        files = data["files"] if data is not None else None
+        problems = misfits(compiled.plan, compiled.config, compiled.facts.data, files, compiled.place)
+        if problems:
+            raise ProblemError(in_file_order(problems))
+    except ProblemError as error:
+        error.sources = compiled.loaded.sources  # type: ignore[attr-defined]
+        raise
     return data, warnings

@@ -29,7 +29,7 @@ def convert_rows(
     and the warnings. The folder appears whole or not at all. Raises ProblemError with the rows that cannot be read.
     """
     folder = store / facts.data.hash
-    report = _report(folder)
+    report = report_of(folder)
     if report is None:
         store.mkdir(parents=True, exist_ok=True)
         with scratch(store) as working:
@@ -105,7 +105,7 @@ def _publish(fresh: Path, folder: Path) -> None:
     try:
         os.rename(fresh, folder)  # noqa: PTH104 - fails if another compile was first, which wrote the same rows
     except OSError:
-        if _report(folder) is None:
+        if report_of(folder) is None:
             shutil.rmtree(folder, ignore_errors=True)
             os.rename(fresh, folder)  # noqa: PTH104
 
@@ -123,7 +123,8 @@ def _row_source(source: SourceFacts) -> Any:
     )
 
 
-def _report(folder: Path) -> dict[str, Any] | None:
+def report_of(folder: Path) -> dict[str, Any] | None:
+    """What the conversion reported of the rows in a folder of the store; None where they are not whole."""
     try:
         report = json.loads((folder / REPORT).read_text("utf-8"))
     except (OSError, ValueError):

@@ -17,9 +17,9 @@ from toolspec.backends.verl.written.runs import Read, read_argument_list, read_s
 from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order
 
 _PIN = re.compile(r"^\s*verl(?:\[[^\]]*\])?\s*==\s*([\w.]+)", re.MULTILINE)
-_SHELL = frozenset({".sh", ".bash", ".sbatch", ".slurm", ".ksh", ".zsh"})
-_SHEBANG = re.compile(rb"#!.*\b(ba|da|k|z)?sh\b")
-_YAML = frozenset({".yaml", ".yml"})
+SHELL = frozenset({".sh", ".bash", ".sbatch", ".slurm", ".ksh", ".zsh"})
+SHEBANG = re.compile(rb"#!.*\b(ba|da|k|z)?sh\b")
+YAML = frozenset({".yaml", ".yml"})
 _SECTIONS = frozenset({"actor_rollout_ref", "trainer", "critic", "algorithm", "data", "reward"})
 
 
@@ -83,14 +83,14 @@ def kind_of(path: Path, data: bytes) -> str:
     Raises ProblemError for a YAML file that is neither a spec nor a verl config.
     """
     suffix = path.suffix.lower()
-    if suffix in _SHELL or (suffix not in _YAML and _SHEBANG.match(data)):
+    if suffix in SHELL or (suffix not in YAML and SHEBANG.match(data)):
         return "script"
     if re.search(rb"^toolspec[ \t]*:", data, re.MULTILINE):
         return "spec"
     keys = set(re.findall(r"^([A-Za-z_]\w*)[ \t]*:", data.decode("utf-8", "replace"), re.MULTILINE))
     if keys & {"actor_rollout_ref", "trainer", "critic"} or (keys & _SECTIONS and "defaults" in keys):
         return "config"
-    if suffix not in _YAML and b"main_ppo" in data:
+    if suffix not in YAML and b"main_ppo" in data:
         return "script"
     if keys & {"model", "tools", "budget", "rollout"}:
         return "spec"

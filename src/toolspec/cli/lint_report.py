@@ -63,6 +63,8 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
 def as_text(outcome: Outcome, colour: bool, width: int, verbose: bool) -> str:
     """Every finding with its line, then the coverage; one line where nothing was found."""
     findings = in_file_order(outcome.findings)
+    if not outcome.results and not findings:
+        return "nothing to lint: no spec, no verl config and no script that starts verl\n"
     coverage = _coverage(outcome, verbose)
     if not findings:
         names = ", ".join(result.file for result in outcome.results[:4])

@@ -71,6 +71,11 @@ def _spec(context: click.Context, option: click.Parameter, text: str | None) -> 
     return text
 
 
+def _each_spec(context: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> tuple[str, ...]:
+    """As _spec, for each of several."""
+    return tuple(text for text in texts if _spec(context, option, text) is not None)
+
+
 def _spec_or_bundle(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
     """As _spec, but a folder may be a bundle."""
     return text if text is not None and Path(text).is_dir() else _spec(context, option, text)
@@ -106,6 +111,9 @@ OUT = click.option(
     help="The bundle's folder. Default: build/NAME.",
 )
 SPEC = click.argument("spec", type=click.Path(path_type=str), callback=_spec)
+SPECS = click.argument(
+    "specs", nargs=-1, required=True, metavar="SPEC...", type=click.Path(path_type=str), callback=_each_spec
+)
 
 
 def sides(command: Callable[..., Any]) -> Callable[..., Any]:
