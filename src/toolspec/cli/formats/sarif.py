@@ -42,14 +42,25 @@ def as_sarif(outcome: Outcome) -> dict[str, Any]:
             {
                 "tool": {"driver": {"name": "toolspec", "version": __version__, "rules": described}},
                 "columnKind": "unicodeCodePoints",
-                "results": [_result(problem, codes.index(problem.code)) for problem in outcome.findings],
+                "results": [
+                    _result(problem, codes.index(problem.code), _place(problem, outcome))
+                    for problem in outcome.findings
+                ],
                 "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notes}],
             }
         ],
     }
 
 
-def _result(problem: Problem, rule: int) -> dict[str, Any]:
+def _place(problem: Problem, outcome: Outcome) -> Span | None:
+    """Where a finding is, or its input: code scanning refuses a whole file for one result without a location."""
+    if problem.span is not None or not outcome.results:
+        return problem.span
+    files = [result.file for result in outcome.results if problem in result.findings]
+    return Span(files[0] if files else outcome.results[0].file, 1, 1)
+
+
+def _result(problem: Problem, rule: int, span: Span | None) -> dict[str, Any]:
     text = problem.message + "".join(
         f"\n{name}: {words}" for name, words in (("fix", problem.fix), ("why", problem.why)) if words
     )
@@ -58,7 +69,7 @@ def _result(problem: Problem, rule: int) -> dict[str, Any]:
         "ruleIndex": rule,
         "level": LEVELS[problem.severity],
         "message": {"text": text},
-        "locations": [{"physicalLocation": _location(problem.span)}] if problem.span is not None else [],
+        "locations": [{"physicalLocation": _location(span)}] if span is not None else [],
     }
     if problem.keys or problem.path:
         found["properties"] = {"keys": list(problem.keys), "specPath": problem.path}
