@@ -271,5 +271,6 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS908": "other-main",
         "TS909": "no-launch",
         "TS911": "config-path",
+        "TS912": "too-few-cpus",
     }
 )

@@ -156,6 +156,7 @@ MODULES: tuple[str, ...] = (
     "braces_expanded",
     "cpus_of_a_running_cluster",
     "cpus_of_the_node",
+    "too_few_cpus",
     "gpus_of_the_job",
 )
 

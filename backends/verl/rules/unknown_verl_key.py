@@ -14,9 +14,9 @@ Good:
 Bad:
     +actor_rollout_ref.actor.ppo_mini_batch_sise=8
 Bad:
-    ray_init.num_cpus=8
+    ray_init.num_cpus=64
 Good:
-    ray_kwargs.ray_init.num_cpus=8
+    ray_kwargs.ray_init.num_cpus=64
 Bad (verl 0.9.1):
     actor_rollout_ref.actor.megatron.tensor_model_parallel_size=2
 """
