@@ -43,6 +43,22 @@ class Survey:
             self._observe(place, laid)
         self._settle()
 
+    def first_rows(self, most: int) -> tuple[list[dict[str, Any]], bool]:
+        """The first rows as they would be written, repeats left out, and whether they are all."""
+        rows: list[dict[str, Any]] = []
+        for source, place, row, laid in self._laid_out(self.findings, first=True):
+            if len(rows) >= most:
+                return rows, False
+            if self.keys and not self.keys.add(place, row, source.repeat):
+                continue
+            self.rows += source.repeat
+            self._observe(place, laid)
+            rows.append(laid.columns)
+        self._settle()
+        if not self.findings.failed:
+            self.warn()
+        return rows, True
+
     def _laid_out(
         self, findings: Findings, first: bool = False
     ) -> Iterator[tuple[RowSource, Place, dict[str, Any], LaidOut]]:

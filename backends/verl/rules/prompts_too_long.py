@@ -48,8 +48,8 @@ def check(view: View) -> Iterator[Found]:
     severity, why = _harm(view, long / len(counts), filtered)
     rows = f"all {long}" if long == len(counts) else f"{long} of {len(counts)}"
     yield Found(
-        f"{rows} prompts are longer than {view.shown(key)}: up to {max(counts)} tokens at least, "
-        "without chat template and tools",
+        f"{rows} prompts are longer than {view.shown(key)}: the longest has at least "
+        f"{max(counts)} tokens, without chat template and tools",
         ("dataset:prompt", key, LIMIT, FILTER),
         fix=f"{LIMIT}={max(counts) * 3 // 2}" + ("" if filtered else f", or {FILTER}=True to drop them"),
         why=why,

@@ -33,6 +33,8 @@ DEFAULT = 256
 
 
 def check(view: View) -> Iterator[Found]:
+    if view.run.spec is not None:
+        return  # a spec says it in tokens; the characters that follow are never the closer limit
     if not names_tools(view) or view.text(f"{ROLLOUT}.agent.default_agent_loop") != TOOL_LOOP:
         return
     said, side = view.said(SIDE), view.text(SIDE)
