@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from toolspec.backends.verl.lower.moves import MOVES, moved
 from toolspec.backends.verl.releases import TABLES, ancestors, release
@@ -134,6 +135,7 @@ ONLY_V0: tuple[str, ...] = (
 )
 
 
+@lru_cache(maxsize=8192)
 def name_in(key: str, version: str) -> str:
     """The name in `version` of what some release calls `key`; `key` itself where no table knows another."""
     for old, new in LEGACY.items():

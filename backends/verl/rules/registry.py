@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import NamedTuple
 
@@ -168,6 +169,7 @@ class Loaded(NamedTuple):
     check: Check
 
 
+@cache
 def rules() -> tuple[Loaded, ...]:
     """Every rule, by code."""
     loaded = []

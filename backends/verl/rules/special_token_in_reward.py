@@ -31,6 +31,7 @@ from collections.abc import Iterator
 from toolspec.backends.verl.lint.derived import FUNCTION, MANAGER
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
+from toolspec.compiler.facts.python_source import nodes
 
 RULE = Rule("TS428", "special-token-in-reward", "warning")
 
@@ -54,7 +55,7 @@ def check(view: View) -> Iterator[Found]:
         return
     seen: set[str] = set()
     for node in function.code:
-        for part in ast.walk(node):
+        for part in nodes(node):
             found = _looked_for(part)
             if found is None or found in seen:
                 continue
