@@ -48,6 +48,37 @@ def test_words_are_those_that_bash_makes(block: int, tmp_path: Path) -> None:
     assert compared > 40
 
 
+FOLDERS = """\
+python3 $(pwd)/a "$PWD" `pwd`
+HERE="$(cd "$(dirname "$0")/.." && pwd)"
+python3 $HERE/conf $(realpath -m x/../y) $(readlink -f /tmp/../tmp)
+( cd sub; python3 $(pwd) )
+python3 $PWD
+cd sub/deeper/..
+python3 $(pwd) "$(realpath -m ./z)" $(cd .. && pwd)
+if cd /; then python3 $PWD; fi
+"""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on this machine")
+def test_folders_are_those_that_bash_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sub" / "deeper").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub" / "run.sh").write_text(STUB + FOLDERS, "utf-8")
+    out = tmp_path / "out"
+    environment = {"OUT": str(out), "PATH": "/usr/bin:/bin", "HOME": "/h", "LANG": "C.UTF-8"}
+    done = subprocess.run(
+        ["bash", "sub/run.sh"], env=environment, capture_output=True, timeout=20, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = [call.split("\0")[:-1] for call in out.read_text("utf-8").split("\1")[:-1]]
+    script = read_script(FOLDERS.encode(), "sub/run.sh")
+    assert calls(script) == said
+    assert script.assumed == ("the script is started in the current folder",)
+    (unknown,) = calls(read("cd $X\npython3 $(pwd) $PWD $(realpath y)"))
+    assert unknown == [None, None, None]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

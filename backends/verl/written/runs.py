@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -194,8 +195,16 @@ def _base(name: Any, path: Any, folder: Path, files: Files) -> Run | tuple[str, 
         if data is not None:
             from toolspec.backends.verl.written.hydra_file import compose
 
-            return _of_file(compose(data, candidate, files.read), candidate, str(candidate))
+            file = _from_here(candidate)
+            return _of_file(compose(data, file, files.read), file, str(file))
     return "", f"the config `{stem}` is not at hand"
+
+
+def _from_here(path: Path) -> Path:
+    """The path as a user here would name it, which is also what annotations of a repository want."""
+    with suppress(ValueError, OSError):
+        return path.relative_to(Path.cwd())
+    return path
 
 
 def _candidates(stem: str, path: str, folder: Path) -> Iterator[Path]:

@@ -100,6 +100,8 @@ def _effect(reading: Reading, command: Command, node: Node, scope: Scope, depth:
         _call(reading, reading.functions[name], arguments, scope, depth)
     elif name in ("exit", "return", "exec"):
         scope.ended = True
+    elif name in ("cd", "pushd", "popd"):
+        scope.move(known(arguments[0].text) if name == "cd" and len(arguments) == 1 else None)
     elif name in ("source", "."):
         _source(reading, arguments, scope, depth)
     elif name == "shift":

@@ -9,7 +9,7 @@ from toolspec.backends.verl.written.shell.arithmetic import evaluate
 from toolspec.backends.verl.written.shell.fields import MOST_WORDS, Fields, Segment, braces
 from toolspec.backends.verl.written.shell.parameter import transformed
 from toolspec.backends.verl.written.shell.sbatch import header, variables
-from toolspec.backends.verl.written.shell.scope import OF_THE_MACHINE, Scope
+from toolspec.backends.verl.written.shell.scope import OF_THE_MACHINE, STARTED_HERE, Scope
 from toolspec.backends.verl.written.shell.source import Node, Source
 from toolspec.backends.verl.written.shell.text import (
     EMPTY,
@@ -160,6 +160,9 @@ class Expander:
             return value
         if name == "0":
             return text_of(self.source.file)
+        if name == "PWD" and scope.folder is not None:
+            self.assumed.setdefault(STARTED_HERE)
+            return text_of(scope.folder)
         if name in self.job:
             self.assumed.setdefault("the script is submitted as its header says")
             return text_of(self.job[name])

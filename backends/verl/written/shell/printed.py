@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import posixpath
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolspec.backends.verl.written.shell.commands import words_of
-from toolspec.backends.verl.written.shell.scope import Scope
+from toolspec.backends.verl.written.shell.scope import STARTED_HERE, Scope
 from toolspec.backends.verl.written.shell.source import Node
 from toolspec.backends.verl.written.shell.text import Text, known, text_of
 from toolspec.backends.verl.written.value import Unknown
@@ -37,7 +38,7 @@ def _printed(reading: Reading, node: Node, scope: Scope) -> Text | None:
         first, last = node.named_children[0], node.named_children[-1]
         words = _plain_words(reading, first, scope)
         if words and words[0] == "cd" and len(words) == 2 and reading.source.text(last) == "pwd":
-            return text_of(words[1])
+            return _absolute(reading, scope, words[1])
         return None
     words = _plain_words(reading, node, scope)
     if not words:
@@ -49,11 +50,23 @@ def _printed(reading: Reading, node: Node, scope: Scope) -> Text | None:
     if name == "basename" and 1 <= len(paths) <= 2:
         base = PurePosixPath(paths[0]).name
         return text_of(base.removesuffix(paths[1]) if len(paths) == 2 else base)
+    if name == "pwd" and not paths:
+        return _absolute(reading, scope, ".")
     if name in ("realpath", "readlink") and len(paths) == 1:
-        return text_of(paths[0])
+        return _absolute(reading, scope, paths[0])
     if name == "echo" and len(paths) == len(arguments):
         return text_of(" ".join(arguments))
     return None
+
+
+def _absolute(reading: Reading, scope: Scope, path: str) -> Text | None:
+    """A path from the folder that the script is in by then."""
+    if path.startswith("/"):
+        return text_of(posixpath.normpath(path))
+    if scope.folder is None:
+        return None
+    reading.assumed.setdefault(STARTED_HERE)
+    return text_of(posixpath.normpath(posixpath.join(scope.folder, path)))
 
 
 def _plain_words(reading: Reading, node: Node, scope: Scope) -> list[str] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from toolspec.backends.verl.written.shell import assigning, commands, control
 from toolspec.backends.verl.written.shell.expand import Expander
@@ -26,7 +28,10 @@ def read_script(data: bytes, file: str, beside: Beside = lambda name: None) -> S
     """
     source = Source(data, file)
     reading = Reading(source, beside)
-    reading.block(source.root, Scope(), 0)
+    scope = Scope()
+    with suppress(OSError):  # a working folder that is deleted
+        scope.folder = os.getcwd()  # noqa: PTH109 - a text, as the shell has it
+    reading.block(source.root, scope, 0)
     return Script(
         file,
         source.lines,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -39,6 +40,8 @@ OF_THE_MACHINE = frozenset(
     }
 )
 
+STARTED_HERE = "the script is started in the current folder"
+
 
 class Scope:
     """Name → value. A copy is made for each branch, and the branches are merged after it."""
@@ -47,13 +50,15 @@ class Scope:
         self.values: dict[str, Value] = dict(values or {})
         self.positional: list[Word] | None = []
         """Arguments of the script or of the function that is read; None where they are not known."""
+        self.folder: str | None = None
+        """The working folder, absolute; None where it is not known."""
         self.ended = False
         """Whether `exit` or `return` was met, so that nothing after it runs."""
 
     def copy(self) -> Scope:
         made = Scope(self.values)
         made.positional = None if self.positional is None else list(self.positional)
-        made.ended = self.ended
+        made.ended, made.folder = self.ended, self.folder
         return made
 
     def get(self, name: str) -> Value | None:
@@ -65,6 +70,11 @@ class Scope:
             value = (Unknown(f"`{name}` grows too long to be followed", f"${name}"),)
         self.values[name] = value
 
+    def move(self, to: str | None) -> None:
+        """`cd`: a folder from the one at hand, None for one that is not known."""
+        whole = None if to is None else posixpath.join(self.folder or "", to)
+        self.folder = posixpath.normpath(whole) if whole is not None and whole.startswith("/") else None
+
     def forget(self, names: Iterable[str], reason: str) -> None:
         """The names have values from here on that are not known."""
         for name in names:
@@ -72,6 +82,7 @@ class Scope:
 
     def take(self, other: Scope) -> None:
         self.values, self.positional, self.ended = other.values, other.positional, other.ended
+        self.folder = other.folder
 
 
 def merged(branches: list[Scope], condition: str) -> Scope:
@@ -87,6 +98,8 @@ def merged(branches: list[Scope], condition: str) -> Scope:
         first.values[name] = _either(name, values, condition)
     if any(branch.positional != first.positional for branch in alive):
         first.positional = None
+    if any(branch.folder != first.folder for branch in alive):
+        first.folder = None
     return first
 
 
