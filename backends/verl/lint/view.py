@@ -17,7 +17,7 @@ from toolspec.backends.verl.written.files import Files
 from toolspec.backends.verl.written.override import Sweep
 from toolspec.backends.verl.written.run import Run
 from toolspec.backends.verl.written.value import Said, Unknown
-from toolspec.specs.named_file import is_folder, is_regular
+from toolspec.specs.named_file import from_here, is_folder, is_regular
 from toolspec.specs.problem import Span
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ class View:
             return None
         for candidate in dict.fromkeys((self.run.folder / given, given)):
             if is_regular(candidate) or is_folder(candidate):
-                return candidate
+                return from_here(candidate)
         return None
 
 

@@ -36,8 +36,10 @@ def check(view: View) -> Iterator[Found]:
     rows = view.facts.agent_names()
     if rows is not None and rows != {None}:
         return
-    column = "" if rows is None else ", and the rows have no column `agent_name`"
-    severity: Severity | None = None if tools or rows is not None else "warning"
+    column = ", and the rows have no column `agent_name`"
+    if rows is None:
+        column = "; the rows, whose column `agent_name` may name another, are not at hand"
+    severity: Severity | None = None if rows is not None else "warning"
     default = "" if view.said(LOOP) is not None else " (default)"
     loop = LOOP.removeprefix("actor_rollout_ref.")
     yield Found(

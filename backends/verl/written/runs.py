@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from toolspec.backends.verl.written.launches import blank_words, lost_arguments,
 from toolspec.backends.verl.written.run import ARGUMENTS, MAIN, Launch, Run, split_hydra
 from toolspec.backends.verl.written.shell.text import Command, Script, Word
 from toolspec.backends.verl.written.value import Said, Unknown
+from toolspec.specs.named_file import from_here
 from toolspec.specs.problem import Problem, Span
 
 if TYPE_CHECKING:
@@ -195,16 +195,9 @@ def _base(name: Any, path: Any, folder: Path, files: Files) -> Run | tuple[str, 
         if data is not None:
             from toolspec.backends.verl.written.hydra_file import compose
 
-            file = _from_here(candidate)
+            file = from_here(candidate)
             return _of_file(compose(data, file, files.read), file, str(file))
     return "", f"the config `{stem}` is not at hand"
-
-
-def _from_here(path: Path) -> Path:
-    """The path as a user here would name it, which is also what annotations of a repository want."""
-    with suppress(ValueError, OSError):
-        return path.relative_to(Path.cwd())
-    return path
 
 
 def _candidates(stem: str, path: str, folder: Path) -> Iterator[Path]:
