@@ -272,5 +272,6 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS909": "no-launch",
         "TS911": "config-path",
         "TS912": "too-few-cpus",
+        "TS913": "overrides-apart",
     }
 )

@@ -172,6 +172,27 @@ def test_a_script_that_would_not_end_is_read_in_bounds(text: str) -> None:
     read_script(text.encode(), "run.sh", lambda name: text.encode())
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('MODE=${1:-}\n[ -z "$MODE" ] && exit 1\nshift\npython3 a=$MODE "$@"', [None]),
+        ("if [ $# -lt 2 ]; then echo usage; exit 1; fi\npython3 a=$1 b=${3:-8}", [None, "b=8"]),
+        ('f() { python3 b="$@"; }\n[[ -z "${1:-}" ]] && exit 2\nf x', ["b=x"]),
+    ],
+)
+def test_a_script_that_asks_for_arguments_is_read_as_started_with_them(
+    text: str, words: list[str | None]
+) -> None:
+    script = read(text)
+    assert calls(script) == [words]
+
+
+def test_a_script_that_ends_as_it_should_is_read_once() -> None:
+    script = read("python3 a=${1:-x}\nexit 0")
+    assert calls(script) == [["a=x"]]
+    assert script.assumed == ("the script is started without arguments",)
+
+
 def test_variables_of_a_job_are_those_of_its_header() -> None:
     script = read(
         "#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH -c 64 --gpus-per-node=4\n# a remark\n#SBATCH -J 'my run'\n\nset -x\n"

@@ -71,17 +71,39 @@ def read_arguments(words: Iterable[Word]) -> Arguments:
     """Read the words after the module's name."""
     found = Arguments()
     rest = iter(words)
+    parted, behind = "", False  # an option between overrides; whether `--` was met
     for word in rest:
+        if known(word.text) == "--" and not behind:
+            behind = True  # argparse takes it away; nothing after it is an option
+            if parted:
+                found.problems.append(_apart(word, parted))
+                parted = ""
+            continue
         if word.several:
             found.open = found.open or f"`{shown(word.text)}` may hold further overrides: {why(word.text)}"
             continue
         text = shown(word.text)
         name = text.partition("=")[0]
-        if name in OPTIONS and name.startswith("-"):
+        if name in OPTIONS and not behind:
+            parted = name if found.said or found.groups else parted
             _option(found, name, text, word, rest)
             continue
+        if parted:
+            found.problems.append(_apart(word, parted))
+            parted = ""
         _override(found, word)
     return found
+
+
+def _apart(word: Word, option: str) -> Problem:
+    return Problem(
+        "TS913",
+        "overrides-apart",
+        f"`{shown(word.text)}` stands behind the option {option}, and other overrides before it",
+        word.span,
+        why="argparse takes the overrides together: `unrecognized arguments`, and nothing starts",
+        fix=f"move {option} before all overrides, or behind them",
+    )
 
 
 def _option(found: Arguments, name: str, text: str, word: Word, rest: Iterator[Word]) -> None:

@@ -83,16 +83,25 @@ def read_script_file(data: bytes, file: Path, files: Files) -> Read:
         if run is not None:
             runs.append(replace(run, before=tuple(runs)))
     if not runs and not notes:
-        notes.append(
-            Problem(
-                "TS909",
-                "no-launch",
-                "the script starts no trainer of verl",
-                Span(str(file), 1, 1),
-                severity="note",
-            )
-        )
+        notes.append(_no_launch(script))
     return Read(tuple(runs), sources, tuple(dict.fromkeys(notes)), script)
+
+
+def _no_launch(script: Script) -> Problem:
+    message = "the script starts no trainer of verl"
+    if not script.broken:
+        return Problem("TS909", "no-launch", message, Span(script.file, 1, 1), severity="note")
+    # Where the whole is no script, the first line says nothing.
+    line = next((line for line in script.broken if line > 1), script.broken[0])
+    return Problem(
+        "TS909",
+        "no-launch",
+        f"{message} that can be seen: line {line} cannot be read as bash",
+        Span(script.file, line, 1),
+        why="bash stops at what it cannot read, and here nothing after it is checked",
+        fix=f"see what `bash -n {script.file}` says",
+        severity="warning",
+    )
 
 
 def _other_main(command: Command, module: str) -> Problem:

@@ -118,10 +118,11 @@ def _effect(reading: Reading, command: Command, node: Node, scope: Scope, depth:
 
 
 def _call(reading: Reading, body: Node, arguments: tuple[Word, ...], scope: Scope, depth: int) -> None:
-    outer, ended = scope.positional, scope.ended
+    outer = scope.positional, scope.ended, scope.asked
     scope.positional = None if any(w.several for w in arguments) else list(arguments)
+    scope.asked = False
     reading.statement(body, scope, depth + 1)
-    scope.positional, scope.ended = outer, ended
+    scope.positional, scope.ended, scope.asked = outer
 
 
 def _set(reading: Reading, arguments: tuple[Word, ...], scope: Scope) -> None:
@@ -129,6 +130,7 @@ def _set(reading: Reading, arguments: tuple[Word, ...], scope: Scope) -> None:
         if known(word.text) == "--":
             rest = arguments[number + 1 :]
             scope.positional = None if any(w.several for w in rest) else list(rest)
+            scope.asked = False
             return
 
 

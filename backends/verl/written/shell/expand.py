@@ -9,7 +9,13 @@ from toolspec.backends.verl.written.shell.arithmetic import evaluate
 from toolspec.backends.verl.written.shell.fields import MOST_WORDS, Fields, Segment, braces
 from toolspec.backends.verl.written.shell.parameter import transformed
 from toolspec.backends.verl.written.shell.sbatch import header, variables
-from toolspec.backends.verl.written.shell.scope import OF_THE_MACHINE, STARTED_HERE, Scope
+from toolspec.backends.verl.written.shell.scope import (
+    OF_THE_MACHINE,
+    STARTED_AS_ASKED,
+    STARTED_BARE,
+    STARTED_HERE,
+    Scope,
+)
 from toolspec.backends.verl.written.shell.source import Node, Source
 from toolspec.backends.verl.written.shell.text import (
     EMPTY,
@@ -148,10 +154,13 @@ class Expander:
         return _one(value, quoted)
 
     def _arguments(self, scope: Scope, quoted: bool, *, together: bool) -> Segment:
+        if scope.positional is None and scope.asked:
+            self.assumed.setdefault(STARTED_AS_ASKED)
+            return ("" if together else []), quoted
         if scope.positional is None:
             return Unknown("the arguments are not known here", "$@"), quoted
         if not scope.positional:
-            self.assumed.setdefault("the script is started without arguments")
+            self.assumed.setdefault(STARTED_BARE)
         return (_piece(joined(scope.positional)), quoted) if together else (list(scope.positional), quoted)
 
     def _looked_up(self, name: str, scope: Scope) -> Value:
@@ -179,10 +188,15 @@ class Expander:
             return (_outside(str(number)),)
         return (Unknown(f"it is argument {number} of the script", f"${number}"),)
 
-    def _is_unset(self, name: str, scope: Scope) -> bool:
-        """Whether nothing in the script sets the name, so that a default for it holds."""
+    def _is_unset(self, name: str, scope: Scope, optional: bool) -> bool:
+        """Whether nothing in the script sets the name, so that a default for it holds.
+
+        optional: that there is one: an argument with a default is none that the script asks for.
+        """
         if scope.get(name) is not None or name in OF_THE_MACHINE or name in self.job:
             return False
+        if name.isdigit() and scope.asked and scope.positional is None:
+            return optional
         return not name.isdigit() or (scope.positional is not None and int(name) > len(scope.positional))
 
     def _parameter(self, node: Node, scope: Scope, quoted: bool) -> Segment:
@@ -214,7 +228,7 @@ class Expander:
         if len(children) == 1:
             return _one(value, quoted)
         operator = children[1].type
-        unset = self._is_unset(name, scope) if subscript is None else not value
+        unset = self._is_unset(name, scope, len(children) > 2) if subscript is None else not value
         operand = self._operand(node, children[1], scope, quoted)
         return self._with_operator(name, value, operator, operand, unset, whole, scope, quoted)
 
@@ -241,7 +255,7 @@ class Expander:
             if unset and not name.isdigit():
                 self.assumed.setdefault(f"`{name}` is not set outside")
             elif unset:
-                self.assumed.setdefault("the script is started without arguments")
+                self.assumed.setdefault(STARTED_AS_ASKED if scope.asked else STARTED_BARE)
             if operator.endswith("+"):
                 return ("", quoted) if empty else _many(operand, quoted)
             if not empty:

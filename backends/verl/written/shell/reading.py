@@ -27,11 +27,11 @@ def read_script(data: bytes, file: str, beside: Beside = lambda name: None) -> S
     what is no text.
     """
     source = Source(data, file)
-    reading = Reading(source, beside)
-    scope = Scope()
-    with suppress(OSError):  # a working folder that is deleted
-        scope.folder = os.getcwd()  # noqa: PTH109 - a text, as the shell has it
-    reading.block(source.root, scope, 0)
+    reading, ended = _walked(source, beside, asked=False)
+    if ended:  # as many scripts do that are started without the arguments they ask for
+        again, _ = _walked(source, beside, asked=True)
+        if len(again.commands) > len(reading.commands):
+            reading = again
     return Script(
         file,
         source.lines,
@@ -42,6 +42,18 @@ def read_script(data: bytes, file: str, beside: Beside = lambda name: None) -> S
         source.broken(),
         header(source.lines),
     )
+
+
+def _walked(source: Source, beside: Beside, *, asked: bool) -> tuple[Reading, bool]:
+    """A walk through a script that is started without arguments or as it asks, and whether it ended by an `exit`."""
+    scope = Scope()
+    with suppress(OSError):  # a working folder that is deleted
+        scope.folder = os.getcwd()  # noqa: PTH109 - a text, as the shell has it
+    if asked:
+        scope.asked, scope.positional = True, None
+    reading = Reading(source, beside)
+    reading.block(source.root, scope, 0)
+    return reading, scope.ended
 
 
 class Reading:

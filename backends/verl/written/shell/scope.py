@@ -41,6 +41,8 @@ OF_THE_MACHINE = frozenset(
 )
 
 STARTED_HERE = "the script is started in the current folder"
+STARTED_BARE = "the script is started without arguments"
+STARTED_AS_ASKED = "the script is started with the arguments that it asks for, and no others"
 
 
 class Scope:
@@ -50,6 +52,8 @@ class Scope:
         self.values: dict[str, Value] = dict(values or {})
         self.positional: list[Word] | None = []
         """Arguments of the script or of the function that is read; None where they are not known."""
+        self.asked = False
+        """Whether the script is taken to be started with the arguments that it asks for, whatever they are."""
         self.folder: str | None = None
         """The working folder, absolute; None where it is not known."""
         self.ended = False
@@ -58,7 +62,7 @@ class Scope:
     def copy(self) -> Scope:
         made = Scope(self.values)
         made.positional = None if self.positional is None else list(self.positional)
-        made.ended, made.folder = self.ended, self.folder
+        made.ended, made.folder, made.asked = self.ended, self.folder, self.asked
         return made
 
     def get(self, name: str) -> Value | None:
@@ -82,7 +86,7 @@ class Scope:
 
     def take(self, other: Scope) -> None:
         self.values, self.positional, self.ended = other.values, other.positional, other.ended
-        self.folder = other.folder
+        self.folder, self.asked = other.folder, other.asked
 
 
 def merged(branches: list[Scope], condition: str) -> Scope:
