@@ -273,5 +273,6 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS911": "config-path",
         "TS912": "too-few-cpus",
         "TS913": "overrides-apart",
+        "TS914": "unknown-option",
     }
 )

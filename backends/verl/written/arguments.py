@@ -84,6 +84,11 @@ def read_arguments(words: Iterable[Word]) -> Arguments:
             continue
         text = shown(word.text)
         name = text.partition("=")[0]
+        if not behind and text.startswith("-") and known(word.text) is not None:
+            name = _whole_name(name)
+            if name not in OPTIONS:
+                found.problems.append(_unknown_option(word, name))
+                continue
         if name in OPTIONS and not behind:
             parted = name if found.said or found.groups else parted
             _option(found, name, text, word, rest)
@@ -93,6 +98,27 @@ def read_arguments(words: Iterable[Word]) -> Arguments:
             parted = ""
         _override(found, word)
     return found
+
+
+def _whole_name(name: str) -> str:
+    """The option that a text begins, as argparse takes it; the text itself where it is none or several."""
+    meant = [option for option in OPTIONS if option.startswith(name)] if name.startswith("--") else []
+    return meant[0] if len(meant) == 1 else name
+
+
+def _unknown_option(word: Word, name: str) -> Problem:
+    meant = [option for option in OPTIONS if option.startswith(name)] if name.startswith("--") else []
+    what = f"may be {' or '.join(meant)}" if meant else "is none of Hydra's options"
+    return Problem(
+        "TS914",
+        "unknown-option",
+        f"`{name}` {what}",
+        word.span,
+        why="argparse stops before anything starts",
+        fix="a configuration is named by --config-path=FOLDER --config-name=NAME"
+        if "conf" in name
+        else "drop it",
+    )
 
 
 def _apart(word: Word, option: str) -> Problem:
