@@ -49,8 +49,7 @@ def test_rules_on_rows_see_them(folder: Path) -> None:
         problem.code: problem.message for problem in lint(folder).findings if problem.severity == "error"
     }
     assert found == {
-        "TS210": "all 512 prompts are longer than data.max_prompt_length=12: the longest has at least 37 tokens, "
-        "without chat template and tools",
+        "TS210": "all 512 prompts are longer than data.max_prompt_length=12: the longest has at least 37 tokens",
         "TS621": "data.train_batch_size is 1024 and there are 512 training rows",
     }
 
