@@ -10,6 +10,8 @@ from random import Random
 import pytest
 
 from shell_scripts import Writer
+from toolspec.backends.verl.written.files import Files
+from toolspec.backends.verl.written.runs import read_script_file
 from toolspec.backends.verl.written.shell.reading import read_script
 from toolspec.backends.verl.written.shell.text import Script, known, shown
 
@@ -97,6 +99,25 @@ def test_words_stand_where_they_were_written() -> None:
     script = read('ARGS=(\n  a=1\n  "b=2"\n)\npython3 é=1 \\\n  "${ARGS[@]}" c=3')
     places = [(w.span.line, w.span.column, w.span.length) for w in script.commands[-1].words]
     assert places == [(5, 1, 7), (5, 9, 3), (2, 3, 3), (3, 3, 5), (6, 16, 3)]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ('CMD="python3 -m verl.trainer.main_ppo \\\n  trainer.a=$N"\neval $CMD', 2, 3),
+        ('CMD="python3 -m verl.trainer.main_ppo \\\n  trainer.a=1"\nbash -c "$CMD"', 2, 3),
+        ('# trainer.a=1\nARGS="\n  trainer.a=1\n"\npython3 -m verl.trainer.main_ppo $ARGS', 3, 3),
+        ('A="trainer.a=1"\nA="trainer.a=2"\npython3 -m verl.trainer.main_ppo $A', 2, 4),
+        ('ssh node "cd /w && python3 -m verl.trainer.main_ppo trainer.a=1"', 1, 53),
+        ("srun x \\\n  bash -c 'true; python3 -m verl.trainer.main_ppo trainer.a=1'", 2, 51),
+        ("python3 -m verl.trainer.main_ppo trainer.a=1\npython3 -m x trainer.a=1", 1, 34),
+    ],
+)
+def test_arguments_of_a_script_in_a_text_stand_where_the_text_has_them(
+    text: str, line: int, column: int
+) -> None:
+    (run,) = read_script_file(text.encode(), Path("x.sh"), Files()).runs
+    assert [(one.key_span.line, one.key_span.column) for one in run.said] == [(line, column)]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from toolspec.backends.verl.written.arguments import Arguments, read_arguments
 from toolspec.backends.verl.written.bases import BASES, PRIMARY
 from toolspec.backends.verl.written.files import Files
 from toolspec.backends.verl.written.launches import blank_words, lost_arguments, main_of
+from toolspec.backends.verl.written.placing import placed
 from toolspec.backends.verl.written.run import ARGUMENTS, MAIN, Launch, Run, split_hydra
 from toolspec.backends.verl.written.shell.text import Command, Script, Word
 from toolspec.backends.verl.written.value import Said, Unknown
@@ -119,7 +120,7 @@ def _launched(
     sources: dict[str, tuple[str, ...]],
 ) -> Run:
     blanks = {id(word) for word in blank_words(command)}
-    words = [word for word in command.words[start:] if id(word) not in blanks]
+    words = placed(script, command, [word for word in command.words[start:] if id(word) not in blanks])
     lost, lost_why = lost_arguments(script, command)
     arguments = read_arguments(words)
     missing = read_arguments(lost)
