@@ -68,6 +68,8 @@ def read_script_file(data: bytes, file: Path, files: Files) -> Read:
 
     folder = file.parent
     script = read_script(data, str(file), lambda name: files.read(folder / name))
+    if b"main_ppo" in data and not any(main_of(command) for command in script.commands):
+        script = read_script(data, str(file), lambda name: files.read(folder / name), with_arguments=True)
     runs: list[Run] = []
     notes: list[Problem] = []
     sources = {str(file): script.lines}
@@ -83,16 +85,20 @@ def read_script_file(data: bytes, file: Path, files: Files) -> Read:
         if run is not None:
             runs.append(replace(run, before=tuple(runs)))
     if not runs and not notes:
-        notes.append(
-            Problem(
-                "TS909",
-                "no-launch",
-                "the script starts no trainer of verl",
-                Span(str(file), 1, 1),
-                severity="note",
-            )
-        )
+        notes.append(_no_launch(script))
     return Read(tuple(runs), sources, tuple(dict.fromkeys(notes)), script)
+
+
+def _no_launch(script: Script) -> Problem:
+    message, span = "the script starts no trainer of verl", Span(script.file, 1, 1)
+    for number, line in enumerate(script.lines, 1):
+        if MAIN in line and not line.lstrip().startswith("#"):
+            message = (
+                f"the script names {MAIN}, and no command that starts it can be read: nothing is checked"
+            )
+            span = Span(script.file, number, line.index(MAIN) + 1, len(MAIN))
+            break
+    return Problem("TS909", "no-launch", message, span, severity="note")
 
 
 def _other_main(command: Command, module: str) -> Problem:
@@ -128,6 +134,9 @@ def _launched(
     # The rules see what the writer meant to pass; that bash drops a part of it is a finding of its own.
     arguments.said += missing.said
     run = _with_arguments(arguments, command.span, script.file, folder, files, sources)
+    if not (arguments.said or arguments.groups or arguments.options or run.open):
+        # verl's own defaults train nothing: no model, data or micro batch is there.
+        run = replace(run, open="the command sets nothing, so that verl's own config must have been edited")
     return replace(run, launch=launch, assumed=(*run.assumed, *script.assumed))
 
 

@@ -18,15 +18,25 @@ MOST_COMMANDS = 2_000
 Beside = Callable[[str], bytes | None]
 
 
-def read_script(data: bytes, file: str, beside: Beside = lambda name: None) -> Script:
+def read_script(
+    data: bytes, file: str, beside: Beside = lambda name: None, *, with_arguments: bool = False
+) -> Script:
     """The commands that a script would run, with their words and variables. Nothing of it is run.
 
-    beside: the content of a file that the script sources, None where it cannot be had. Raises ProblemError for
-    what is no text.
+    beside: the content of a file that the script sources, None where it cannot be had. with_arguments: it is started
+    with arguments, and with a value for each variable whose default is empty; else without them. Raises ProblemError
+    for what is no text.
     """
     source = Source(data, file)
     reading = Reading(source, beside)
-    reading.block(source.root, Scope(), 0)
+    scope = Scope()
+    if with_arguments:
+        scope.positional = None
+        reading.expander.with_arguments = True
+        reading.assumed[
+            "the script is started with arguments: without them it ends before it starts verl"
+        ] = None
+    reading.block(source.root, scope, 0)
     return Script(
         file,
         source.lines,
@@ -59,6 +69,7 @@ class Reading:
         """A walk through a script that this one holds or sources; both count towards the same limits."""
         made = Reading(source, self.beside)
         made.assumed = made.expander.assumed = self.assumed
+        made.expander.with_arguments = self.expander.with_arguments
         made.functions, made.steps = dict(self.functions), self.steps
         made.when, made.loop = self.when, self.loop
         return made
