@@ -5,6 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
+COMMON = frozenset(
+    {
+        "name",
+        "path",
+        "enable",
+        "enabled",
+        "mode",
+        "type",
+        "n",
+        "len",
+        "size",
+        "seed",
+        "backend",
+        "strategy",
+        "kwargs",
+    }
+)
+"""Names that many sections have, so that the same name in another section says nothing."""
 CLOSE = 0.75  # below this two names are different words rather than a slip
 
 
@@ -27,6 +45,8 @@ def closeness(parent: str, name: str, candidate: str) -> float:
     above, _, last = candidate.rpartition(".")
     if above == parent:
         return 2 + alike if (alike := similarity(name, last)) >= CLOSE else 0
+    if last in COMMON and not _alike_below(parent, above):
+        return 0
     if last == name:
         related = not parent or set(parent.split(".")) & set(above.split("."))
         paths = similarity(parent, above)
@@ -35,6 +55,18 @@ def closeness(parent: str, name: str, candidate: str) -> float:
     if (alike := similarity(name, last)) >= CLOSE and (paths := similarity(parent, above)) >= CLOSE:
         return (alike + paths) / 2
     return 0
+
+
+def _alike_below(parent: str, above: str) -> bool:
+    """Whether the sections are one slip apart: a level left out, or another word where they part."""
+    one, other = parent.split("."), above.split(".")
+    while one and other and one[0] == other[0]:
+        one, other = one[1:], other[1:]
+    while one and other and one[-1] == other[-1]:
+        one, other = one[:-1], other[:-1]
+    if not one or not parent:
+        return True
+    return similarity(".".join(one), ".".join(other)) >= CLOSE
 
 
 def similarity(one: str, other: str) -> float:
