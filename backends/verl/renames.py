@@ -35,6 +35,7 @@ LEGACY: Mapping[str, str] = {
     "reward_model.rollout": "reward.reward_model.rollout",
     f"{ROLLOUT}.{BUCKET}": f"{ROLLOUT}.checkpoint_engine.{BUCKET}",
     f"{ROLLOUT}.tool_kwargs.tools_config_file": f"{ROLLOUT}.multi_turn.tool_config_path",
+    f"{ROLLOUT}.multi_turn.max_turns": f"{ROLLOUT}.multi_turn.max_assistant_turns",
     "ray_init": "ray_kwargs.ray_init",
 }
 
@@ -46,6 +47,7 @@ NEVER_MOVED: tuple[str, ...] = (
     "ray_init",
     f"{ROLLOUT}.{BUCKET}",
     f"{ROLLOUT}.tool_kwargs",
+    f"{ROLLOUT}.multi_turn.max_turns",
     "reward_model.sandbox_fusion",
 )
 
