@@ -23,6 +23,8 @@ COMMON = frozenset(
     }
 )
 """Names that many sections have, so that the same name in another section says nothing."""
+SWITCHES = frozenset({"use", "enable", "enabled", "do", "is", "with"})
+WORD = 0.5
 CLOSE = 0.75  # below this two names are different words rather than a slip
 
 
@@ -43,6 +45,8 @@ def nearest_key(key: str, known: Iterable[str]) -> str | None:
 def closeness(parent: str, name: str, candidate: str) -> float:
     """0 for a key that is not meant; 2 to 3 in the same section, 1 to 2 for the same name, else below 1."""
     above, _, last = candidate.rpartition(".")
+    if last != name and _another_word(name, last):
+        return 0
     if above == parent:
         return 2 + alike if (alike := similarity(name, last)) >= CLOSE else 0
     if last in COMMON and not _alike_below(parent, above):
@@ -69,8 +73,17 @@ def _alike_below(parent: str, above: str) -> bool:
     return similarity(".".join(one), ".".join(other)) >= CLOSE
 
 
-def similarity(one: str, other: str) -> float:
-    """difflib's ratio, from 0 to 1; below CLOSE its cheap upper bound may stand for it."""
+def _another_word(one: str, other: str) -> bool:
+    """Whether the names differ in one word that is no slip: `start` for `prompt` in max_prompt_length."""
+    words = one.split("_"), other.split("_")
+    if len(words[0]) != len(words[1]) or len(words[0]) < 2:
+        return False
+    differ = [(a, b) for a, b in zip(*words, strict=True) if a != b]
+    return len(differ) == 1 and not {*differ[0]} <= SWITCHES and similarity(*differ[0], least=WORD) < WORD
+
+
+def similarity(one: str, other: str, least: float = CLOSE) -> float:
+    """difflib's ratio, from 0 to 1; below `least` its cheap upper bound may stand for it, halved."""
     matcher = SequenceMatcher(None, one, other, autojunk=False)
     bound = min(matcher.real_quick_ratio(), matcher.quick_ratio())
-    return matcher.ratio() if bound >= CLOSE else bound * 0.5
+    return matcher.ratio() if bound >= least else bound * 0.5

@@ -253,6 +253,11 @@ def test_any_other_target_is_refused_by_name(text: str) -> None:
         ("data.custom_class.name", "data.custom_cls.name"),
         ("actor_rollout_ref.name", "actor_rollout_ref.rollout.name"),
         ("data.tree_data.name", None),
+        ("data.max_start_length", None),
+        (
+            "actor_rollout_ref.model.use_gradient_checkpointing",
+            "actor_rollout_ref.model.enable_gradient_checkpointing",
+        ),
         ("actor_rollout_ref.actor.sft.enabled", None),
         ("reward_model.overlong_buffer.enable", None),
         ("algorithm.hxmean", None),

@@ -168,6 +168,7 @@ def test_arguments_of_a_script_in_a_text_stand_where_the_text_has_them(
         'CMD="python3 -m verl.trainer.main_ppo a.b=1"\neval $CMD',
         "CMD=$(cat <<EOF\npython3 -m verl.trainer.main_ppo\n  a.b=1\nEOF\n)\n$CMD",
         'CMD="python3 -m verl.trainer.main_ppo a.b=1"\n$CMD 2>&1 | tee log',
+        "exec > >(tee -a log) 2>&1\npython3 -m verl.trainer.main_ppo a.b=1",
         "ray job submit --working-dir . -- python3 -m verl.trainer.main_ppo a.b=1",
         "if true; then\n  PYTHONUNBUFFERED=1 nohup python3 -m verl.trainer.main_ppo a.b=1 > log 2>&1 &\nfi",
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,10 @@ from toolspec.specs.problem import Problem, Span
 
 if TYPE_CHECKING:
     from toolspec.backends.verl.written.hydra_file import Composed
+
+
+_NO_START = re.compile(r"#|\b(?:pgrep|pkill|e?grep|ps|awk|kill|echo|printf|log)\b")
+"""What stands before the trainer's name where a line looks for it, shows it or is a comment."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ def read_script_file(data: bytes, file: Path, files: Files) -> Read:
 def _no_launch(script: Script) -> Problem:
     message, span = "the script starts no trainer of verl", Span(script.file, 1, 1)
     for number, line in enumerate(script.lines, 1):
-        if MAIN in line and not line.lstrip().startswith("#"):
+        if MAIN in line and not _NO_START.search(line.partition(MAIN)[0]):
             message = (
                 f"the script names {MAIN}, and no command that starts it can be read: nothing is checked"
             )
