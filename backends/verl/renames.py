@@ -36,6 +36,7 @@ LEGACY: Mapping[str, str] = {
     "reward_model.rollout": "reward.reward_model.rollout",
     f"{ROLLOUT}.{BUCKET}": f"{ROLLOUT}.checkpoint_engine.{BUCKET}",
     f"{ROLLOUT}.tool_kwargs.tools_config_file": f"{ROLLOUT}.multi_turn.tool_config_path",
+    f"{ROLLOUT}.multi_turn.max_turns": f"{ROLLOUT}.multi_turn.max_assistant_turns",
     "ray_init": "ray_kwargs.ray_init",
 }
 
@@ -47,6 +48,7 @@ NEVER_MOVED: tuple[str, ...] = (
     "ray_init",
     f"{ROLLOUT}.{BUCKET}",
     f"{ROLLOUT}.tool_kwargs",
+    f"{ROLLOUT}.multi_turn.max_turns",
     "reward_model.sandbox_fusion",
 )
 
@@ -84,6 +86,19 @@ GONE: tuple[Gone, ...] = (
     Gone(f"{ROLLOUT}.multi_turn.num_repeat_rollouts", "0.7.1", "nothing reads it"),
     Gone(f"{ROLLOUT}.multi_turn.tokenization_sanity_check_mode", "0.9.1", "no agent loop reads it"),
     Gone(f"{ROLLOUT}.multi_turn.use_inference_chat_template", "0.9.1", "no agent loop reads it"),
+    *(
+        Gone(
+            f"{section}.grad_offload",
+            "0.7.1",
+            "nothing reads it; parameters and optimizer have keys of their own",
+        )
+        for section in (
+            "actor_rollout_ref.actor.fsdp_config",
+            "actor_rollout_ref.ref.fsdp_config",
+            "critic.model.fsdp_config",
+            "critic.fsdp",
+        )
+    ),
     Gone("reward_model.launch_reward_fn_async", "0.7.1", "the reward always has workers of its own"),
     Gone("trainer.use_legacy_worker_impl", "0.8.0", "there is one implementation of the workers"),
     Gone("actor_rollout_ref.nccl_timeout", "0.8.0", "nothing reads it (verl issue 7815)"),

@@ -10,8 +10,11 @@ from random import Random
 import pytest
 
 from shell_scripts import Writer
+from toolspec.backends.verl.written.files import Files
+from toolspec.backends.verl.written.runs import read_script_file
 from toolspec.backends.verl.written.shell.reading import read_script
 from toolspec.backends.verl.written.shell.text import Script, known, shown
+from toolspec.backends.verl.written.value import Unknown
 
 # Writes the words of every call, each ended by a NUL and each call by a 1.
 STUB = 'set -f\npython3() { local w; for w in "$@"; do printf "%s\\0" "$w"; done >> "$OUT"; printf "\\1" >> "$OUT"; }\n'
@@ -133,6 +136,59 @@ def test_words_stand_where_they_were_written() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        'pgrep -f "python3 -m verl.trainer.main_ppo trainer.a=1" > /dev/null',
+        "ps aux | grep 'python3 -m verl.trainer.main_ppo trainer.a=1'",
+        'pkill -f "python3 -m verl.trainer.main_ppo trainer.a=1" || true',
+    ],
+)
+def test_a_command_that_is_looked_for_is_no_launch(text: str) -> None:
+    assert read_script_file(text.encode(), Path("x.sh"), Files()).runs == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "M=${1:-}\ncase $M in\n  train) N=1 ;;\n  *) echo usage; exit 64 ;;\nesac\n",
+        'if [ -z "${M:-}" ]; then echo "set M"; exit 1; fi\n',
+        'M=""\nwhile [[ $# -gt 0 ]]; do case $1 in --m) M=$2; shift 2 ;; esac; done\n[[ -z "$M" ]] && exit 2\n',
+    ],
+)
+def test_a_script_that_ends_without_arguments_is_started_with_some(text: str) -> None:
+    read = read_script_file(
+        (text + "python3 -m verl.trainer.main_ppo trainer.a=$M trainer.b=1").encode(), Path("x.sh"), Files()
+    )
+    (run,) = read.runs
+    a, b = run.said
+    assert isinstance(a.value, Unknown) and b.value == 1 and "arguments" in " ".join(run.assumed)
+
+
+def test_a_launch_that_sets_nothing_is_of_a_config_that_was_edited() -> None:
+    (run,) = read_script_file(b"python3 -m verl.trainer.main_ppo > log", Path("x.sh"), Files()).runs
+    assert "edited" in run.open
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ('CMD="python3 -m verl.trainer.main_ppo \\\n  trainer.a=$N"\neval $CMD', 2, 3),
+        ('CMD="python3 -m verl.trainer.main_ppo \\\n  trainer.a=1"\nbash -c "$CMD"', 2, 3),
+        ('# trainer.a=1\nARGS="\n  trainer.a=1\n"\npython3 -m verl.trainer.main_ppo $ARGS', 3, 3),
+        ('A="trainer.a=1"\nA="trainer.a=2"\npython3 -m verl.trainer.main_ppo $A', 2, 4),
+        ('ssh node "cd /w && python3 -m verl.trainer.main_ppo trainer.a=1"', 1, 53),
+        ("srun x \\\n  bash -c 'true; python3 -m verl.trainer.main_ppo trainer.a=1'", 2, 51),
+        ("python3 -m verl.trainer.main_ppo trainer.a=1\npython3 -m x trainer.a=1", 1, 34),
+    ],
+)
+def test_arguments_of_a_script_in_a_text_stand_where_the_text_has_them(
+    text: str, line: int, column: int
+) -> None:
+    (run,) = read_script_file(text.encode(), Path("x.sh"), Files()).runs
+    assert [(one.key_span.line, one.key_span.column) for one in run.said] == [(line, column)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         'bash -c "python3 -m verl.trainer.main_ppo a.b=1"',
         "ssh node 'cd x && python3 -m verl.trainer.main_ppo a.b=1'",
         "cat > job.sh <<EOF\npython3 -m verl.trainer.main_ppo a.b=1\nEOF\nsbatch job.sh",
@@ -141,7 +197,9 @@ def test_words_stand_where_they_were_written() -> None:
         'run() { python3 -m verl.trainer.main_ppo "$@"; }\nrun a.b=1',
         'eval "python3 -m verl.trainer.main_ppo a.b=1"',
         'CMD="python3 -m verl.trainer.main_ppo a.b=1"\neval $CMD',
+        "CMD=$(cat <<EOF\npython3 -m verl.trainer.main_ppo\n  a.b=1\nEOF\n)\n$CMD",
         'CMD="python3 -m verl.trainer.main_ppo a.b=1"\n$CMD 2>&1 | tee log',
+        "exec > >(tee -a log) 2>&1\npython3 -m verl.trainer.main_ppo a.b=1",
         "ray job submit --working-dir . -- python3 -m verl.trainer.main_ppo a.b=1",
         "if true; then\n  PYTHONUNBUFFERED=1 nohup python3 -m verl.trainer.main_ppo a.b=1 > log 2>&1 &\nfi",
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -11,6 +12,7 @@ from toolspec.backends.verl.written.arguments import Arguments, read_arguments
 from toolspec.backends.verl.written.bases import BASES, PRIMARY
 from toolspec.backends.verl.written.files import Files
 from toolspec.backends.verl.written.launches import blank_words, lost_arguments, main_of
+from toolspec.backends.verl.written.placing import placed
 from toolspec.backends.verl.written.run import ARGUMENTS, MAIN, Launch, Run, split_hydra
 from toolspec.backends.verl.written.shell.text import Command, Script, Word
 from toolspec.backends.verl.written.value import Said, Unknown
@@ -19,6 +21,10 @@ from toolspec.specs.problem import Problem, Span
 
 if TYPE_CHECKING:
     from toolspec.backends.verl.written.hydra_file import Composed
+
+
+_NO_START = re.compile(r"#|\b(?:pgrep|pkill|e?grep|ps|awk|kill|echo|printf|log)\b")
+"""What stands before the trainer's name where a line looks for it, shows it or is a comment."""
 
 
 @dataclass(frozen=True)
@@ -88,20 +94,27 @@ def read_script_file(data: bytes, file: Path, files: Files) -> Read:
 
 
 def _no_launch(script: Script) -> Problem:
-    message = "the script starts no trainer of verl"
-    if not script.broken:
-        return Problem("TS909", "no-launch", message, Span(script.file, 1, 1), severity="note")
-    # Where the whole is no script, the first line says nothing.
-    line = next((line for line in script.broken if line > 1), script.broken[0])
-    return Problem(
-        "TS909",
-        "no-launch",
-        f"{message} that can be seen: line {line} cannot be read as bash",
-        Span(script.file, line, 1),
-        why="bash stops at what it cannot read, and here nothing after it is checked",
-        fix=f"see what `bash -n {script.file}` says",
-        severity="warning",
-    )
+    message, span = "the script starts no trainer of verl", Span(script.file, 1, 1)
+    if script.broken:
+        # Where the whole is no script, the first line says nothing.
+        line = next((line for line in script.broken if line > 1), script.broken[0])
+        return Problem(
+            "TS909",
+            "no-launch",
+            f"{message} that can be seen: line {line} cannot be read as bash",
+            Span(script.file, line, 1),
+            why="bash stops at what it cannot read, and here nothing after it is checked",
+            fix=f"see what `bash -n {script.file}` says",
+            severity="warning",
+        )
+    for number, line_text in enumerate(script.lines, 1):
+        if MAIN in line_text and not _NO_START.search(line_text.partition(MAIN)[0]):
+            message = (
+                f"the script names {MAIN}, and no command that starts it can be read: nothing is checked"
+            )
+            span = Span(script.file, number, line_text.index(MAIN) + 1, len(MAIN))
+            break
+    return Problem("TS909", "no-launch", message, span, severity="note")
 
 
 def _other_main(command: Command, module: str) -> Problem:
@@ -129,7 +142,7 @@ def _launched(
     sources: dict[str, tuple[str, ...]],
 ) -> Run:
     blanks = {id(word) for word in blank_words(command)}
-    words = [word for word in command.words[start:] if id(word) not in blanks]
+    words = placed(script, command, [word for word in command.words[start:] if id(word) not in blanks])
     lost, lost_why = lost_arguments(script, command)
     arguments = read_arguments(words)
     missing = read_arguments(lost)
@@ -137,6 +150,9 @@ def _launched(
     # The rules see what the writer meant to pass; that bash drops a part of it is a finding of its own.
     arguments.said += missing.said
     run = _with_arguments(arguments, command.span, script.file, folder, files, sources)
+    if not (arguments.said or arguments.groups or arguments.options or run.open):
+        # verl's own defaults train nothing: no model, data or micro batch is there.
+        run = replace(run, open="the command sets nothing, so that verl's own config must have been edited")
     return replace(run, launch=launch, assumed=(*run.assumed, *script.assumed))
 
 

@@ -44,6 +44,8 @@ class Expander:
         self.source, self.assumed, self.substitute = source, assumed, substitute
         self.job = variables(header(source.lines))
         """What Slurm sets in a job with the header of this script."""
+        self.with_arguments = False
+        """Whether a variable with an empty default has a value that is given outside."""
 
     def text(self, node: Node | None, scope: Scope) -> Text:
         """The value of a node where no word is split: an assignment, a test, a here-document."""
@@ -252,6 +254,8 @@ class Expander:
                     if empty
                     else _one(value, quoted)
                 )
+            if unset and self.with_arguments and operator in (":-", "-") and not operand:
+                return _outside(name), quoted
             if unset and not name.isdigit():
                 self.assumed.setdefault(f"`{name}` is not set outside")
             elif unset:

@@ -34,8 +34,31 @@ def inner_script(reading: Reading, text: Text, scope: Scope, depth: int, node: N
         )
 
 
+_NAMES_A_PROCESS = frozenset(
+    {
+        "pgrep",
+        "pkill",
+        "killall",
+        "ps",
+        "grep",
+        "egrep",
+        "fgrep",
+        "rg",
+        "awk",
+        "sed",
+        "echo",
+        "printf",
+        "tee",
+        "curl",
+    }
+)
+"""Commands whose words are a pattern or a text: a command in them is looked for or shown, and not run."""
+
+
 def inner_scripts(reading: Reading, command: Command, node: Node, scope: Scope, depth: int) -> None:
     """`bash -c "…"`, `eval "…"`, `--wrap="…"`, `ssh host "…"`: a word that is itself a script."""
+    if command.name in _NAMES_A_PROCESS:
+        return
     if any("main_ppo" in shown(word.text) for word in command.words[1:]):
         for word in command.words[1:]:
             text = shown(word.text)

@@ -1,4 +1,4 @@
-"""What `$(…)` prints, for the few commands that only name a path or repeat their words."""
+"""What `$(…)` prints, for the few commands that only name a path or repeat their words or lines."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ def substituted(reading: Reading, node: Node, scope: Scope) -> Text:
 
 
 def _printed(reading: Reading, node: Node, scope: Scope) -> Text | None:
+    if node.type == "redirected_statement":
+        return _lines_of_cat(reading, node, scope)
     if node.type == "list":  # cd FOLDER && pwd
         first, last = node.named_children[0], node.named_children[-1]
         words = _plain_words(reading, first, scope)
@@ -67,6 +69,26 @@ def _absolute(reading: Reading, scope: Scope, path: str) -> Text | None:
         return None
     reading.assumed.setdefault(STARTED_HERE)
     return text_of(posixpath.normpath(posixpath.join(scope.folder, path)))
+
+
+def _lines_of_cat(reading: Reading, node: Node, scope: Scope) -> Text | None:
+    """`cat <<EOF`: the lines of the here-document."""
+    body, rest = node.child_by_field_name("body"), node.named_children[1:]
+    if body is None or len(rest) != 1 or rest[0].type != "heredoc_redirect":
+        return None
+    parts = {child.type: child for child in rest[0].named_children}
+    if reading.source.text(body) != "cat" or not parts.keys() <= {
+        "heredoc_start",
+        "heredoc_body",
+        "heredoc_end",
+    }:
+        return None
+    if "heredoc_body" not in parts:
+        return text_of("")
+    quoted = any(mark in reading.source.text(parts["heredoc_start"]) for mark in "'\"\\")
+    found = reading.expander.here_document(parts["heredoc_body"], scope, quoted=quoted)
+    last = found[-1] if found else ""
+    return text_of(*found[:-1], last.rstrip("\n")) if isinstance(last, str) else found
 
 
 def _plain_words(reading: Reading, node: Node, scope: Scope) -> list[str] | None:
