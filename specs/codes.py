@@ -197,6 +197,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS521": "shard-size",
         "TS522": "strategy-of-other-engine",
         "TS523": "offload-unread",
+        "TS524": "half-precision-weights",
         # data
         "TS601": "no-data-file",
         "TS602": "no-prompt-column",
@@ -260,6 +261,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS820": "refused-override",
         "TS821": "unknown-config-group",
         "TS822": "defaults-order",
+        "TS823": "number-out-of-range",
         # launches
         "TS901": "override-syntax",
         "TS902": "broken-continuation",

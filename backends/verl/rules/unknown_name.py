@@ -6,6 +6,8 @@ verl looks up late: most after the models have loaded.
 Why: the run stops at the lookup, which may be the first update.
 Source: `enums` of the release's table, each with the place that looks it up
 Bad:
+    actor_rollout_ref.rollout.mode=sync
+Bad:
     actor_rollout_ref.actor.kl_loss_type=k4
 Good:
     actor_rollout_ref.actor.kl_loss_type=low_var_kl
@@ -36,7 +38,19 @@ REGISTERED_BY = {
 READ_IF = {"actor_rollout_ref.actor.kl_loss_type": "actor_rollout_ref.actor.use_kl_loss"}
 
 
+MODE = "actor_rollout_ref.rollout.mode"
+
+
 def check(view: View) -> Iterator[Found]:
+    if view.value(MODE) == "sync":
+        yield Found(
+            f"{MODE}=sync is gone since verl 0.7.1",
+            (MODE,),
+            fix=f"{MODE}=async",
+            why="RolloutConfig raises a ValueError when the workers are made",
+            changes=(Put(MODE, "async"),),
+            safe=True,
+        )
     for key, kind in view.release.enum_of_key.items():
         said = view.final.get(key)
         if said is None or _own(view, key):
