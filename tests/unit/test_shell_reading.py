@@ -159,9 +159,19 @@ def test_words_of_a_text_that_bash_splits_are_placed_at_the_text() -> None:
     assert isinstance({one.key: one.value for one in run.said}["data.a"], Unknown)
 
 
-def test_a_launch_that_sets_nothing_is_of_a_config_that_was_edited() -> None:
-    (run,) = read_script_file(b"python3 -m verl.trainer.main_ppo > log", Path("x.sh"), Files()).runs
-    assert "edited" in run.open
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("python3 -m verl.trainer.main_ppo > log", "edited"),
+        ('exec python3 -m verl.trainer.main_ppo "$@"', "$@"),
+        ('python3 -m verl.trainer.main_ppo "${@:2}" env.name=shop', "$@"),
+        ('python3 -m verl.trainer.main_ppo data.train_files=x "$@"', ""),
+        ("python3 -m verl.trainer.main_ppo trainer.a=1", ""),
+    ],
+)
+def test_a_launch_without_model_and_data_is_no_whole_run(text: str, why: str) -> None:
+    (run,) = read_script_file(text.encode(), Path("x.sh"), Files()).runs
+    assert why in run.open and bool(why) == bool(run.open)
 
 
 @pytest.mark.parametrize(
