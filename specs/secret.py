@@ -70,9 +70,11 @@ _MARKS = (
     *("npm_", "pypi-", "eyJ", "earer ", "PRIVATE KEY", "://"),
 )
 _BEGIN, _END = "-----BEGIN ", "-----END "
-# What stands for a secret and is none: a switch, a placeholder of local servers, a variable, the name of one, a file.
+# What stands for a secret and is none: a switch, a placeholder (`<key>`, `your_key`, that of local servers), a
+# variable, the name of one, a file.
 _PLAIN = (
-    r"(?i:|\d|true|false|yes|no|on|off|none|null|empty|dummy|unused|placeholder|changeme|x{3,}|\*+|\.\.\.|…)"
+    r"(?i:|\d|true|false|yes|no|on|off|none|null|empty|dummy|unused|placeholder|changeme|x{3,}|\*+|\.\.\.|…"
+    r"|<[^<>]*>|.*your[-_ ].*)"
     r"|\$\{[^{}]*\}|\$\w+|[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|(~|\.{1,2})/[\w./-]+|/([\w.-]+/)+[\w.-]+"
 )
 _WORD = r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)[\"']?"

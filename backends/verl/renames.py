@@ -124,6 +124,12 @@ GONE: tuple[Gone, ...] = (
         "removed",
         "the recorded rollouts (skip.rollout_tq.* for trainer v1, skip.rollout.* for v0)",
     ),
+    Gone(
+        f"{ROLLOUT}.agent.custom_agent_loop_loader",
+        "0.7.1",
+        "agent.agent_loop_config_path names the agent loops instead",
+        "the agent loop",
+    ),
     Gone("data.continuous_token", "0.9.1", "it is always on"),
     Gone(
         "reward_model.model.external_lib",

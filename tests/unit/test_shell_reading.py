@@ -162,9 +162,47 @@ def test_a_script_that_ends_without_arguments_is_started_with_some(text: str) ->
     assert isinstance(a.value, Unknown) and b.value == 1 and "arguments" in " ".join(run.assumed)
 
 
-def test_a_launch_that_sets_nothing_is_of_a_config_that_was_edited() -> None:
-    (run,) = read_script_file(b"python3 -m verl.trainer.main_ppo > log", Path("x.sh"), Files()).runs
-    assert "edited" in run.open
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('A="trainer.a=$HOME/x trainer.b=2"\nP $A', 2),
+        ('A="trainer.a=$HOME/x \\\n$B \\\n  trainer.b=$((1 + 1))"\nB=x\nP $A', 2),
+        ('C=1\nB="trainer.b=$C \\\n  ${D}"\nP $B trainer.a=1', 1),
+        ('H=6,7\nif [[ ",$H," == *",2,"* ]]; then exit 1; fi\nP trainer.b=3', 3),
+        ('H=6,7\nif [[ "$H" == *"7" ]]; then B=4; else B=5; fi\nP trainer.b=$B', 4),
+        ('H="a*"\nif [[ abc == "$H" ]]; then B=4; else B=5; fi\nP trainer.b=$B', 5),
+    ],
+)
+def test_what_is_known_stays_known_beside_what_is_not(text: str, value: int) -> None:
+    script = text.replace("P ", "python3 -m verl.trainer.main_ppo ")
+    (run,) = read_script_file(script.encode(), Path("x.sh"), Files()).runs
+    assert {one.key: one.value for one in run.said}["trainer.b"] == value
+
+
+def test_words_of_a_text_that_bash_splits_are_placed_at_the_text() -> None:
+    text = 'N="your group number"\npython3 -m verl.trainer.main_ppo \\\n  trainer.nnodes=$N data.a=["x y"\n'
+    (run,) = read_script_file(text.encode(), Path("x.sh"), Files()).runs
+    assert [(one.code, one.span.line, one.span.column) for one in run.problems if one.span] == [
+        ("TS901", 3, 3),
+        ("TS901", 3, 3),
+        ("TS901", 3, 25),
+    ]
+    assert isinstance({one.key: one.value for one in run.said}["data.a"], Unknown)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("python3 -m verl.trainer.main_ppo > log", "edited"),
+        ('exec python3 -m verl.trainer.main_ppo "$@"', "$@"),
+        ('python3 -m verl.trainer.main_ppo "${@:2}" env.name=shop', "$@"),
+        ('python3 -m verl.trainer.main_ppo data.train_files=x "$@"', ""),
+        ("python3 -m verl.trainer.main_ppo trainer.a=1", ""),
+    ],
+)
+def test_a_launch_without_model_and_data_is_no_whole_run(text: str, why: str) -> None:
+    (run,) = read_script_file(text.encode(), Path("x.sh"), Files()).runs
+    assert why in run.open and bool(why) == bool(run.open)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ Source: hydra-core 1.3, _internal/utils.py (get_args_parser) and config_loader_i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +46,8 @@ _LONG = {
     "-m": "--multirun",
     "-c": "--cfg",
 }
+LONGEST_SHOWN = 60
+_KEY = re.compile(r"(\+\+|\+|~)?([A-Za-z_][\w-]*(?:\.[\w-]+)*)=")
 # Characters of Unicode's private use stand for unknown parts while Hydra's grammar reads the rest.
 _MARKS = "".join(chr(0xE000 + n) for n in range(64))
 
@@ -80,7 +83,7 @@ def read_arguments(words: Iterable[Word]) -> Arguments:
                 parted = ""
             continue
         if word.several:
-            found.open = found.open or f"`{shown(word.text)}` may hold further overrides: {why(word.text)}"
+            found.open = found.open or f"`{_cut(word)}` may hold further overrides: {why(word.text)}"
             continue
         text = shown(word.text)
         name = text.partition("=")[0]
@@ -156,18 +159,27 @@ def _override(found: Arguments, word: Word) -> None:
         override = parse_override(text, _MARKS[: len(reasons)])
     except OverrideError as error:
         if reasons and any(mark in text.partition("=")[0] for mark in _MARKS[: len(reasons)]):
-            found.open = found.open or f"`{shown(word.text)}` may be any override: {why(word.text)}"
+            found.open = found.open or f"`{_cut(word)}` may be any override: {why(word.text)}"
             return
         found.problems.append(_refused(word, error))
+        if key := _KEY.match(text):
+            unread = Unknown("Hydra cannot read it", text)
+            unread_key = Override(key[1] or "", key[2], None, unread, given=True, value_offset=0)
+            found.said.append(_said(unread_key, word, []))  # the key is not left at its default
         return
     if any(mark in override.key for mark in _MARKS[: len(reasons)]):
-        found.open = found.open or f"`{shown(word.text)}` may be any override: {why(word.text)}"
+        found.open = found.open or f"`{_cut(word)}` may be any override: {why(word.text)}"
         return
     said = _said(override, word, reasons)
     if override.package is not None or "/" in override.key:
         found.groups.append(said)
     else:
         found.said.append(said)
+
+
+def _cut(word: Word) -> str:
+    text = " ".join(shown(word.text).split())
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
 
 
 def _with_marks(word: Word) -> tuple[str, list[Unknown]]:
@@ -238,7 +250,7 @@ def _unmarked(value: Any, reasons: list[Unknown]) -> Any:
 def _refused(word: Word, error: OverrideError) -> Problem:
     text = shown(word.text)
     span = word.span
-    shift = min(error.offset, span.length - 1)
+    shift = min(error.offset, span.length - 1) if "=" in text else 0
     at = Span(span.file, span.line, span.column + shift, max(1, span.length - shift))
     fix = ""
     if "=" in text:

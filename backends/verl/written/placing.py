@@ -47,17 +47,14 @@ def _looked_up(script: Script, command: Command, word: Word, above: str) -> Word
     """The word at its place in `above`, the script down to the command's end."""
     head, whole = _head(word), shown(word.text)
     last = exact = -1
-    for start in _found(head, above) if len(head) >= SHORTEST else ():
+    wanted = len(head) >= SHORTEST and (head.endswith("=") or head.startswith("-"))
+    for start in _found(head, above) if wanted else ():
         last = start
         if above.startswith(whole, start):
             exact = start
     start = exact if exact >= 0 else last
     if start < 0:
-        line = script.lines[word.span.line - 1] if 0 < word.span.line <= len(script.lines) else ""
-        inside = word.span.column - 1 + word.span.length <= len(line) and line[
-            word.span.column - 1 :
-        ].startswith(("$", '"$'))
-        return word if inside else replace(word, span=command.span)
+        return replace(word, span=command.span) if command.inner else word
     row = above.count("\n", 0, start)
     column = start - (above.rfind("\n", 0, start) + 1)
     literal = _LITERAL.match(above, start)

@@ -150,10 +150,25 @@ def _launched(
     # The rules see what the writer meant to pass; that bash drops a part of it is a finding of its own.
     arguments.said += missing.said
     run = _with_arguments(arguments, command.span, script.file, folder, files, sources)
-    if not (arguments.said or arguments.groups or arguments.options or run.open):
-        # verl's own defaults train nothing: no model, data or micro batch is there.
-        run = replace(run, open="the command sets nothing, so that verl's own config must have been edited")
+    run = replace(run, open=run.open or _incomplete(script, command, run))
     return replace(run, launch=launch, assumed=(*run.assumed, *script.assumed))
+
+
+ESSENTIAL = frozenset({"actor_rollout_ref.model.path", "data.train_files", "critic.model.path"})
+"""What verl has no usable default for; a run that sets none of it takes them from somewhere else."""
+_ALL_ARGUMENTS = re.compile(r"\$(?:[@*]|\{[@*])")
+
+
+def _incomplete(script: Script, command: Command, run: Run) -> str:
+    """Why the command alone is no whole run; "" where it may be one."""
+    if ESSENTIAL & {one.key for one in run.said} or command.inner:
+        return ""
+    text = "\n".join(script.lines).encode("utf-8", "surrogatepass")[command.start : command.end]
+    if _ALL_ARGUMENTS.search(text.decode("utf-8", "ignore")):
+        return "`$@` may hold further overrides: model and data are not among those that the command has"
+    if not (run.said or run.groups or run.options):
+        return "the command sets nothing, so that verl's own config must have been edited"
+    return ""
 
 
 def _with_arguments(

@@ -98,8 +98,14 @@ class Expander:
             body = self.source.text(node)[2:-1]
             return [(re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[0]), body, flags=re.DOTALL), True)]
         if kind == "simple_expansion":
-            return [self._variable(self.source.text(node)[1:], scope, quoted)]
+            name = self.source.own(node)[1:]
+            if name in ("@", "*"):
+                return [self._arguments(scope, quoted, together=name == "*" and quoted)]
+            return self._value_of(name, scope, quoted)
         if kind == "expansion":
+            inside = node.named_children
+            if len(inside) == 1 and node.child_count == 3 and inside[0].type == "variable_name":
+                return self._value_of(self.source.text(inside[0]), scope, quoted)
             return [self._parameter(node, scope, quoted)]
         if kind == "command_substitution":
             return [(piece, quoted) for piece in self.substitute(node, scope)]
@@ -129,7 +135,7 @@ class Expander:
         for child in node.named_children:
             if child.type not in _EXPANSIONS or child.start_byte < at or child.end_byte > end:
                 continue
-            found.append((unescape(self.source.slice(at, child.start_byte)), True))
+            found.append((unescape(self.source.slice(at, self.source.begin(child))), True))
             found += self._segments(child, scope, quoted=True)
             at = child.end_byte
         found.append((unescape(self.source.slice(at, end)), True))
@@ -147,13 +153,12 @@ class Expander:
             )
         )
 
-    def _variable(self, name: str, scope: Scope, quoted: bool) -> Segment:
-        if name in ("@", "*"):
-            return self._arguments(scope, quoted, together=name == "*" and quoted)
+    def _value_of(self, name: str, scope: Scope, quoted: bool) -> list[Segment]:
+        """The value of a variable in its parts: what is known of it stays known beside what is not."""
         value = self._looked_up(name, scope)
         if isinstance(value, list):
             value = value[0].text if value else EMPTY
-        return _one(value, quoted)
+        return [(piece, quoted) for piece in value] or [("", quoted)]
 
     def _arguments(self, scope: Scope, quoted: bool, *, together: bool) -> Segment:
         if scope.positional is None and scope.asked:
@@ -203,7 +208,7 @@ class Expander:
 
     def _parameter(self, node: Node, scope: Scope, quoted: bool) -> Segment:
         """`${…}`: source: the section Parameter Expansion of bash's manual."""
-        whole = self.source.text(node)
+        whole = self.source.own(node)
         children = node.children[1:-1]
         if not children:
             return "", quoted
@@ -337,7 +342,7 @@ class Expander:
         return Unknown("it is a length", whole)
 
     def _arithmetic(self, node: Node, scope: Scope) -> Piece:
-        whole = self.source.text(node)
+        whole = self.source.own(node)
         found = evaluate(
             whole[3:-2] if whole.startswith("$((") else whole[2:-1], lambda name: self._number(name, scope)
         )

@@ -30,7 +30,7 @@ def inner_script(reading: Reading, text: Text, scope: Scope, depth: int, node: N
     for command in nested.commands:
         words = tuple(replace(w, span=replace(w.span, line=w.span.line + row)) for w in command.words)
         reading.commands.append(
-            replace(command, words=words, span=here, start=node.start_byte, end=node.end_byte)
+            replace(command, words=words, span=here, start=node.start_byte, end=node.end_byte, inner=True)
         )
 
 

@@ -20,7 +20,7 @@ MOST_SUBSTITUTIONS = 24  # inside one another
 
 def substituted(reading: Reading, node: Node, scope: Scope) -> Text:
     """What `$(…)` prints, for the few commands that only name a path or repeat their words."""
-    whole = reading.source.text(node)
+    whole = reading.source.own(node)
     inside = [child for child in node.named_children if child.type != "comment"]
     if len(inside) == 1 and reading.substitutions < MOST_SUBSTITUTIONS:
         reading.substitutions += 1

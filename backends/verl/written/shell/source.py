@@ -32,6 +32,15 @@ class Source:
     def text(self, node: Node) -> str:
         return self.slice(node.start_byte, node.end_byte)
 
+    def begin(self, node: Node) -> int:
+        """The byte of an expansion's `$`: in a string the grammar counts blanks and newlines before it as its own."""
+        data = self.bytes[node.start_byte : node.end_byte]
+        return int(node.start_byte) + len(data) - len(data.lstrip(b" \t\n\\"))
+
+    def own(self, node: Node) -> str:
+        """The text of an expansion from its `$` on."""
+        return self.slice(self.begin(node), node.end_byte)
+
     def slice(self, start: int, end: int) -> str:
         return self.bytes[start:end].decode("utf-8", "replace")
 
