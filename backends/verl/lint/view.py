@@ -32,6 +32,8 @@ class View:
         self.version = release.version
         self._values: dict[str, Any] = {}
         self._paths: dict[str, Path | None] = {}
+        self.kept: dict[str, Any] = {}
+        """What is made once for the run by those who look at it, by what it is."""
 
     @cached_property
     def facts(self) -> Facts:
