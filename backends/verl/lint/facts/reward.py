@@ -166,7 +166,7 @@ def reads_rows(view: View) -> bool:
     return bool(view.value(f"{FUNCTION}.path")) or not view.value("reward.reward_model.enable")
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def parts(node: ast.AST) -> tuple[ast.AST, ...]:
     """A function's own statements and expressions, without those of functions and classes inside it."""
     todo: list[ast.AST] = list(ast.iter_child_nodes(node))
