@@ -71,11 +71,15 @@ def read_arguments(words: Iterable[Word]) -> Arguments:
     """Read the words after the module's name."""
     found = Arguments()
     rest = iter(words)
+    split = False
     for word in rest:
         if word.several:
             found.open = found.open or f"`{shown(word.text)}` may hold further overrides: {why(word.text)}"
             continue
         text = shown(word.text)
+        if text == "--" and not split:
+            split = True  # argparse takes it away; what follows is overrides all the same
+            continue
         name = text.partition("=")[0]
         if name in OPTIONS and name.startswith("-"):
             _option(found, name, text, word, rest)

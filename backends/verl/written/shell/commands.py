@@ -98,8 +98,8 @@ def _effect(reading: Reading, command: Command, node: Node, scope: Scope, depth:
     name, arguments = command.name, command.words[1:]
     if name in reading.functions:
         _call(reading, reading.functions[name], arguments, scope, depth)
-    elif name in ("exit", "return", "exec"):
-        scope.ended = True
+    elif name in ("exit", "return") or (name == "exec" and arguments):
+        scope.ended = True  # `exec >log` alone only redirects what follows
     elif name in ("source", "."):
         _source(reading, arguments, scope, depth)
     elif name == "shift":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from toolspec.backends.verl.written.shell.arithmetic import evaluate
+from toolspec.backends.verl.written.shell.arithmetic import evaluate, only_calculation
 from toolspec.backends.verl.written.shell.fields import MOST_WORDS, Fields, Segment, braces
 from toolspec.backends.verl.written.shell.parameter import transformed
 from toolspec.backends.verl.written.shell.sbatch import header, variables
@@ -121,11 +121,16 @@ class Expander:
         for child in node.named_children:
             if child.type not in _EXPANSIONS or child.start_byte < at or child.end_byte > end:
                 continue
-            found.append((unescape(self.source.slice(at, child.start_byte)), True))
+            found.append((unescape(self.source.slice(at, self._start(child))), True))
             found += self._segments(child, scope, quoted=True)
             at = child.end_byte
         found.append((unescape(self.source.slice(at, end)), True))
         return [segment for segment in found if segment[0] != ""]
+
+    def _start(self, node: Node) -> int:
+        """Where an expansion begins: the grammar counts blanks before `${` to it, in `"${A} ${B}"`."""
+        text = self.source.text(node)
+        return int(node.start_byte) + len(text) - len(text.lstrip(" \t\n"))
 
     def here_document(self, body: Node, scope: Scope, *, quoted: bool) -> Text:
         """The lines of a here-document; `quoted`: its mark is, so that nothing in it is expanded."""
@@ -267,10 +272,15 @@ class Expander:
         """What stands behind the operator of `${X:-…}`, quotes in it taken off."""
         found: list[Segment] = []
         at, end = operator.end_byte, node.end_byte - 1
+        whole = self.source.slice(at, end)
+        if (calculation := only_calculation(whole)) is not None:
+            return [(self._calculated(calculation, scope), True)]
         for child in node.named_children:
             if child.start_byte < at:
                 continue
-            gap = self.source.slice(at, child.start_byte)
+            if child.has_error:
+                return [(Unknown("it is a default value that is not read", whole), quoted)]
+            gap = self.source.slice(at, self._start(child))
             found += [(gap, quoted)] * bool(gap)
             found += self._segments(child, scope, quoted=quoted, loose=not quoted)
             at = child.end_byte
@@ -316,10 +326,11 @@ class Expander:
         return Unknown("it is a length", whole)
 
     def _arithmetic(self, node: Node, scope: Scope) -> Piece:
-        whole = self.source.text(node)
-        found = evaluate(
-            whole[3:-2] if whole.startswith("$((") else whole[2:-1], lambda name: self._number(name, scope)
-        )
+        whole = self.source.text(node).lstrip()
+        return self._calculated(whole[3:-2] if whole.startswith("$((") else whole[2:-1], scope)
+
+    def _calculated(self, text: str, scope: Scope) -> Piece:
+        found = evaluate(text, lambda name: self._number(name, scope))
         return found if isinstance(found, Unknown) else str(found)
 
     def _number(self, name: str, scope: Scope) -> str | Unknown:

@@ -10,6 +10,7 @@ from toolspec.backends.verl.written.shell.printed import substituted
 from toolspec.backends.verl.written.shell.sbatch import header
 from toolspec.backends.verl.written.shell.scope import Scope
 from toolspec.backends.verl.written.shell.source import Node, Source
+from toolspec.backends.verl.written.shell.started import needed_arguments
 from toolspec.backends.verl.written.shell.text import Assignment, Command, Script
 
 MOST_STEPS = 20_000  # statements of one script, loops and functions counted each time they run
@@ -26,7 +27,18 @@ def read_script(data: bytes, file: str, beside: Beside = lambda name: None) -> S
     """
     source = Source(data, file)
     reading = Reading(source, beside)
-    reading.block(source.root, Scope(), 0)
+    scope = Scope()
+    reading.block(source.root, scope, 0)
+    if scope.ended and (arguments := needed_arguments(source)):
+        # It may have stopped for want of arguments: then it says more when it has them.
+        second = Reading(source, beside)
+        scope = Scope()
+        scope.positional = arguments
+        second.block(source.root, scope, 0)
+        if _reach(second) > _reach(reading):
+            reading = second
+            many = f"{len(arguments)} arguments" if len(arguments) > 1 else "an argument"
+            reading.assumed.setdefault(f"the script is started with {many}")
     return Script(
         file,
         source.lines,
@@ -37,6 +49,11 @@ def read_script(data: bytes, file: str, beside: Beside = lambda name: None) -> S
         source.broken(),
         header(source.lines),
     )
+
+
+def _reach(reading: Reading) -> int:
+    """The last byte of the script that is in a command."""
+    return max((command.end for command in reading.commands), default=0)
 
 
 class Reading:
