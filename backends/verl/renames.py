@@ -131,6 +131,10 @@ GONE: tuple[Gone, ...] = (
         "the agent loop",
     ),
     Gone("data.continuous_token", "0.9.1", "it is always on"),
+    *(
+        Gone(f"{role}.megatron.grad_offload", "0.9.1", "gradients go where param_offload puts the parameters")
+        for role in ("actor_rollout_ref.actor", "actor_rollout_ref.ref", "critic")
+    ),
     Gone(
         "reward_model.model.external_lib",
         "0.9.0",

@@ -305,3 +305,44 @@ def test_variables_of_a_job_are_those_of_its_header() -> None:
         "--gpus-per-node": ("4", 3),
         "--job-name": ("my run", 5),
     }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'if [ "$#" -lt 2 ]; then echo usage; exit 1; fi\nA=$1\nshift 2\npython3 b=2 a=$A "$@"',
+        'if (($# != 2)); then exit 1; fi\nshift; shift\npython3 b=2 "$@"',
+        'MODE="${1:-}"\nif [[ -z "$MODE" ]]; then exit 1; fi\nshift\npython3 b=2 m=$MODE "$@"',
+        "if [[ $# -eq 0 ]]; then exit 1; fi\npython3 b=2 a=$1",
+    ],
+)
+def test_a_script_that_stops_without_arguments_is_read_with_them(text: str) -> None:
+    script = read(text)
+    (found,) = calls(script)
+    assert found[0] == "b=2"
+    assert None not in found[2:]  # what is passed on holds nothing more
+    assert any("is started with" in line for line in script.assumed)
+
+
+def test_a_script_that_stops_whatever_its_arguments_are_is_read_once() -> None:
+    script = read("python3 a=1\nexit 0\npython3 b=$1")
+    assert calls(script) == [["a=1"]]
+    assert script.assumed == ()
+
+
+def test_exec_without_a_command_only_redirects() -> None:
+    assert calls(read("exec > >(tee -a log) 2>&1\npython3 a=1")) == [["a=1"]]
+    assert calls(read("exec python3 a=1\npython3 b=1")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('A="x=${N:-1} ${M:-y=2}"\npython3 $A', ["x=1", "y=2"]),
+        ("A=1\nB=2\npython3 a=${X:-$(((A + B) * 2))}", ["a=6"]),
+        ('A=1\nB=2\npython3 a="${X:-$(( (A + B) * 2 ))}"', ["a=6"]),
+        ("A=1\npython3 a=${X:-$((A * 2))}", ["a=2"]),
+    ],
+)
+def test_blanks_and_sums_in_braces_are_kept(text: str, found: list[str]) -> None:
+    assert calls(read(text)) == [found]

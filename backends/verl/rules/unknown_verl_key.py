@@ -17,6 +17,18 @@ Bad:
     ray_init.num_cpus=64
 Good:
     ray_kwargs.ray_init.num_cpus=64
+Good (verl 0.9.1):
+    +distillation.teacher_models.maths.key=maths +distillation.teacher_models.maths.num_replicas=1
+Bad (verl 0.9.1):
+    +distillation.teacher_models.maths.replicas=1
+Good:
+    +data.longest_side=512 data.custom_cls.path=rows.py data.custom_cls.name=Rows
+    --- rows.py
+    from verl.utils.dataset.rl_dataset import RLHFDataset
+
+
+    class Rows(RLHFDataset):
+        pass
 Bad (verl 0.9.1):
     actor_rollout_ref.actor.megatron.tensor_model_parallel_size=2
 """
@@ -65,7 +77,10 @@ def check(view: View) -> Iterator[Found]:
                 else:
                     silent.append(leaf)
     foreign = _is_foreign(view, silent)
+    own = runs_own_code(view)
     for leaf in silent:
+        if own and from_command(view, leaf) and not _is_meant(view, leaf.key):
+            continue  # `+` says that the key is new, and the user's own code is handed the configuration
         severity: Severity | None = None if _is_meant(view, leaf.key) or not foreign else "warning"
         if from_command(view, leaf) and not _is_meant(view, leaf.key):
             severity = "warning"  # `+` says that the key is known to be new

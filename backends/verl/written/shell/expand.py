@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from toolspec.backends.verl.written.shell.arithmetic import evaluate
+from toolspec.backends.verl.written.shell.arithmetic import evaluate, only_calculation
 from toolspec.backends.verl.written.shell.fields import MOST_WORDS, Fields, Segment, braces
 from toolspec.backends.verl.written.shell.parameter import transformed
 from toolspec.backends.verl.written.shell.sbatch import header, variables
@@ -293,10 +293,15 @@ class Expander:
         """What stands behind the operator of `${X:-…}`, quotes in it taken off."""
         found: list[Segment] = []
         at, end = operator.end_byte, node.end_byte - 1
+        whole = self.source.slice(at, end)
+        if (calculation := only_calculation(whole)) is not None:
+            return [(self._calculated(calculation, scope), True)]
         for child in node.named_children:
             if child.start_byte < at:
                 continue
-            gap = self.source.slice(at, child.start_byte)
+            if child.has_error:
+                return [(Unknown("it is a default value that is not read", whole), quoted)]
+            gap = self.source.slice(at, self.source.begin(child))
             found += [(gap, quoted)] * bool(gap)
             found += self._segments(child, scope, quoted=quoted, loose=not quoted)
             at = child.end_byte
@@ -343,9 +348,10 @@ class Expander:
 
     def _arithmetic(self, node: Node, scope: Scope) -> Piece:
         whole = self.source.own(node)
-        found = evaluate(
-            whole[3:-2] if whole.startswith("$((") else whole[2:-1], lambda name: self._number(name, scope)
-        )
+        return self._calculated(whole[3:-2] if whole.startswith("$((") else whole[2:-1], scope)
+
+    def _calculated(self, text: str, scope: Scope) -> Piece:
+        found = evaluate(text, lambda name: self._number(name, scope))
         return found if isinstance(found, Unknown) else str(found)
 
     def _number(self, name: str, scope: Scope) -> str | Unknown:
