@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from toolspec.backends.verl.lint.pages import documents
 from toolspec.backends.verl.releases import RELEASES, TABLES
@@ -144,3 +145,25 @@ def test_the_table_of_mechanisms_has_every_rule() -> None:
     named = re.findall(r"TS\d{3}", (ROOT / "docs" / "mechanisms.md").read_text("utf-8"))
     assert {entry.rule.code for entry in rules()} - set(named) == set()
     assert set(named) - set(CODES) == set()
+
+
+def test_workflows_of_the_page_on_ci_are_what_they_say(folder: Path) -> None:
+    """The YAML is YAML, its hooks are there, and its commands are taken."""
+    page = (ROOT / "docs" / "ci.md").read_text("utf-8")
+    workflows = [yaml.safe_load(text) for kind, text in BLOCK.findall(page) if kind == "yaml"]
+    assert len(workflows) == 4
+    ids = {hook["id"] for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))}
+    assert {hook["id"] for hook in workflows[0]["repos"][0]["hooks"]} == ids
+    commands = re.findall(r"(?:run: |- |\$ )(toolspec lint [^\n]*)", page)
+    assert len(commands) == 5
+    for command in commands:
+        words = shlex.split(command.partition(" > ")[0])[1:]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+        done = subprocess.run(
+            [sys.executable, "-m", "toolspec", *words],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode in (0, 1), done.stderr

@@ -23,12 +23,13 @@ def inputs_in(folder: Path, files: Files) -> list[str]:
         for name in sorted(names):
             if len(found) >= MOST_FILES:
                 return found
-            if name.endswith(_SUFFIXES) and _is_input(Path(place, name), files):
+            if name.endswith(_SUFFIXES) and is_input(Path(place, name), files):
                 found.append(str(Path(place, name)))
     return found
 
 
-def _is_input(path: Path, files: Files) -> bool:
+def is_input(path: Path, files: Files) -> bool:
+    """Whether a file is a spec, a verl config or a script that starts verl, by what is written in it."""
     data = files.read(path)
     if data is None:
         return False

@@ -11,21 +11,70 @@ import click
 
 from toolspec.cli.document import print_json
 from toolspec.cli.options import FORMAT, OUT, SET, SPEC, TARGET
-from toolspec.cli.output import paint, with_files
+from toolspec.cli.output import paint, report, with_files
 from toolspec.cli.terminal import wants_colour, width
+from toolspec.specs.named_file import UnreadableError, read
+from toolspec.specs.problem import ProblemError
+from toolspec.specs.source import MAX_BYTES
 
 
 @click.command("compile")
 @SPEC
+@click.argument("more", nargs=-1, type=click.Path(path_type=str))
 @TARGET
 @SET
 @OUT
 @click.option("--force", is_flag=True, help="Replace a bundle that differs.")
 @click.option("--pack", is_flag=True, help="Put the rows into the bundle, in place of the store beside it.")
-@click.option("--check", is_flag=True, help="Do everything but write.")
+@click.option("--check", is_flag=True, help="Do everything but write. Takes several specs.")
+@click.option("--skip-others", is_flag=True, help="With --check: pass over files that are no specs (hooks).")
 @FORMAT
 def compile_(
     *,
+    spec: str,
+    more: tuple[str, ...],
+    target: str | None,
+    sets: tuple[str, ...],
+    out: str | None,
+    force: bool,
+    pack: bool,
+    check: bool,
+    skip_others: bool,
+    form: str,
+) -> int:
+    """Check a spec and write its bundle.
+
+    \b
+    Example:
+      toolspec compile exp.yaml --target verl==0.8.0 --set algorithm.group=8
+    """
+    if not check and (more or skip_others):
+        raise click.UsageError("several specs, and --skip-others, go with --check alone")
+    specs = [name for name in (spec, *more) if not skip_others or _is_spec(Path(name))]
+    if not more and specs:
+        _one(spec, target, sets, out, force, pack, check, form)
+        return 0
+    if form == "json" and len(specs) > 1:
+        raise click.UsageError("--format json takes one spec")
+    failed = False
+    for name in specs:
+        try:
+            _one(name, target, sets, out, force, pack, check, form)
+        except ProblemError as error:
+            report(error)
+            failed = True
+    return 1 if failed else 0
+
+
+def _is_spec(path: Path) -> bool:
+    """Whether a file says that it is one; one that cannot be read is for compile to tell."""
+    try:
+        return b"\ntoolspec:" in b"\n" + read(path, MAX_BYTES)
+    except UnreadableError:
+        return True
+
+
+def _one(
     spec: str,
     target: str | None,
     sets: tuple[str, ...],
@@ -35,12 +84,6 @@ def compile_(
     check: bool,
     form: str,
 ) -> None:
-    """Check a spec and write its bundle.
-
-    \b
-    Example:
-      toolspec compile exp.yaml --target verl==0.8.0 --set algorithm.group=8
-    """
     from toolspec.backends.verl.compile import bundle_of, compile_spec, write
     from toolspec.backends.verl.emit.write import check_place
 

@@ -150,11 +150,14 @@ def wrong_usage(message: str, fix: str = "") -> ProblemError:
 
 def _inputs(asked: Asked, files: Files) -> list[str]:
     """The files to lint: those named, and of a folder those that are specs, verl configs or scripts of it."""
-    from toolspec.backends.verl.lint.inputs import inputs_in
+    from toolspec.backends.verl.lint.inputs import inputs_in, is_input
 
     found: list[str] = []
     for name in asked.paths:
-        found += inputs_in(Path(name), files) if os.path.isdir(name) else [name]  # noqa: PTH112
+        if os.path.isdir(name):  # noqa: PTH112
+            found += inputs_in(Path(name), files)
+        elif not asked.flag("--skip-others") or is_input(Path(name), files):
+            found.append(name)
     return list(dict.fromkeys(found))
 
 

@@ -67,7 +67,11 @@ def as_text(outcome: Outcome, colour: bool, width: int, verbose: bool) -> str:
     if not findings:
         names = ", ".join(result.file for result in outcome.results[:4])
         more = f" and {len(outcome.results) - 4} more" if len(outcome.results) > 4 else ""
-        lines = [f"{names}{more}: ok{coverage}"]
+        lines = [
+            f"{names}{more}: ok{coverage}"
+            if names
+            else "no specs, verl configs or scripts of it: nothing to lint"
+        ]
     else:
         body = render(findings, outcome.sources, colour, width, rules=True)
         text = body.rstrip("\n")
