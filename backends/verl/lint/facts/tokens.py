@@ -14,8 +14,6 @@ from toolspec.backends.verl.lint.derived import ROLLOUT, TOOL_LOOP
 from toolspec.backends.verl.lint.facts.template import TOKENIZER, Template
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.view import View
-from toolspec.compiler.facts.template_text import words_with_tools
-from toolspec.compiler.facts.vocabulary import read_vocabulary
 
 Count = Callable[[str], int]
 WORD = re.compile(r"\S+")
@@ -42,6 +40,8 @@ def counter(view: View) -> Count:
         facts = view.facts.model(TOKENIZER if view.text(TOKENIZER) else "actor_rollout_ref.model.path")
     except NotKnownError:
         return _pieces(WORD)
+    from toolspec.compiler.facts.vocabulary import read_vocabulary
+
     vocabulary = read_vocabulary(facts.directory) if facts.directory is not None else None
     if vocabulary is not None:
         return vocabulary.at_least
@@ -86,6 +86,8 @@ def _schemas(view: View, count: Count, template: Template) -> int:
         return 0
     if file is None or not file.tools:
         return 0
+    from toolspec.compiler.facts.template_text import words_with_tools
+
     # Where texts join, the last token of one may be one with the first of the next.
     said = sum(max(0, count(text) - 1) for text in words_with_tools(template.text))
     return said + sum(count(json.dumps(_rendered(tool.function))) - 1 for tool in file.tools)
