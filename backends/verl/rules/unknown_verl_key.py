@@ -148,6 +148,8 @@ def _stops(section: str) -> str:
 def _found(view: View, said: Said, why: str, severity: Severity | None = None) -> Found:
     key, version = said.key, view.version
     new, dead, close = name_in(key, version), gone(key, version), view.keys.nearest(key)
+    if close is not None:
+        close = name_in(close, version)  # an old name that is close is no advice
     if close in view.keys.sections and not isinstance(said.value, dict):
         close = None  # a value is not put in the place of a section
     engines = [name for name in view.release.engines if view.release.knows(key, name)]
