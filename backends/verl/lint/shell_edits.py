@@ -36,8 +36,8 @@ def shell_edits(view: View, wanted: Sequence[tuple[Change, list[Said]]]) -> tupl
     """The edits of the script that make all of the changes; () where no edit does."""
     launch = view.run.launch
     data = view.files.read(Path(launch.script.file)) if launch is not None else None
-    if launch is None or data is None:
-        return ()
+    if launch is None or data is None or launch.script.broken:
+        return ()  # what the grammar cannot read may change with an edit, and takes long to read again
     script = view.kept.get("script to edit")
     if script is None:
         script = view.kept["script to edit"] = _Script(view, data, launch.script.file)

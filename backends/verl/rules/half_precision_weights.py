@@ -33,7 +33,8 @@ def check(view: View) -> Iterator[Found]:
     if has_critic(view):
         keys.append("critic.fsdp.model_dtype")
     for key in keys:
-        if view.value(key) in HALF:
+        value = view.value(key)
+        if isinstance(value, str) and value in HALF:
             yield Found(
                 f"{view.shown(key)}: the optimizer changes weights of 8 to 11 significant bits",
                 (key,),

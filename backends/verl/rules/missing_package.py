@@ -101,7 +101,7 @@ def _wanted(view: View) -> Iterator[tuple[str, str, str]]:
             yield ENGINES[engine], f"{ROLLOUT}.name", f"rollout.name is {engine}"
         loggers = view.value("trainer.logger")
         for name in loggers if isinstance(loggers, list) else [loggers]:
-            if name in LOGGERS:
+            if isinstance(name, str) and name in LOGGERS:
                 yield LOGGERS[name], "trainer.logger", f"{name} is among the loggers"
         if engine_of(view) == "dp":
             if has_critic(view):
