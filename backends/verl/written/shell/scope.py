@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from toolspec.backends.verl.written.shell.text import EMPTY, Text, Value, Word, shown
+from toolspec.backends.verl.written.shell.text import EMPTY, Text, Value, Word, shown, text_of
 from toolspec.backends.verl.written.value import Unknown
 
 LONGEST = 100_000  # characters of a text, or words of an array
@@ -118,9 +118,33 @@ def _either(name: str, values: list[Value | None], condition: str) -> Value:
         rest = [word for array in arrays for word in array[same:]]
         return [*arrays[0][:same], *(replace(word, when=word.when or condition) for word in rest)]
     texts = [value for value in values if value is not None and not isinstance(value, list)]
+    shared = _extended(texts) if len(texts) == len(values) else None
+    if shared is not None:
+        more = Unknown(f"`{name}` has more words depending on {condition}", f"${name}")
+        return text_of(*shared, " ", more)
     listed = ", ".join(dict.fromkeys(_short(text) for text in texts))
     unset = "" if len(texts) == len(values) else " or unset"
     return (Unknown(f"`{name}` is {listed}{unset}, depending on {condition}", f"${name}"),)
+
+
+def _extended(texts: list[Text]) -> Text | None:
+    """The shortest of the texts where each other goes on from it with further words; None where they differ in it."""
+    shortest = min(texts, key=lambda text: (len(text), sum(len(str(piece)) for piece in text)))
+    return shortest if shortest and all(_goes_on(text, shortest) for text in texts) else None
+
+
+def _goes_on(text: Text, start: Text) -> bool:
+    if text == start:
+        return True
+    *before, last = start
+    if list(text[: len(before)]) != before or len(text) < len(start):
+        return False
+    here = text[len(before)]
+    if isinstance(last, str) and isinstance(here, str) and here.startswith(last):
+        rest = here[len(last) :] or text[len(start)]
+        return isinstance(rest, str) and rest[:1].isspace()
+    after = text[len(start)] if here == last and len(text) > len(start) else None
+    return isinstance(after, str) and after[:1].isspace()
 
 
 def _short(text: Text) -> str:
