@@ -28,7 +28,7 @@ Good (verl 0.8.0):
     def compute_score(data_source, solution_str, ground_truth, extra_info=None, bonus=0.0):
         return float(solution_str.endswith(f"Answer: {ground_truth}")) + bonus
 Good:
-    +data.longest_side=512 data.custom_cls.path=rows.py data.custom_cls.name=Rows
+    +data.longest_side=512 +data.state_config_path=states.yaml data.custom_cls.path=rows.py data.custom_cls.name=Rows
     --- rows.py
     from verl.utils.dataset.rl_dataset import RLHFDataset
 
@@ -85,7 +85,7 @@ def check(view: View) -> Iterator[Found]:
     foreign = _is_foreign(view, silent)
     own = runs_own_code(view)
     for leaf in silent:
-        if own and from_command(view, leaf) and not _is_meant(view, leaf.key):
+        if own and from_command(view, leaf) and not _is_renamed(view, leaf.key):
             continue  # `+` says that the key is new, and the user's own code is handed the configuration
         severity: Severity | None = None if _is_meant(view, leaf.key) or not foreign else "warning"
         if from_command(view, leaf) and not _is_meant(view, leaf.key):
@@ -120,7 +120,11 @@ def _is_foreign(view: View, unknown: list[Said]) -> bool:
 
 def _is_meant(view: View, key: str) -> bool:
     """Whether it is plain which key of verl's was meant."""
-    return view.keys.nearest(key) is not None or name_in(key, view.version) != key or _gone(view, key)
+    return view.keys.nearest(key) is not None or _is_renamed(view, key)
+
+
+def _is_renamed(view: View, key: str) -> bool:
+    return name_in(key, view.version) != key or _gone(view, key)
 
 
 def _gone(view: View, key: str) -> bool:
