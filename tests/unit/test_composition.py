@@ -82,3 +82,11 @@ def test_refused_overrides_are_those_of_hydra(version: str) -> None:
         at = None if found is None else found.said.key_span.line - 1
         assert at == stops, given
     assert tried > 30
+
+
+def test_two_dashes_before_the_overrides_are_taken_away_as_argparse_does() -> None:
+    run = read_argument_list(
+        ["--config-name=ppo_trainer", "--", "data.train_batch_size=8"], Files(), Path()
+    ).runs[0]
+    assert run.problems == ()
+    assert [said.key for said in run.said] == ["data.train_batch_size"]
