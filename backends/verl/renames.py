@@ -43,6 +43,9 @@ LEGACY: Mapping[str, str] = {
 LEGACY_READ: tuple[str, ...] = ("0.7.1", "0.8.0")
 """Releases whose main_ppo still reads the old names; later ones take them and do nothing with them."""
 
+MOVED_WHOLE: tuple[str, ...] = ("custom_reward_function", "sandbox_fusion")
+"""Old sections that they move in one piece, with keys that no default lists (`reward_kwargs`)."""
+
 # Old names that no main_ppo moves: they are unknown keys like any other.
 NEVER_MOVED: tuple[str, ...] = (
     "ray_init",

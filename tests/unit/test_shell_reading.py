@@ -345,7 +345,11 @@ def test_exec_without_a_command_only_redirects() -> None:
         ("A=1\nB=2\npython3 a=${X:-$(((A + B) * 2))}", ["a=6"]),
         ('A=1\nB=2\npython3 a="${X:-$(( (A + B) * 2 ))}"', ["a=6"]),
         ("A=1\npython3 a=${X:-$((A * 2))}", ["a=2"]),
+        ("D=/d\nF=x\npython3 a=$D/$F.parquet b=$D/$F,$D-$F/y", ["a=/d/x.parquet", "b=/d/x,/d-x/y"]),
+        ("D=/d\nF=x\nA=$D/$F.parquet\nexport B=$D/$F/y\npython3 $A $B", ["/d/x.parquet", "/d/x/y"]),
+        ("D=/d\nF=x\nA=(a=$D/$F.p b=1)\npython3 ${A[@]}", ["a=/d/x.p", "b=1"]),
+        ("python3 a=1 \\\n  `# a (comment) here` \\\n  b=2", ["a=1", "b=2"]),
     ],
 )
-def test_blanks_and_sums_in_braces_are_kept(text: str, found: list[str]) -> None:
+def test_what_the_grammar_takes_apart_is_whole(text: str, found: list[str]) -> None:
     assert calls(read(text)) == [found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from toolspec.specs.problem import Span
@@ -26,6 +27,8 @@ class Source:
         self.bytes = read_text(data, file).encode("utf-8")
         self.lines = tuple(self.bytes.decode("utf-8").split("\n"))
         self._raw = self.bytes.split(b"\n")
+        # The grammar lets a comment in backquotes (`# …`, put between continued lines) run over the closing one.
+        self.bytes = re.sub(rb"(?m)^[ \t]*`#[^`\n]*`(?=[ \t]*\\$)", lambda m: b" " * len(m[0]), self.bytes)
         parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
         self.root: Node = parser.parse(self.bytes).root_node
 
