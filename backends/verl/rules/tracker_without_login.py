@@ -21,7 +21,7 @@ from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
-RULE = Rule("TS718", "tracker-without-login", "note")
+RULE = Rule("TS718", "tracker-without-login", "warning")
 
 KEY = "trainer.logger"
 # Logger → (what in a script shows that it was thought of, variables to name).
