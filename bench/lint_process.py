@@ -49,6 +49,8 @@ def inputs(folder: Path) -> None:
     (folder / "config.yaml").write_text(yaml.safe_dump(nested, sort_keys=False), "utf-8")
     (folder / "schema.json").write_text(json.dumps({"type": "object"}), "utf-8")
     (folder / "tools.yaml").write_text(sound.TOOLS, "utf-8")
+    (folder / "tools.py").write_text(sound.TOOLS_PY, "utf-8")
+    (folder / "reward.py").write_text(sound.REWARD_PY, "utf-8")
     (folder / "stack.yaml").write_text(STACK, "utf-8")
 
 

@@ -25,6 +25,7 @@ from typing import Any
 
 import yaml
 
+os.environ["TOOLSPEC_DEBUG"] = "1"  # a fault of one rule is raised, and not told
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 

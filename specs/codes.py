@@ -127,6 +127,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS207": "tool-response-cut",
         "TS208": "tool-response-too-long",
         "TS209": "rollout-lengths",
+        "TS210": "prompts-too-long",
         # tools, prompts and user code
         "TS301": "tools-never-run",
         "TS302": "tools-not-loaded",
@@ -146,6 +147,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS318": "turns-end-early",
         "TS319": "template-without-tools",
         "TS320": "other-tool-format",
+        "TS321": "turns-without-end",
+        "TS322": "chat-tokens",
         # the reward
         "TS401": "answers-are-lists",
         "TS402": "code-file-missing",
@@ -171,6 +174,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS425": "failure-paid",
         "TS426": "tool-response-trusted",
         "TS427": "reward-prints",
+        "TS428": "special-token-in-reward",
         # GPUs, parallel layouts and memory
         "TS501": "over-gpu-hours",
         "TS502": "uneven-tensor-parallel",
@@ -193,6 +197,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS521": "shard-size",
         "TS522": "strategy-of-other-engine",
         "TS523": "offload-unread",
+        "TS524": "half-precision-weights",
         # data
         "TS601": "no-data-file",
         "TS602": "no-prompt-column",
@@ -256,6 +261,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS820": "refused-override",
         "TS821": "unknown-config-group",
         "TS822": "defaults-order",
+        "TS823": "number-out-of-range",
         # launches
         "TS901": "override-syntax",
         "TS902": "broken-continuation",
@@ -267,5 +273,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS908": "other-main",
         "TS909": "no-launch",
         "TS911": "config-path",
+        "TS912": "too-few-cpus",
+        "TS913": "overrides-apart",
+        "TS914": "unknown-option",
     }
 )

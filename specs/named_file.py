@@ -6,6 +6,7 @@ import io
 import os
 import stat
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from errno import EACCES, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM
 from pathlib import Path
 from types import MappingProxyType
@@ -166,3 +167,10 @@ def unreadable(
     """The problem of a file that cannot be read, at the place that names it."""
     message = f"cannot read {name}: {error}"
     return ProblemError((Problem("TS020", "unreadable-file", message, span, path, fix=fix),))
+
+
+def from_here(path: Path) -> Path:
+    """The path as a user here would write it, which is also what annotations of a repository want."""
+    with suppress(ValueError, OSError):
+        return path.relative_to(Path.cwd())
+    return path

@@ -70,11 +70,16 @@ _MARKS = (
     *("npm_", "pypi-", "eyJ", "earer ", "PRIVATE KEY", "://"),
 )
 _BEGIN, _END = "-----BEGIN ", "-----END "
-# What stands for a secret and is none: a switch, a placeholder of local servers, a variable, the name of one, a file.
+# What stands for a secret and is none: a switch, a placeholder (`<key>`, `your_key`, that of local servers), a
+# variable, the name of one, a file.
 _PLAIN = (
-    r"(?i:|\d|true|false|yes|no|on|off|none|null|empty|dummy|unused|placeholder|changeme|x{3,}|\*+|\.\.\.|…)"
+    r"(?i:|\d|true|false|yes|no|on|off|none|null|empty|dummy|unused|placeholder|changeme|x{3,}|\*+|\.\.\.|…"
+    r"|<[^<>]*>|.*your[-_ ].*)"
     r"|\$\{[^{}]*\}|\$\w+|[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|(~|\.{1,2})/[\w./-]+|/([\w.-]+/)+[\w.-]+"
 )
+# Of a name that ends in KEY or TOKEN, which a column, a metric and a number of tokens have too: a short number, a
+# short word, a mark of a chat template.
+_NO_KEY = r"\d{1,7}|[a-z]{1,15}|[a-z]+(_[a-z]+){1,4}|<[^<>]+>|\[[A-Z_]+\]"
 _WORD = r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)[\"']?"
 _ASSIGNED = rf"(?<![A-Za-z0-9_]){_WORD}(?P<sign> *[:=] *)"
 _VALUE = r"\[[^\]]*\]?|\"[^\"]*\"?|'[^']*'?|[^\s,}\]#\"'{\[][^\s,}\]]*"
@@ -104,7 +109,9 @@ def is_secret(name: str, value: Any, *, variable: bool) -> bool:
     """Whether `value` is a secret by the name that it has. variable: of the environment, not a key of a mapping."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return False
-    return _is_name(name, variable=variable) and not re.fullmatch(_PLAIN, str(value).strip())
+    if not _is_name(name, variable=variable) or re.fullmatch(_PLAIN, text := str(value).strip()):
+        return False
+    return not (variable and re.search(r"(?i)(KEY|TOKEN)\d*$", name) and re.fullmatch(_NO_KEY, text))
 
 
 def _is_name(name: str, *, variable: bool) -> bool:

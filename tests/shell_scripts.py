@@ -181,10 +181,18 @@ class Writer:
                 self.literal(),
                 self.quoted(),
                 f'"{self.variable()}/x {self.variable()}"',
+                f'"{self.variable()} {self.variable()}"',
+                self.path(),
                 f"$(( 2 * 3 + {self.random.randint(0, 9)} % 4 ))",
                 self.variable(),
             )
         )
+
+    def path(self) -> str:
+        """Variables without braces and quotes, with a suffix."""
+        names = sorted(self.set)
+        end = self.random.choice((".x", "/x", "-x", ",x", "", ".x.y"))
+        return "/".join(f"${self.random.choice(names)}" for _ in range(2)) + end if names else f"/d{end}"
 
     def word(self) -> str:
         choice = self.random.random()

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from toolspec.backends.verl.rows.layout import RowSettings, RowSource
 from toolspec.compiler.facts.data import SourceFacts
 from toolspec.compiler.facts.gather import Facts
 from toolspec.compiler.plan.decision import Plan
@@ -55,24 +56,16 @@ def convert_rows(
 def _write(
     facts: Facts, plan: Plan, folder: Path, place: Place, progress: Callable[[str], None]
 ) -> dict[str, Any]:
-    from toolspec.backends.verl.rows import RowSettings, convert
+    from toolspec.backends.verl.rows import convert
 
-    names = plan["tools.names"]
-    by = plan["data.order"].removeprefix("by ") if plan["data.order"].startswith("by ") else None
     files: dict[str, Any] = {}
     for split, sources in (("train", facts.data.train), ("val", facts.data.val)):
         if not sources:
             continue
-        settings = RowSettings(
-            tools=names,
-            per_row={name: dict(plan[f"tools.{name}.per_row"]) for name in names},
-            system=facts.data.system,
-            agent_name=plan["agent.loop"],
-            order_by=by if split == "train" else None,
-        )
+        settings = row_settings(facts, plan, split)
         progress(f"writing {split} rows in verl's layout")
         try:
-            done = convert([_row_source(source) for source in sources], settings, folder / f"{split}.parquet")
+            done = convert([row_source(source) for source in sources], settings, folder / f"{split}.parquet")
         except ProblemError as error:
             raise ProblemError(
                 tuple(replace(p, span=p.span or place(p.path)) for p in error.problems)
@@ -110,9 +103,21 @@ def _publish(fresh: Path, folder: Path) -> None:
             os.rename(fresh, folder)  # noqa: PTH104
 
 
-def _row_source(source: SourceFacts) -> Any:
-    from toolspec.backends.verl.rows import RowSource
+def row_settings(facts: Facts, plan: Plan, split: str) -> RowSettings:
+    """What holds for the rows of a split."""
+    names = plan["tools.names"]
+    by = plan["data.order"].removeprefix("by ") if plan["data.order"].startswith("by ") else None
+    return RowSettings(
+        tools=names,
+        per_row={name: dict(plan[f"tools.{name}.per_row"]) for name in names},
+        system=facts.data.system,
+        agent_name=plan["agent.loop"],
+        order_by=by if split == "train" else None,
+    )
 
+
+def row_source(source: SourceFacts) -> RowSource:
+    """The files of an entry of `data`, and how they are laid out."""
     return RowSource(
         files=source.files,
         columns=source.columns,

@@ -38,6 +38,9 @@ def ancestors(key: str) -> tuple[str, ...]:
 # A `dict[str, Any]` of McoreEngineConfig that has entries by default, so that a table lists those: all of it goes to
 # Megatron's TransformerConfig (workers/config/engine.py of each release).
 FREE_FORM = frozenset({"override_transformer_config"})
+# A mapping of entries of one kind → the one that the config lists; others stand beside it under any name
+# (workers/config/distillation.py DistillationConfig of 0.8.0 and 0.9.1).
+ENTRIES: Mapping[str, str] = {"distillation.teacher_models": "teacher_model"}
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Keys:
 
     def knows(self, key: str) -> bool:
         """Whether verl takes the key: listed, unlisted but read, or inside an open mapping."""
+        key = like_listed(key)
         return (
             self.listed(key)
             or key in self.unlisted
@@ -94,6 +98,15 @@ class Keys:
         from toolspec.backends.verl.overlay import Overlay  # a compile resolves nothing
 
         return Overlay(dict(leaves(written)), self)
+
+
+def like_listed(key: str) -> str:
+    """The key of the entry that the config lists, for that of an entry added beside it (`+`)."""
+    for section, entry in ENTRIES.items():
+        if key.startswith(f"{section}."):
+            _, dot, rest = key.removeprefix(f"{section}.").partition(".")
+            return f"{section}.{entry}{dot}{rest}"
+    return key
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from toolspec.backends.verl.lower.moves import MOVES, moved
 from toolspec.backends.verl.releases import TABLES, ancestors, release
@@ -35,17 +36,22 @@ LEGACY: Mapping[str, str] = {
     "reward_model.rollout": "reward.reward_model.rollout",
     f"{ROLLOUT}.{BUCKET}": f"{ROLLOUT}.checkpoint_engine.{BUCKET}",
     f"{ROLLOUT}.tool_kwargs.tools_config_file": f"{ROLLOUT}.multi_turn.tool_config_path",
+    f"{ROLLOUT}.multi_turn.max_turns": f"{ROLLOUT}.multi_turn.max_assistant_turns",
     "ray_init": "ray_kwargs.ray_init",
 }
 
 LEGACY_READ: tuple[str, ...] = ("0.7.1", "0.8.0")
 """Releases whose main_ppo still reads the old names; later ones take them and do nothing with them."""
 
+MOVED_WHOLE: tuple[str, ...] = ("custom_reward_function", "sandbox_fusion")
+"""Old sections that they move in one piece, with keys that no default lists (`reward_kwargs`)."""
+
 # Old names that no main_ppo moves: they are unknown keys like any other.
 NEVER_MOVED: tuple[str, ...] = (
     "ray_init",
     f"{ROLLOUT}.{BUCKET}",
     f"{ROLLOUT}.tool_kwargs",
+    f"{ROLLOUT}.multi_turn.max_turns",
     "reward_model.sandbox_fusion",
 )
 
@@ -83,6 +89,19 @@ GONE: tuple[Gone, ...] = (
     Gone(f"{ROLLOUT}.multi_turn.num_repeat_rollouts", "0.7.1", "nothing reads it"),
     Gone(f"{ROLLOUT}.multi_turn.tokenization_sanity_check_mode", "0.9.1", "no agent loop reads it"),
     Gone(f"{ROLLOUT}.multi_turn.use_inference_chat_template", "0.9.1", "no agent loop reads it"),
+    *(
+        Gone(
+            f"{section}.grad_offload",
+            "0.7.1",
+            "nothing reads it; parameters and optimizer have keys of their own",
+        )
+        for section in (
+            "actor_rollout_ref.actor.fsdp_config",
+            "actor_rollout_ref.ref.fsdp_config",
+            "critic.model.fsdp_config",
+            "critic.fsdp",
+        )
+    ),
     Gone("reward_model.launch_reward_fn_async", "0.7.1", "the reward always has workers of its own"),
     Gone("trainer.use_legacy_worker_impl", "0.8.0", "there is one implementation of the workers"),
     Gone("actor_rollout_ref.nccl_timeout", "0.8.0", "nothing reads it (verl issue 7815)"),
@@ -108,7 +127,17 @@ GONE: tuple[Gone, ...] = (
         "removed",
         "the recorded rollouts (skip.rollout_tq.* for trainer v1, skip.rollout.* for v0)",
     ),
+    Gone(
+        f"{ROLLOUT}.agent.custom_agent_loop_loader",
+        "0.7.1",
+        "agent.agent_loop_config_path names the agent loops instead",
+        "the agent loop",
+    ),
     Gone("data.continuous_token", "0.9.1", "it is always on"),
+    *(
+        Gone(f"{role}.megatron.grad_offload", "0.9.1", "gradients go where param_offload puts the parameters")
+        for role in ("actor_rollout_ref.actor", "actor_rollout_ref.ref", "critic")
+    ),
     Gone(
         "reward_model.model.external_lib",
         "0.9.0",
@@ -134,6 +163,7 @@ ONLY_V0: tuple[str, ...] = (
 )
 
 
+@lru_cache(maxsize=8192)
 def name_in(key: str, version: str) -> str:
     """The name in `version` of what some release calls `key`; `key` itself where no table knows another."""
     for old, new in LEGACY.items():

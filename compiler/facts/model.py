@@ -12,12 +12,15 @@ from toolspec.specs.named_file import UnreadableError, is_folder, is_regular, lo
 from toolspec.specs.problem import Problem, ProblemError
 
 
-def model_facts(path_or_name: str, revision: str | None, base: Path, cache: Path | None = None) -> ModelFacts:
+def model_facts(
+    path_or_name: str, revision: str | None, base: Path, cache: Path | None = None, suggest: bool = True
+) -> ModelFacts:
     """Facts about the model that a spec or config names.
 
     path_or_name: a directory (`~` is expanded; relative to `base`), or a hub name. revision: commit, branch
     or tag.
     cache: the Hugging Face cache's folder, default by the environment (hub_cache.cache_folder).
+    suggest: whether the error names what was meant, which looks through the whole catalogue.
     What the files of a directory or of the cache say goes before the catalogue, which adds what they do not
     say.
     The catalogue knows the main branch only; with another revision its facts are still taken, and `origin`
@@ -42,7 +45,7 @@ def model_facts(path_or_name: str, revision: str | None, base: Path, cache: Path
             return merge_catalogue(replace(read, origin=origin, source=source, revision=snapshot.name), known)
     if known is not None:
         return known if revision in (None, "main") else replace(known, origin="catalogue (main branch)")
-    raise _unknown(path_or_name, base)
+    raise _unknown(path_or_name, base, suggest)
 
 
 def _directory(text: str, base: Path) -> Path | None:
@@ -62,10 +65,10 @@ def _directory(text: str, base: Path) -> Path | None:
     return None
 
 
-def _unknown(name: str, base: Path) -> ProblemError:
+def _unknown(name: str, base: Path, suggest: bool = True) -> ProblemError:
     shown = name if len(name) <= 200 else name[:200] + "…"
     if is_hub_name(name):
-        near = nearest_models(name)
+        near = nearest_models(name) if suggest else ()
         meant = f"did you mean {' or '.join(near)}? Else " if near else ""
         message = f"unknown model {shown}: it is in neither the catalogue nor the local Hugging Face cache"
         fetch = f"run `toolspec fetch {name}` where there is network"

@@ -98,6 +98,12 @@ class PythonSource:
         return " ".join(line.strip() for line in lines)
 
 
+@lru_cache(maxsize=64)
+def nodes(node: ast.AST) -> tuple[ast.AST, ...]:
+    """The node and all below it, as `ast.walk` gives them; kept, since many rules go through the same function."""
+    return tuple(ast.walk(node))
+
+
 def parse_source(source: str, file: str) -> PythonSource:
     """The tree of a Python file. Raises ProblemError: python-file (too large), python-syntax.
 

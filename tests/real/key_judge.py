@@ -105,7 +105,7 @@ def annotation_of(base: Any, key: str) -> Any:
         below.insert(0, above.pop())
     if not above:
         return None
-    holder: Any = get_class(target)
+    holder: Any = get_class(str(target))
     for part in below:
         holder = typing.get_type_hints(holder).get(part) if dataclasses.is_dataclass(holder) else None
     return typing.get_type_hints(holder).get(name) if dataclasses.is_dataclass(holder) else None

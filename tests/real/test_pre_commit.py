@@ -153,10 +153,19 @@ def test_a_bad_spec_is_refused_by_both(pre_commit: PreCommit, work: Path) -> Non
 
 
 def test_a_spec_that_only_compile_refuses(pre_commit: PreCommit, work: Path) -> None:
-    """Too few rows for a step: said by the rows, which are converted to know it, and not into the repository."""
-    with_example(work, spec("batch: 64 → batch: 1024"))
+    """A file of the repository's stands where the bundle belongs: no fault in what is trained."""
+    with_example(work, spec())
+    write(work, {"build": "how to build the project\n"})
     code, hooks, said = commit(pre_commit, work)
     assert (code, hooks) == (1, {LINT: "Passed", CHECK: "Failed"}), said
+    assert "error[TS032] bundle-exists" in said
+
+
+def test_rows_that_do_not_fit_are_refused(pre_commit: PreCommit, work: Path) -> None:
+    """Too few for a step: the rows are converted to know it, and not into the repository."""
+    with_example(work, spec("batch: 64 → batch: 1024"))
+    code, hooks, said = commit(pre_commit, work)
+    assert (code, hooks[CHECK]) == (1, "Failed"), said
     assert "specs/exp.yaml:14:32: error[TS621]" in said
     assert not (work / "build").exists()
 

@@ -171,6 +171,17 @@ def test_a_diff_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert lint("c.yaml", "--diff") == (0, "")
 
 
+def test_a_diff_that_is_empty_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(CONFIG, "utf-8")
+    assert lint(str(file), "--diff", "--select", "TS903") == (0, "")
+    assert capsys.readouterr().err == "toolspec: no edit to make\n"
+    assert lint(str(file), "--diff", "--select", "TS807,TS717")[0] == 1
+    assert capsys.readouterr().err == ""
+    assert lint(str(file), "--diff", "--select", "TS110") == (0, "")
+    assert capsys.readouterr().err == "toolspec: no edit to make; 1 with --unsafe-fixes\n"
+
+
 def test_arguments_are_shown_and_not_written() -> None:
     asked = parse(["--diff", "--", "custom_reward_function.path=x", "data.truncation=left"])
     assert asked is not None

@@ -1,4 +1,4 @@
-"""As pre-commit calls it: of the files named, `--skip-unrelated` takes toolspec's; `compile --check` writes nothing."""
+"""As pre-commit calls it: of the files named, `--skip-others` takes toolspec's; `compile --check` writes nothing."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def files_below(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_what_other_programs_have_is_passed_over() -> None:
-    nothing = "nothing to lint: no spec, no verl config and no script that starts verl\n"
-    assert lint("--skip-unrelated", *UNRELATED) == (0, nothing)
+    nothing = "no specs, verl configs or scripts of it: nothing to lint\n"
+    assert lint("--skip-others", *UNRELATED) == (0, nothing)
     assert lint(*UNRELATED)[0] == 1  # without the option these are asked for, and errors
 
 
@@ -80,7 +80,7 @@ def test_what_is_toolspecs_is_not() -> None:
     assert [name for name in (*UNRELATED, *OURS) if is_input(Path(name), files)] == list(OURS)
     assert [name for name in (*UNRELATED, *OURS) if is_spec(Path(name), files)] == ["bad.yaml", "windows.yml"]
     for name in OURS:
-        assert lint("--skip-unrelated", name, *UNRELATED)[0] == lint(name)[0], name
+        assert lint("--skip-others", name, *UNRELATED)[0] == lint(name)[0], name
 
 
 def test_a_folder_and_its_files_by_name_are_the_same_inputs(folder: Path) -> None:
@@ -94,10 +94,10 @@ def test_a_file_that_cannot_be_read_is_not_passed_over(folder: Path) -> None:
     (folder / "large.yaml").write_bytes(b"toolspec: 1\n" + b"#" * MAX_BYTES)
     (folder / "other.yaml").write_bytes(b"other: 1\n" + b"#" * MAX_BYTES)
     for name in ("gone.yaml", "large.yaml", "missing.yaml"):
-        code, text = lint("--skip-unrelated", name)
+        code, text = lint("--skip-others", name)
         assert code == 1
         assert "TS020" in text
-    assert lint("--skip-unrelated", "other.yaml")[0] == 0
+    assert lint("--skip-others", "other.yaml")[0] == 0
 
 
 def test_of_a_bundle_its_config_alone_is_an_input(
@@ -129,7 +129,7 @@ def test_every_spec_is_checked_and_nothing_is_written(
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     before = files_below(folder)
-    command = ("compile", "--check", "--skip-unrelated", *UNRELATED)
+    command = ("compile", "--check", "--skip-others", *UNRELATED)
     code, out, err = toolspec(monkeypatch, capsys, *command, "specs/other.yaml", "bad.yaml", "specs/exp.yaml")
     assert code == 1
     assert "specs/other.yaml:14" in err

@@ -145,7 +145,7 @@ def test_options_on_the_page_are_options() -> None:
     shown = re.findall(r"args: (\[[^\]]+\])", PAGE)
     assert len(shown) == 3
     for text in shown:
-        assert parse(["--skip-unrelated", *yaml.safe_load(text), "a.yaml"]) is not None
+        assert parse(["--skip-others", *yaml.safe_load(text), "a.yaml"]) is not None
 
 
 def test_the_settings_shown_are_settings(tmp_path: Path) -> None:

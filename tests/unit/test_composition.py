@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
@@ -82,3 +83,35 @@ def test_refused_overrides_are_those_of_hydra(version: str) -> None:
         at = None if found is None else found.said.key_span.line - 1
         assert at == stops, given
     assert tried > 30
+
+
+def test_overrides_are_parted_as_argparse_parts_them(capsys: pytest.CaptureFixture[str]) -> None:
+    dice = random.Random(5)
+    pieces = (
+        "+a=1",
+        "+b=2",
+        "--multirun",
+        "--config-name=x",
+        "-cn y",
+        "--",
+        "--config-dir /z",
+        "--config",
+        "--multi",
+        "--x=1",
+        "-q",
+    )
+    refusals = 0
+    for _ in range(400):
+        words = " ".join(dice.choice(pieces) for _ in range(dice.randint(1, 6))).split()
+        run = read_argument_list(words, Files(), Path()).runs[0]
+        try:
+            parsed = get_args_parser().parse_args(words).overrides
+        except SystemExit:
+            parsed = None
+        apart = [problem for problem in run.problems if problem.code in ("TS913", "TS914")]
+        assert bool(apart) == (parsed is None), words
+        refusals += parsed is None
+        if parsed is not None:
+            assert len(run.said) + len(run.problems) == len(parsed), words
+    assert refusals > 50
+    capsys.readouterr()

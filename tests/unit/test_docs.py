@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from toolspec.backends.verl.lint.pages import documents
 from toolspec.backends.verl.releases import RELEASES, TABLES
+from toolspec.backends.verl.rules.registry import rules
 from toolspec.cli.app import COMMANDS
+from toolspec.specs.codes import CODES
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -127,3 +130,17 @@ def test_paths_named_exist(page: Path) -> None:
     named = re.findall(rf"`((?:{tops})/[\w./-]+)`", page.read_text("utf-8"))
     there = [ROOT / re.sub(r"/(NAME|X\.Y\.Z)\.\w+$", "", name) for name in named]
     assert [path for path in there if not path.exists()] == []
+
+
+def test_pages_of_rules_are_current() -> None:
+    made = documents(rules())
+    folder = ROOT / "docs" / "rules"
+    assert {path.name: path.read_text("utf-8") for path in folder.iterdir()} == made, (
+        "python -m toolspec.backends.verl.lint.pages docs/rules"
+    )
+
+
+def test_the_table_of_mechanisms_has_every_rule() -> None:
+    named = re.findall(r"TS\d{3}", (ROOT / "docs" / "mechanisms.md").read_text("utf-8"))
+    assert {entry.rule.code for entry in rules()} - set(named) == set()
+    assert set(named) - set(CODES) == set()

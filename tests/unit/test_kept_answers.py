@@ -41,7 +41,7 @@ def test_processes_side_by_side_answer_as_one_does_without(folder: Path) -> None
     for number in range(4):
         text = "echo verl.trainer.main_ppo\n" if number % 2 else SCRIPT.format("grop")
         (folder / f"run{number}.sh").write_text(text, "utf-8")
-    questions = [(f"run{number}.sh", "--skip-unrelated") for number in range(4)] * 3
+    questions = [(f"run{number}.sh", "--skip-others") for number in range(4)] * 3
     alone = [lint(*words, "--no-cache") for words in questions[:4]] * 3
     with ThreadPoolExecutor(6) as pool:
         together = list(pool.map(lambda words: lint(*words), questions))

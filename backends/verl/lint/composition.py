@@ -55,6 +55,8 @@ def from_command(view: View, said: Said) -> bool:
 def refusals(view: View) -> tuple[Refused, ...]:
     """What Hydra refuses of the run's command line."""
     overrides = tuple(said for said in view.run.said if from_command(view, said))
+    if not overrides:
+        return ()
     file = tuple(said for said in view.run.said if not from_command(view, said))
     return tuple(refused(file, overrides, view.keys))
 
@@ -162,8 +164,9 @@ class _Config:
             return
         if value == {} and self.is_mapping(key) and self.there(key):
             return  # merged into what is there
-        for old in [old for old in self.written if old.startswith(f"{key}.")]:
-            self.forget(old)
+        if key in self.sections:
+            for old in [old for old in self.written if old.startswith(f"{key}.")]:
+                self.forget(old)
         for above in ancestors(key):
             if above in self.written:
                 self.forget(above)

@@ -105,7 +105,12 @@ def shared_gpus(view: View) -> bool:
 
 
 def sequence_parallel(view: View, role: str = ACTOR) -> int:
-    """Ranks that share a sequence, of a role (workers/config/{actor,critic}.py).
+    """Ranks that share a sequence, of a role. Raises NotKnownError."""
+    return _one_at_least(f"the sequence parallel size of {role}", _sequence_parallel(view, role))
+
+
+def _sequence_parallel(view: View, role: str) -> int:
+    """Source: workers/config/{actor,critic}.py.
 
     A role's own Ulysses key, or that of its engine where the former is 1. The workers of 0.7.1 read the former alone
     (workers/fsdp_workers.py). From 0.8.0 on the critic's own key has no reader (FSDPCriticConfig.__post_init__ does
@@ -142,8 +147,14 @@ def data_parallel(view: View, role: str = ACTOR) -> int:
 
 
 def group(view: View) -> int:
-    """Trajectories a prompt."""
-    return view.integer(f"{ROLLOUT}.n")
+    """Trajectories a prompt, 1 at least. Raises NotKnownError for fewer."""
+    return _one_at_least(f"{ROLLOUT}.n", view.integer(f"{ROLLOUT}.n"))
+
+
+def _one_at_least(name: str, number: int) -> int:
+    if number < 1:
+        raise NotKnownError(f"{name} as a number from 1 on")  # number-out-of-range says it
+    return number
 
 
 def longest(view: View) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -41,7 +42,23 @@ def apply(view: View, rules: Iterable[Loaded]) -> Report:
             checked.append(rule)
         except NotKnownError as error:
             skipped.append(Skipped(rule, error.needs))
+        except Exception as error:
+            if os.environ.get("TOOLSPEC_DEBUG"):
+                raise
+            findings.append(_fault(view, rule, error))
     return Report(tuple(dict.fromkeys(findings)), tuple(checked), tuple(skipped))
+
+
+def _fault(view: View, rule: Rule, error: Exception) -> Problem:
+    """What a rule does that is wrong with itself: said, so that the others are heard all the same."""
+    return Problem(
+        "TS019",
+        "own-fault",
+        f"a fault of toolspec's own in the rule {rule.name}: {type(error).__name__}: {error}",
+        view.run.span,
+        fix="Please report it; TOOLSPEC_DEBUG=1 shows the traceback.",
+        severity="warning",
+    )
 
 
 def problem(view: View, rule: Rule, found: Found) -> Problem:

@@ -24,6 +24,8 @@ from toolspec.specs.problem import Edit, ProblemError
 from toolspec.specs.text_edits import Replacement, edits_at
 
 MOST_TRIES = 12
+MOST_READ = 15_000
+"""Commands that are read again for the edits of one run: a script of thousands has few, or none."""
 # A word of bash, and the part of one inside quotes that hold several overrides.
 _WORD = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\"|'[^']*'|\\[^\n]|\$\{[^}\n]*\}|[^\s\"'\\;&|()<>])*")
 _PART = re.compile(r"[^\s\"'\\]*")
@@ -34,9 +36,11 @@ def shell_edits(view: View, wanted: Sequence[tuple[Change, list[Said]]]) -> tupl
     """The edits of the script that make all of the changes; () where no edit does."""
     launch = view.run.launch
     data = view.files.read(Path(launch.script.file)) if launch is not None else None
-    if launch is None or data is None:
-        return ()
-    script = _Script(view, data, launch.script.file)
+    if launch is None or data is None or launch.script.broken:
+        return ()  # what the grammar cannot read may change with an edit, and takes long to read again
+    script = view.kept.get("script to edit")
+    if script is None:
+        script = view.kept["script to edit"] = _Script(view, data, launch.script.file)
     made: list[Replacement] = []
     for change, said in wanted:
         for one in said or (None,):
@@ -54,6 +58,7 @@ class _Script:
         self.view, self.file = view, file
         self.text = data.decode("utf-8").removeprefix("\ufeff")
         self.read = read_script_file(data, Path(file), view.files)
+        self.left = MOST_READ
         self.lines = [0, *(found.end() for found in re.finditer("\n", self.text))]
 
     def solve(self, change: Change, said: Said | None) -> list[Replacement] | None:
@@ -161,7 +166,10 @@ class _Script:
         return self.lines[min(line, len(self.lines)) - 1] + column - 1
 
     def is_right(self, made: list[Replacement], wanted: Sequence[tuple[Change, list[Said]]]) -> bool:
-        """Whether the edited script runs what it ran, but for the changes."""
+        """Whether the edited script runs what it ran, but for the changes; not where it has been read too often."""
+        self.left -= len(self.read.script.commands) if self.read.script is not None else 1
+        if self.left < 0:
+            return False
         text = self.text
         for start, end, new in sorted(made, reverse=True):
             text = text[:start] + new + text[end:]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toolspec.backends.verl.compile import Compiled, compile_spec
+from toolspec.backends.verl.lint.facts.spec_rows import SpecRows
 from toolspec.backends.verl.lint.lint import Linted, lint_runs
 from toolspec.backends.verl.lower.setting import Setting
 from toolspec.backends.verl.rules.registry import Loaded, rules
@@ -30,10 +31,13 @@ def lint_spec(
         sources: Mapping[str, Sequence[str]] = getattr(error, "sources", {})
         lines = {name: tuple(text) for name, text in sources.items()}
         return Linted(str(path), in_file_order(error.problems), lines, kind="spec")
-    read = Read((run_of(compiled),), {name: tuple(text) for name, text in compiled.loaded.sources.items()})
+    rows = SpecRows(compiled)
+    read = Read(
+        (run_of(compiled, rows),), {name: tuple(text) for name, text in compiled.loaded.sources.items()}
+    )
     loaded = rules() if chosen is None else tuple(chosen)
     linted = lint_runs(str(path), read, compiled.plan.target, files, loaded, "spec", compiled.assumed)
-    said = (*compiled.facts.notes, *compiled.config.notes, *linted.findings)
+    said = (*compiled.facts.notes, *compiled.config.notes, *rows.problems(), *linted.findings)
     return Linted(
         linted.file,
         in_file_order(_once(said)),
@@ -53,13 +57,19 @@ def _once(findings: Sequence[Problem]) -> tuple[Problem, ...]:
     return tuple(seen.values())
 
 
-def run_of(compiled: Compiled) -> Run:
+def run_of(compiled: Compiled, rows: SpecRows | None = None) -> Run:
     """The run of a compiled spec. Its files are named as the spec names them, relative to the spec."""
     loaded = compiled.loaded
     # Settings that equal verl's default are said as well: the spec has a place for them.
     said = tuple(_said(loaded, key, setting) for key, setting in compiled.config.settings.items())
     return Run(
-        str(loaded.file), said, Span(str(loaded.file), 1, 1), loaded.file.parent, written=said, spec=compiled
+        str(loaded.file),
+        said,
+        Span(str(loaded.file), 1, 1),
+        loaded.file.parent,
+        written=said,
+        spec=compiled,
+        rows=rows,
     )
 
 

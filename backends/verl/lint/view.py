@@ -17,7 +17,7 @@ from toolspec.backends.verl.written.files import Files
 from toolspec.backends.verl.written.override import Sweep
 from toolspec.backends.verl.written.run import Run
 from toolspec.backends.verl.written.value import Said, Unknown
-from toolspec.specs.named_file import is_folder, is_regular
+from toolspec.specs.named_file import from_here, is_folder, is_regular
 from toolspec.specs.problem import Span
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ class View:
         self.run, self.release, self.files = run, release, files
         self.version = release.version
         self._values: dict[str, Any] = {}
+        self._paths: dict[str, Path | None] = {}
+        self.kept: dict[str, Any] = {}
+        """What is made once for the run by those who look at it, by what it is."""
 
     @cached_property
     def facts(self) -> Facts:
@@ -90,6 +93,11 @@ class View:
         return moved
 
     @cached_property
+    def _sections(self) -> frozenset[str]:
+        """The sections that hold a key which was written."""
+        return frozenset(section for key in self.final for section in ancestors(key))
+
+    @cached_property
     def deleted(self) -> frozenset[str]:
         return frozenset(said.key for said in self.run.said if said.op == "~")
 
@@ -139,11 +147,7 @@ class View:
             return ABSENT
         if self.run.open and name not in self.final:
             raise NotKnownError(f"{name} ({self.run.open})")
-        if (
-            name not in self.final
-            and not self.keys.listed(name)
-            and not any(k.startswith(f"{name}.") for k in self.final)
-        ):
+        if name not in self.final and not self.keys.listed(name) and name not in self._sections:
             return ABSENT
         try:
             value = self._overlay.resolve(name)
@@ -195,6 +199,11 @@ class View:
 
     def path(self, text: str) -> Path | None:
         """The file or folder that a relative or absolute path of the run names, None where it is not at hand."""
+        if text not in self._paths:
+            self._paths[text] = self._located(text)
+        return self._paths[text]
+
+    def _located(self, text: str) -> Path | None:
         if not text or "://" in text or "$" in text:
             return None
         try:
@@ -203,7 +212,7 @@ class View:
             return None
         for candidate in dict.fromkeys((self.run.folder / given, given)):
             if is_regular(candidate) or is_folder(candidate):
-                return candidate
+                return from_here(candidate)
         return None
 
 

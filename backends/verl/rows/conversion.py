@@ -9,6 +9,7 @@ from typing import Any
 
 from toolspec.backends.verl.rows.findings import CODES, Findings
 from toolspec.backends.verl.rows.layout import RowSettings, RowSource
+from toolspec.backends.verl.rows.reading import count_rows
 from toolspec.backends.verl.rows.sorting import in_order
 from toolspec.backends.verl.rows.survey import Survey
 from toolspec.backends.verl.rows.writing import RowFile, batches, rebatched, unfinished
@@ -71,6 +72,24 @@ def convert(sources: Sequence[RowSource], settings: RowSettings, out: Path) -> R
         answers_are_lists=survey.lists,
         problems=findings.problems("warning"),
     )
+
+
+@dataclass(frozen=True)
+class Preview:
+    """rows: the first, as they would be written. count: of all rows, with repeats. problems: of those read."""
+
+    rows: tuple[dict[str, Any], ...]
+    count: int
+    problems: tuple[Problem, ...]
+
+
+def preview(sources: Sequence[RowSource], settings: RowSettings, most: int) -> Preview:
+    """What `convert` would write of the first `most` rows, without writing."""
+    findings = Findings()
+    survey = Survey(sources, settings, findings)
+    rows, whole = survey.first_rows(most)
+    count = survey.rows if whole else sum(count_rows(f) * s.repeat for s in sources for f in s.files)
+    return Preview(tuple(rows), count, findings.problems("error", "warning"))
 
 
 def _changed() -> ProblemError:

@@ -43,6 +43,30 @@ class Survey:
             self._observe(place, laid)
         self._settle()
 
+    def first_rows(self, most: int) -> tuple[list[dict[str, Any]], bool]:
+        """The first rows as they would be written, repeats left out, and whether they are all."""
+        rows: list[LaidOut] = []
+        whole = True
+        for source, place, row, laid in self._laid_out(self.findings, first=True):
+            if len(rows) >= most:
+                whole = False
+                break
+            if self.keys and not self.keys.add(place, row, source.repeat):
+                continue
+            self.rows += source.repeat
+            self._observe(place, laid)
+            rows.append(laid)
+        self._settle()
+        if whole and not self.findings.failed:
+            self.warn()
+        if self.settings.tools:
+            for laid in rows:
+                laid.columns["extra_info"]["tools_kwargs"] = self._arguments(laid)
+        return [laid.columns for laid in rows], whole
+
+    def _arguments(self, laid: LaidOut) -> dict[str, dict[str, Any]]:
+        return written(laid.state, self.settings.tools, self.stateless)
+
     def _laid_out(
         self, findings: Findings, first: bool = False
     ) -> Iterator[tuple[RowSource, Place, dict[str, Any], LaidOut]]:
@@ -117,7 +141,7 @@ class Survey:
             if self.lists and isinstance(reward.get("ground_truth"), str):
                 row["reward_model"] = {**reward, "ground_truth": [reward["ground_truth"]]}
             if self.settings.tools:
-                row["extra_info"]["tools_kwargs"] = written(laid.state, self.settings.tools, self.stateless)
+                row["extra_info"]["tools_kwargs"] = self._arguments(laid)
             row = {**row, **self.shape.fit({name: row[name] for name in row if name not in VERL_COLUMNS[:3]})}
             for number in range(source.repeat):
                 yield {**row, "extra_info": {**row["extra_info"], "repeat": number}}

@@ -28,6 +28,7 @@ from toolspec.backends.verl.lint.derived import FUNCTION, names_tools
 from toolspec.backends.verl.lint.facts.payment import is_answer
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
+from toolspec.compiler.facts.python_source import nodes
 
 RULE = Rule("TS423", "answer-anywhere", "warning")
 
@@ -38,7 +39,7 @@ def check(view: View) -> Iterator[Found]:
     function = view.facts.reward()
     if function is None:
         return
-    for part in ast.walk(function.node):
+    for part in nodes(function.node):
         if not _searched(part):
             continue
         yield Found(

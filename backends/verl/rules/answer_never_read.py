@@ -27,6 +27,7 @@ from toolspec.backends.verl.lint.derived import FUNCTION
 from toolspec.backends.verl.lint.facts.reward import manager
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
+from toolspec.compiler.facts.python_source import nodes
 
 RULE = Rule("TS421", "answer-never-read", "warning")
 
@@ -49,8 +50,7 @@ def check(view: View) -> Iterator[Found]:
     if any(function.mentions(name) for name in others | own) or not function.self_contained:
         return
     if any(
-        isinstance(part, ast.Name) and part.id in ("locals", "open", "eval")
-        for part in ast.walk(function.node)
+        isinstance(part, ast.Name) and part.id in ("locals", "open", "eval") for part in nodes(function.node)
     ):
         return
     if all(outcome.constant is not None for outcome in function.outcomes) and len(function.outcomes) == 1:

@@ -13,11 +13,13 @@ Good:
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
+from toolspec.backends.verl.written.shell.text import shown
 
 RULE = Rule("TS904", "braces-expanded", "error")
 
@@ -26,14 +28,17 @@ def check(view: View) -> Iterator[Found]:
     launch = view.run.launch
     if launch is None:
         return
-    places = Counter((word.span.line, word.span.column) for word in launch.command.words)
+    places = Counter(
+        (word.span.line, word.span.column, shown(word.text).lstrip("+~").partition("=")[0])
+        for word in launch.command.words
+    )
     seen = set()
     for said in view.run.said:
-        at = said.key_span.line, said.key_span.column
+        at = said.key_span.line, said.key_span.column, said.key
         if said.key_span.file != view.run.file or places[at] < 2 or at in seen:
             continue
         line = launch.script.lines[at[0] - 1] if at[0] <= len(launch.script.lines) else ""
-        if "{" not in line[at[1] - 1 :]:
+        if not re.search(r"(?<!\$)\{", line[at[1] - 1 :]):
             continue
         seen.add(at)
         yield Found(

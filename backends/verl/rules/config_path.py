@@ -12,6 +12,13 @@ Bad:
     data: {train_batch_size: 32}
 Good:
     data.train_batch_size=32
+Good:
+    --- run.sh
+    here="$(cd "$(dirname "$0")" && pwd)"
+    python3 -m verl.trainer.main_ppo --config-path="$here/conf" --config-name=mine $ARGUMENTS
+    --- conf/mine.yaml
+    defaults: [ppo_trainer, _self_]
+    data: {train_batch_size: 32}
 """
 
 from __future__ import annotations

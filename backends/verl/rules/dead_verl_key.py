@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from toolspec.backends.verl.lint.composition import refusals
 from toolspec.backends.verl.lint.derived import ROLLOUT, uses_v1
 from toolspec.backends.verl.lint.rule import Drop, Found, Rule
 from toolspec.backends.verl.lint.view import View
@@ -28,8 +29,11 @@ RULE = Rule("TS807", "dead-verl-key", "warning")
 
 def check(view: View) -> Iterator[Found]:
     yield from _switched_on(view)
+    stopped = {one.said.key_span for one in refusals(view)} if view.run.base else set()
     for said in view.final.values():
         key = said.key
+        if said.key_span in stopped:
+            continue  # rule refused-override
         if key == f"{ROLLOUT}.val_kwargs.do_sample":
             continue  # rule greedy-validation
         if said.value == view.keys.defaults.get(key) or (view.run.spec is not None and not said.overridden):

@@ -1,8 +1,8 @@
 """An advantage estimator without what it computes with.
 
-GDPO needs `algorithm.gdpo_reward_keys`, the optimal token baselines `actor.calculate_sum_pi_squared`, pass@k two
-trajectories a prompt. The V1 trainer hands its estimators neither the prompts that GDPO looks at, nor ReMax's greedy
-baseline, nor the sums of the token baselines.
+GAE needs a critic's values, GDPO `algorithm.gdpo_reward_keys`, the optimal token baselines
+`actor.calculate_sum_pi_squared`, pass@k two trajectories a prompt. The V1 trainer hands its estimators neither the
+prompts that GDPO looks at, nor ReMax's greedy baseline, nor the sums of the token baselines.
 
 Why: the run stops after the first rollout.
 Source: trainer/ppo/core_algos.py:411-418 (gdpo), :515 (grpo_passk), :735 (remax wants reward_baselines);
@@ -13,6 +13,8 @@ Good:
     algorithm.adv_estimator=remax trainer.use_v1=False
 Bad (verl 0.8.0):
     algorithm.adv_estimator=optimal_token_baseline
+Bad:
+    algorithm.adv_estimator=gae critic.enable=False
 """
 
 from __future__ import annotations
@@ -43,6 +45,13 @@ def check(view: View) -> Iterator[Found]:
             (f"{ROLLOUT}.n", ESTIMATOR),
             fix=f"{ROLLOUT}.n=8",
             why="verl raises a ValueError after the first rollout",
+        )
+    if estimator == "gae" and view.value("critic.enable") is False:
+        yield Found(
+            "gae computes with a critic's values, and critic.enable is false",
+            ("critic.enable", ESTIMATOR),
+            fix="critic.enable=null, or an estimator without a critic (algorithm.adv_estimator=grpo)",
+            why="there are no values: KeyError after the first rollout",
         )
     if estimator not in NOT_UNDER_V1:
         return

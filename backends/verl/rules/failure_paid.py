@@ -29,6 +29,7 @@ from toolspec.backends.verl.lint.derived import FUNCTION
 from toolspec.backends.verl.lint.facts.outcomes import number
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
+from toolspec.compiler.facts.python_source import nodes
 
 RULE = Rule("TS425", "failure-paid", "warning")
 
@@ -37,7 +38,7 @@ def check(view: View) -> Iterator[Found]:
     function = view.facts.reward()
     if function is None:
         return
-    for handler in ast.walk(function.node):
+    for handler in nodes(function.node):
         if not isinstance(handler, ast.ExceptHandler):
             continue
         for statement in handler.body:

@@ -50,7 +50,7 @@ from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.compiler.facts.module_names import ModuleNames
-from toolspec.compiler.facts.python_source import PythonSource
+from toolspec.compiler.facts.python_source import PythonSource, nodes
 from toolspec.specs.nearest import nearest
 from toolspec.specs.problem import ProblemError
 
@@ -103,7 +103,7 @@ def _defined(names: ModuleNames) -> set[str]:
 
 def _dynamic(source: PythonSource, name: str) -> bool:
     """Whether the module may get the name in a way that is not read: a star import, globals(), a tuple, a loop."""
-    for node in ast.walk(source.tree):
+    for node in nodes(source.tree):
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
             return True
         if isinstance(node, ast.Name) and (

@@ -51,7 +51,7 @@ from toolspec.backends.verl.lint.facts.code import Written, source_of, written
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.compiler.facts.module_names import statements
-from toolspec.compiler.facts.python_source import PythonSource
+from toolspec.compiler.facts.python_source import PythonSource, nodes
 from toolspec.specs.problem import ProblemError
 
 RULE = Rule("TS403", "loaded-file-imports", "error")
@@ -71,14 +71,14 @@ def check(view: View) -> Iterator[Found]:
 def _imports(view: View, one: Written, source: PythonSource) -> Iterator[Found]:
     tried = {
         id(part)
-        for node in ast.walk(source.tree)
+        for node in nodes(source.tree)
         if isinstance(node, ast.Try)
-        for part in ast.walk(node)
+        for part in nodes(node)
         if isinstance(part, ast.Import | ast.ImportFrom)
     }
     moves_path = any(
         isinstance(node, ast.Attribute) and node.attr == "path" and _is_sys(node)
-        for node in ast.walk(source.tree)
+        for node in nodes(source.tree)
     )
     for node in statements(source.tree.body):
         if id(node) in tried or not isinstance(node, ast.Import | ast.ImportFrom):

@@ -30,7 +30,7 @@ def check(view: View) -> Iterator[Found]:
     samples = view.integer(f"{ROLLOUT}.val_kwargs.n")
     tested = drawn(view, "val") * samples
     trained = every * view.integer("data.train_batch_size") * group(view)
-    if tested <= trained:
+    if tested <= trained or trained < 1:
         return
     yield Found(
         f"each validation generates {tested} trajectories, and {trained} are trained on between two of them",

@@ -2,10 +2,12 @@
 
 The V1 trainer imports `transfer_queue`, which verl 0.9 brings only with an extra (`verl[verl-core]`, `verl[sglang]`,
 …). The agent loop imports `cachetools`, `uvicorn` and `fastapi`, which its plain requirements lack too. Loggers and
-engines are packages of their own.
+engines are packages of their own. flash-attn is in no requirement: FSDP loads the policy with it unless
+`model.override_config.attn_implementation` says otherwise, and a critic in any case.
 
 Why: ModuleNotFoundError after Ray has started, or after the models have loaded.
-Source: trainer/main_ppo.py:137 (0.9.1) and Requires-Dist of each wheel; utils/tracking.py Tracking.__init__
+Source: trainer/main_ppo.py:137 (0.9.1) and Requires-Dist of each wheel; utils/tracking.py Tracking.__init__;
+workers/config/model.py (0.9.1: :158) and utils/model.py load_valuehead_model of each release
 Bad:
     --- pip-freeze.txt
     verl==0.9.1
@@ -21,6 +23,7 @@ Good:
     uvicorn==0.35.0
     fastapi==0.116.1
     TransferQueue==0.1.11
+    flash-attn==2.8.3
 Bad:
     --- requirements.txt
     verl==0.9.1
@@ -34,7 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from toolspec.backends.verl.lint.derived import ROLLOUT, uses_v1
+from toolspec.backends.verl.lint.derived import MODEL, ROLLOUT, engine_of, has_critic, uses_v1
 from toolspec.backends.verl.lint.facts.environment import extras_with, requirements
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
@@ -52,6 +55,7 @@ LOGGERS = {
     "clearml": "clearml",
     "trackio": "trackio",
 }
+FLASH, ATTENTION = "flash-attn", f"{MODEL}.override_config.attn_implementation"
 SERVERS = ("cachetools", "uvicorn", "fastapi")
 
 
@@ -77,8 +81,12 @@ def check(view: View) -> Iterator[Found]:
             f"{why}, and {name} is not among the packages of {' and '.join(environment.files)}",
             (f"env:{name}", key),
             fix=fix,
-            why="the run stops with ModuleNotFoundError",
+            why="the run stops with ModuleNotFoundError"
+            if name != FLASH
+            else "it stops when the model loads",
             span=span,
+            # With the package `kernels` transformers takes kernels from the hub instead, where it can.
+            severity="warning" if name == FLASH and environment.get("kernels") is not None else None,
         )
 
 
@@ -93,8 +101,17 @@ def _wanted(view: View) -> Iterator[tuple[str, str, str]]:
             yield ENGINES[engine], f"{ROLLOUT}.name", f"rollout.name is {engine}"
         loggers = view.value("trainer.logger")
         for name in loggers if isinstance(loggers, list) else [loggers]:
-            if name in LOGGERS:
+            if isinstance(name, str) and name in LOGGERS:
                 yield LOGGERS[name], "trainer.logger", f"{name} is among the loggers"
+        if engine_of(view) == "dp":
+            if has_critic(view):
+                yield (
+                    FLASH,
+                    "algorithm.adv_estimator",
+                    "verl loads a critic with flash_attention_2, whatever is set",
+                )
+            elif view.value(ATTENTION) in (None, "flash_attention_2"):
+                yield FLASH, ATTENTION, "the policy is loaded with flash_attention_2, the default"
         if view.at_least("0.9.0"):
             for name in SERVERS:
                 yield name, f"{ROLLOUT}.name", "the agent loop's server imports it"

@@ -38,7 +38,7 @@ def check(view: View) -> Iterator[Found]:
     elif limit <= prompt:
         why, certain = (
             f"the engine refuses a prompt of {limit} tokens, which the limit of {prompt} lets pass",
-            True,
+            False,
         )
     else:
         why, certain = (

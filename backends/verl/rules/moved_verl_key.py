@@ -18,17 +18,31 @@ from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.rule import Found, Rename, Rule
 from toolspec.backends.verl.lint.view import View
-from toolspec.backends.verl.renames import LEGACY_READ, is_moved, name_in
+from toolspec.backends.verl.renames import LEGACY_READ, below, is_moved, name_in
+from toolspec.specs.problem import Span
 
 RULE = Rule("TS805", "moved-verl-key", "error")
+
+KWARGS = "reward_model.reward_kwargs"
 
 
 def check(view: View) -> Iterator[Found]:
     if view.version in LEGACY_READ:
         return
-    for said in view.final.values():
-        if said.value is None or not is_moved(said.key) or not view.keys.knows(said.key):
+    own_manager = view.value("reward.reward_manager.source") == "importlib"  # it may read what verl does not
+    told: set[Span] = set()
+    for leaf in view.final.values():
+        if (
+            leaf.value is None
+            or not is_moved(leaf.key)
+            or not view.keys.knows(leaf.key)
+            or leaf.key_span in told
+        ):
             continue
+        # A mapping of several keys is told of as it was written.
+        written = (one for one in view.run.said if one.key_span == leaf.key_span and below(leaf.key, one.key))
+        said = next(written, leaf)
+        told.add(said.key_span)
         new = name_in(said.key, view.version)
         yield Found(
             f"verl {view.version} takes `{said.key}` and nothing reads it",
@@ -38,4 +52,5 @@ def check(view: View) -> Iterator[Found]:
             span=said.key_span,
             changes=(Rename(said.key, new),),
             safe=True,
+            severity="warning" if own_manager and below(said.key, KWARGS) else None,
         )

@@ -28,6 +28,7 @@ from toolspec.backends.verl.lint.derived import FUNCTION, names_tools
 from toolspec.backends.verl.lint.facts.reward import RewardFunction
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
+from toolspec.compiler.facts.python_source import nodes
 
 RULE = Rule("TS422", "no-format-term", "warning")
 
@@ -78,7 +79,7 @@ def check(view: View) -> Iterator[Found]:
 
 def _looks(function: RewardFunction) -> bool:
     for node in function.code:
-        for part in ast.walk(node):
+        for part in nodes(node):
             if isinstance(part, ast.Attribute) and part.attr in LOOKING:
                 return True
             if isinstance(part, ast.Compare) and isinstance(part.left, ast.Constant | ast.JoinedStr):

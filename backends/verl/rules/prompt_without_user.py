@@ -16,13 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from toolspec.backends.verl.lint.derived import MODEL
 from toolspec.backends.verl.lint.facts.prompts import prompts
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
-from toolspec.compiler.facts.model_directory import chat_template
-from toolspec.specs.problem import ProblemError
 
 RULE = Rule("TS313", "prompt-without-user", "error")
 
@@ -30,16 +27,10 @@ RAISES = "No user query found in messages"
 
 
 def check(view: View) -> Iterator[Found]:
-    if view.value(f"{MODEL}.custom_chat_template"):
-        return
-    directory = view.facts.model().directory
-    if directory is None:
+    template = view.facts.template()
+    if not template.text:
         raise NotKnownError("the chat template of the model")
-    try:
-        template = chat_template(directory)
-    except ProblemError:
-        return
-    if not template or RAISES not in template:
+    if RAISES not in template.text:
         return
     total, lost = 0, 0
     for messages in prompts(view):

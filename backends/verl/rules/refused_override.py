@@ -29,6 +29,7 @@ from toolspec.backends.verl.lint.composition import Refused, refusals
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
+from toolspec.backends.verl.renames import gone
 
 RULE = Rule("TS820", "refused-override", "error")
 
@@ -58,7 +59,8 @@ def _found(view: View, one: Refused) -> Found:
         fix = f"{said.key}={said.text}"
     elif one.reason == "absent":
         message = f"`{one.key}` is not among the keys of verl {version}, which takes it only with `+`"
-        fix = f"+{said.key}={said.text}"
+        dead = gone(one.key, version)
+        fix = f"+{said.key}={said.text}" if dead is None else f"drop it: {dead.why}"
     elif one.reason == "nothing":
         message, fix = f"`~` deletes a key, and verl {version} has none at `{one.key}`", "drop it"
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import NamedTuple
 
@@ -41,6 +42,7 @@ MODULES: tuple[str, ...] = (
     "tool_response_cut",
     "tool_response_too_long",
     "rollout_lengths",
+    "prompts_too_long",
     "uneven_tensor_parallel",
     "uneven_workers",
     "sequence_parallel_padded",
@@ -60,9 +62,12 @@ MODULES: tuple[str, ...] = (
     "shard_size",
     "strategy_of_other_engine",
     "offload_unread",
+    "half_precision_weights",
     "tools_never_run",
     "template_without_tools",
     "other_tool_format",
+    "turns_without_end",
+    "chat_tokens",
     "tools_not_loaded",
     "tool_schema_refused",
     "tool_schema_lost",
@@ -107,6 +112,7 @@ MODULES: tuple[str, ...] = (
     "paid_for_text",
     "failure_paid",
     "tool_response_trusted",
+    "special_token_in_reward",
     "reward_prints",
     "data_file",
     "home_not_expanded",
@@ -144,6 +150,7 @@ MODULES: tuple[str, ...] = (
     "package_version",
     "defaults_order",
     "searchpath",
+    "number_out_of_range",
     "unresolved_interpolation",
     "untrusted_model_code",
     "config_path",
@@ -152,6 +159,7 @@ MODULES: tuple[str, ...] = (
     "braces_expanded",
     "cpus_of_a_running_cluster",
     "cpus_of_the_node",
+    "too_few_cpus",
     "gpus_of_the_job",
 )
 
@@ -163,6 +171,7 @@ class Loaded(NamedTuple):
     check: Check
 
 
+@cache
 def rules() -> tuple[Loaded, ...]:
     """Every rule, by code."""
     loaded = []

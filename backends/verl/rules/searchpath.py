@@ -46,6 +46,8 @@ def check(view: View) -> Iterator[Found]:
         path = str(entry).removeprefix("file://")
         if "://" in path or "$" in path or Path(path).is_absolute() or view.path(path) is not None:
             continue
+        if view.run.launch is not None and path.startswith(f"{view.run.folder}/"):
+            continue  # from `$(cd "$(dirname "$0")" && pwd)`: the script's own folder
         here = _starts_here(view)
         where = f", and {here} is, so that the run starts there" if here else ""
         yield Found(

@@ -10,6 +10,10 @@ Bad:
     python3 -m verl.trainer.main_ppo $ARGUMENTS
 Good:
     --- run.sh
+    ACCURACY_KEY=${ACCURACY_KEY:-acc}; MAX_TOKEN=1024
+    python3 -m verl.trainer.main_ppo $ARGUMENTS data.max_prompt_length=$MAX_TOKEN
+Good:
+    --- run.sh
     export WANDB_API_KEY=$(cat ~/.wandb_key)
     python3 -m verl.trainer.main_ppo $ARGUMENTS
 """

@@ -28,8 +28,6 @@ STRATEGY = f"{ACTOR}.strategy"
 def check(view: View) -> Iterator[Found]:
     if view.value(STRATEGY) != "megatron" or view.engine != "dp" or not view.run.base or view.run.open:
         return
-    if any(True for _ in view.said_below(f"{ACTOR}.megatron")):
-        return
     yield Found(
         f"{STRATEGY}=megatron, and the configuration is FSDP's: it has no section {ACTOR}.megatron",
         (STRATEGY, "model_engine"),

@@ -5,12 +5,15 @@ and asserts that one fits. The critic has a budget of its own: from 0.8.0 on its
 `critic.ppo_max_token_len_per_gpu` for updates (V0) and `critic.ppo_infer_max_token_len_per_gpu` (32768, in no default)
 for values, and the V1 trainer takes the latter for both.
 
-Why: the run stops at the first step with such a sequence (0.7.1: at the first step).
+Why: the run stops at the first step with such a sequence (0.7.1: at the first step). A warning where the budget holds a
+whole response and a short prompt.
 Source: utils/seqlen_balancing.py rearrange_micro_batches (0.9.1: :384); workers/engine/utils.py:103-106;
 trainer/ppo/v1/trainer_base.py:266-268, trainer/ppo/ray_trainer.py:810-811 (0.9.1), :813-814 (0.8.0);
 workers/fsdp_workers.py:1652 of 0.7.1
 Bad:
     actor_rollout_ref.actor.use_dynamic_bsz=True actor_rollout_ref.actor.ppo_max_token_len_per_gpu=2048
+Bad:
+    actor_rollout_ref.actor.use_dynamic_bsz=True actor_rollout_ref.actor.ppo_max_token_len_per_gpu=2500
 Good:
     actor_rollout_ref.actor.use_dynamic_bsz=True actor_rollout_ref.actor.ppo_max_token_len_per_gpu=6144
 Bad (verl 0.8.0):
@@ -114,10 +117,14 @@ def _short(view: View, key: str, role: str, tokens: int) -> Iterator[Found]:
     if budget * parallel >= tokens:
         return
     shared = f" × {parallel} ranks a sequence" if parallel > 1 else ""
+    # The padded width is compared up to 0.7.1; later ones compare what a trajectory has, and of one that uses up its
+    # response only the prompt says whether it fits.
+    certain = legacy_workers(view) or budget * parallel <= view.integer(LENGTHS[1])
     yield Found(
         f"{view.shown(key)}{shared} cannot hold one sequence of {tokens} tokens",
         (key, *LENGTHS),
         fix=f"{view.name(key)}={-(-tokens // parallel)}",
         why="verl asserts it at the first step" + ("" if legacy_workers(view) else " with such a sequence"),
         span=view.span(key, f"{ACTOR}.ppo_max_token_len_per_gpu", *LENGTHS),
+        severity=None if certain else "warning",
     )

@@ -33,6 +33,8 @@ DEFAULT = 256
 
 
 def check(view: View) -> Iterator[Found]:
+    if view.run.spec is not None or view.value(f"{ROLLOUT}.agent.agent_loop_config_path"):
+        return  # a spec's limit is one of tokens, and a loop of one's own may have such a limit too
     if not names_tools(view) or view.text(f"{ROLLOUT}.agent.default_agent_loop") != TOOL_LOOP:
         return
     said, side = view.said(SIDE), view.text(SIDE)

@@ -38,6 +38,7 @@ from toolspec.backends.verl.lint.facts.payment import paid_texts
 from toolspec.backends.verl.lint.facts.reward import RewardFunction
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
+from toolspec.compiler.facts.python_source import nodes
 
 RULE = Rule("TS426", "tool-response-trusted", "warning")
 
@@ -51,7 +52,7 @@ def check(view: View) -> Iterator[Found]:
         return
     places: list[ast.AST] = []
     for node in function.code:
-        places += [part for part in ast.walk(node) if _reads(part, function)]
+        places += [part for part in nodes(node) if _reads(part, function)]
         places += [place for text, place, _ in paid_texts(node) if MARKER in text]
     for place in places:
         yield Found(

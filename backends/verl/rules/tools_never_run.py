@@ -4,6 +4,9 @@ Only `tool_agent` shows tools to the model and runs their calls. The loop of a r
 `rollout.agent.default_agent_loop`, which is `single_turn_agent`. `multi_turn.enable` chooses no loop: the V1 trainer
 does not read it, and the V0 trainer only for bookkeeping.
 
+Where the rows are not at hand it is a warning: they may have the column, as those that verl's example
+gsm8k_tool_agent_loop.py makes. A dataset class of the user's own may add it.
+
 Why: the run trains single answers without tools, and every curve looks sound.
 Source: trainer/ppo/v1/agent_loop_tq.py:79-81 (0.9.1), experimental/agent_loop/agent_loop.py of each release
 Bad:
@@ -17,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.derived import MULTI_TURN, ROLLOUT, names_tools
+from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Put, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.specs.problem import Severity
@@ -36,8 +40,12 @@ def check(view: View) -> Iterator[Found]:
     rows = view.facts.agent_names()
     if rows is not None and rows != {None}:
         return
-    column = "" if rows is None else ", and the rows have no column `agent_name`"
-    severity: Severity | None = None if tools or rows is not None else "warning"
+    if view.value("data.custom_cls.path"):
+        raise NotKnownError("the rows that data.custom_cls makes, which may have a column agent_name")
+    column = ", and the rows have no column `agent_name`"
+    if rows is None:
+        column = "; the rows, whose column `agent_name` may name another, are not at hand"
+    severity: Severity | None = None if rows is not None else "warning"
     default = "" if view.said(LOOP) is not None else " (default)"
     loop = LOOP.removeprefix("actor_rollout_ref.")
     yield Found(
@@ -45,7 +53,8 @@ def check(view: View) -> Iterator[Found]:
         (LOOP, f"{MULTI_TURN}.enable", *tools, "dataset:agent_name"),
         fix=f"{LOOP}=tool_agent",
         changes=(Put(LOOP, "tool_agent"),),
-        why="only tool_agent shows the model a tool and runs its calls; multi_turn.enable does neither",
+        why="only tool_agent shows the model a tool and runs its calls; multi_turn.enable does neither"
+        + ("" if rows is not None else ". Rows with a column `agent_name` choose their own loop"),
         span=view.span(LOOP, *asked),
         severity=severity,
     )

@@ -39,7 +39,11 @@ _ELSEWHERE = re.compile(r"--runtime-env\b|--env-file\b|\bdotenv\b")
 
 def check(view: View) -> Iterator[Found]:
     loggers = view.value(KEY)
-    wanted = [name for name in (loggers if isinstance(loggers, list) else [loggers]) if name in NEEDS]
+    wanted = [
+        name
+        for name in (loggers if isinstance(loggers, list) else [loggers])
+        if isinstance(name, str) and name in NEEDS
+    ]
     if not wanted:
         return
     launch = view.run.launch

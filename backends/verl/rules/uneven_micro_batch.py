@@ -12,6 +12,9 @@ Bad:
     data.train_batch_size=64 actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu=24
 Good:
     data.train_batch_size=64 actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu=16
+Good (verl 0.9.1):
+    data.train_batch_size=64 actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu=24
+    trainer.val_only=True trainer.val_before_train=True
 Bad (verl 0.7.1):
     actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=5
 """
@@ -53,7 +56,7 @@ def check(view: View) -> Iterator[Found]:
             if has_critic(view):
                 yield from _update(view, "critic")
         return
-    if dynamic(view):
+    if dynamic(view) or view.value("trainer.val_only"):
         return
     yield from _update(view, ACTOR)
     if uses_v1(view) and view.value(LOOPS):
@@ -92,10 +95,12 @@ def _size(view: View, key: str) -> int:
 
 
 def _found(view: View, key: str, size: int, samples: int, what: str, more: tuple[str, ...]) -> Found:
+    # The workers of 0.7.1 assert it when they are made, with dynamic batches as well.
+    other = "" if legacy_workers(view) else f", or {ACTOR}.use_dynamic_bsz=True"
     fits = max(d for d in range(1, max(1, min(size, samples)) + 1) if samples % d == 0)
     return Found(
         f"the {samples} trajectories {what} that a rank has do not split into micro batches of {size}",
         (key, *more, f"{ROLLOUT}.n", "trainer.n_gpus_per_node"),
-        fix=f"{view.name(key)}={fits}, or {ACTOR}.use_dynamic_bsz=True",
-        why="the workers assert it, after the first rollout",
+        fix=f"{view.name(key)}={fits}{other}",
+        why=f"the workers assert it, {'when they are made' if legacy_workers(view) else 'after the first rollout'}",
     )

@@ -6,6 +6,8 @@ verl looks up late: most after the models have loaded.
 Why: the run stops at the lookup, which may be the first update.
 Source: `enums` of the release's table, each with the place that looks it up
 Bad:
+    actor_rollout_ref.rollout.mode=sync
+Bad:
     actor_rollout_ref.actor.kl_loss_type=k4
 Good:
     actor_rollout_ref.actor.kl_loss_type=low_var_kl
@@ -24,6 +26,8 @@ from toolspec.specs.nearest import nearest
 
 RULE = Rule("TS811", "unknown-name", "error")
 
+STRATEGY = "actor_rollout_ref.actor.strategy"
+
 # Keys whose name the user's own code may register: an import of it, or another source, is in the config.
 REGISTERED_BY = {
     "reward.reward_manager.name": ("reward.reward_manager.source", "register"),
@@ -36,7 +40,19 @@ REGISTERED_BY = {
 READ_IF = {"actor_rollout_ref.actor.kl_loss_type": "actor_rollout_ref.actor.use_kl_loss"}
 
 
+MODE = "actor_rollout_ref.rollout.mode"
+
+
 def check(view: View) -> Iterator[Found]:
+    if view.value(MODE) == "sync":
+        yield Found(
+            f"{MODE}=sync is gone since verl 0.7.1",
+            (MODE,),
+            fix=f"{MODE}=async",
+            why="RolloutConfig raises a ValueError when the workers are made",
+            changes=(Put(MODE, "async"),),
+            safe=True,
+        )
     for key, kind in view.release.enum_of_key.items():
         said = view.final.get(key)
         if said is None or _own(view, key):
@@ -49,6 +65,8 @@ def check(view: View) -> Iterator[Found]:
             continue
         choices = view.release.enums[kind]
         value: Any = view.value(key)
+        if key == STRATEGY and value == "megatron":
+            continue  # rule strategy-of-other-engine says what to write
         for name in value if isinstance(value, list) else [value]:
             # `strategy` has the engine's own name where another engine than dp is chosen.
             if isinstance(name, str) and name not in choices and name != view.keys.defaults.get(key):

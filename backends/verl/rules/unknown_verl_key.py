@@ -14,9 +14,27 @@ Good:
 Bad:
     +actor_rollout_ref.actor.ppo_mini_batch_sise=8
 Bad:
-    ray_init.num_cpus=8
+    ray_init.num_cpus=64
 Good:
-    ray_kwargs.ray_init.num_cpus=8
+    ray_kwargs.ray_init.num_cpus=64
+Good (verl 0.9.1):
+    +distillation.teacher_models.maths.key=maths +distillation.teacher_models.maths.num_replicas=1
+Bad (verl 0.9.1):
+    +distillation.teacher_models.maths.replicas=1
+Good (verl 0.8.0):
+    custom_reward_function.path=reward.py custom_reward_function.name=compute_score
+    +custom_reward_function.reward_kwargs.bonus=0.1
+    --- reward.py
+    def compute_score(data_source, solution_str, ground_truth, extra_info=None, bonus=0.0):
+        return float(solution_str.endswith(f"Answer: {ground_truth}")) + bonus
+Good:
+    +data.longest_side=512 +data.state_config_path=states.yaml data.custom_cls.path=rows.py data.custom_cls.name=Rows
+    --- rows.py
+    from verl.utils.dataset.rl_dataset import RLHFDataset
+
+
+    class Rows(RLHFDataset):
+        pass
 Bad (verl 0.9.1):
     actor_rollout_ref.actor.megatron.tensor_model_parallel_size=2
 """
@@ -32,7 +50,7 @@ from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Change, Drop, Found, Rename, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.releases import TABLES, ancestors, leaves, release
-from toolspec.backends.verl.renames import below, gone, name_in, takes
+from toolspec.backends.verl.renames import LEGACY_READ, MOVED_WHOLE, below, gone, name_in, takes
 from toolspec.backends.verl.written.value import Said
 from toolspec.specs.problem import Severity
 
@@ -65,7 +83,10 @@ def check(view: View) -> Iterator[Found]:
                 else:
                     silent.append(leaf)
     foreign = _is_foreign(view, silent)
+    own = runs_own_code(view)
     for leaf in silent:
+        if own and from_command(view, leaf) and not _is_renamed(view, leaf.key):
+            continue  # `+` says that the key is new, and the user's own code is handed the configuration
         severity: Severity | None = None if _is_meant(view, leaf.key) or not foreign else "warning"
         if from_command(view, leaf) and not _is_meant(view, leaf.key):
             severity = "warning"  # `+` says that the key is known to be new
@@ -79,8 +100,14 @@ def _unknown(view: View, said: Said) -> Iterator[Said]:
     inside = leaves(said.value, f"{said.key}.") if isinstance(said.value, dict) and said.value else None
     for key in [said.key] if inside is None else [key for key, _ in inside]:
         hidden = key.rpartition(".")[2].startswith("_")  # `_target_` and its kin belong to Hydra
-        if not (hidden or view.keys.knows(key)):
+        if not (hidden or view.keys.knows(key) or _carried(view, key)):
             yield said if key == said.key else replace(said, key=key)
+
+
+def _carried(view: View, key: str) -> bool:
+    """Whether main_ppo moves the key to where it is read, with the old section that it is in."""
+    old = view.version in LEGACY_READ and any(below(key, section) for section in MOVED_WHOLE)
+    return old and view.keys.knows(name_in(key, view.version))
 
 
 def _is_foreign(view: View, unknown: list[Said]) -> bool:
@@ -93,7 +120,11 @@ def _is_foreign(view: View, unknown: list[Said]) -> bool:
 
 def _is_meant(view: View, key: str) -> bool:
     """Whether it is plain which key of verl's was meant."""
-    return view.keys.nearest(key) is not None or name_in(key, view.version) != key or _gone(view, key)
+    return view.keys.nearest(key) is not None or _is_renamed(view, key)
+
+
+def _is_renamed(view: View, key: str) -> bool:
+    return name_in(key, view.version) != key or _gone(view, key)
 
 
 def _gone(view: View, key: str) -> bool:
@@ -133,6 +164,10 @@ def _stops(section: str) -> str:
 def _found(view: View, said: Said, why: str, severity: Severity | None = None) -> Found:
     key, version = said.key, view.version
     new, dead, close = name_in(key, version), gone(key, version), view.keys.nearest(key)
+    if close is not None:
+        close = name_in(close, version)  # an old name that is close is no advice
+    if close in view.keys.sections and not isinstance(said.value, dict):
+        close = None  # a value is not put in the place of a section
     engines = [name for name in view.release.engines if view.release.knows(key, name)]
     changes: tuple[Change, ...] = ()
     if new != key and takes(new, version):

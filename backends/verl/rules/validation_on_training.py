@@ -7,6 +7,8 @@ Bad:
     data.val_files=train.parquet
 Good:
     data.val_files=val.parquet
+Good:
+    data.val_files=train.parquet trainer.test_freq=-1 trainer.val_before_train=False
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ MOST_BYTES = 256 << 20
 def check(view: View) -> Iterator[Found]:
     if view.value("trainer.val_only"):
         return  # nothing is trained
+    if view.integer("trainer.test_freq", null=0) <= 0 and not view.value("trainer.val_before_train"):
+        return  # the file is named because verl wants one, and is never used
     said = view.said(VAL)
     if view.run.spec is not None and (said is None or not said.overridden):
         return  # verl always builds a validation set: a spec without one lowers to the training rows

@@ -5,6 +5,7 @@ Source: hydra-core 1.3, _internal/utils.py (get_args_parser) and config_loader_i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +46,8 @@ _LONG = {
     "-m": "--multirun",
     "-c": "--cfg",
 }
+LONGEST_SHOWN = 60
+_KEY = re.compile(r"(\+\+|\+|~)?([A-Za-z_][\w-]*(?:\.[\w-]+)*)=")
 # Characters of Unicode's private use stand for unknown parts while Hydra's grammar reads the rest.
 _MARKS = "".join(chr(0xE000 + n) for n in range(64))
 
@@ -71,17 +74,65 @@ def read_arguments(words: Iterable[Word]) -> Arguments:
     """Read the words after the module's name."""
     found = Arguments()
     rest = iter(words)
+    parted, behind = "", False  # an option between overrides; whether `--` was met
     for word in rest:
+        if known(word.text) == "--" and not behind:
+            behind = True  # argparse takes it away; nothing after it is an option
+            if parted:
+                found.problems.append(_apart(word, parted))
+                parted = ""
+            continue
         if word.several:
-            found.open = found.open or f"`{shown(word.text)}` may hold further overrides: {why(word.text)}"
+            found.open = found.open or f"`{_cut(word)}` may hold further overrides: {why(word.text)}"
             continue
         text = shown(word.text)
         name = text.partition("=")[0]
-        if name in OPTIONS and name.startswith("-"):
+        if not behind and text.startswith("-") and known(word.text) is not None:
+            name = _whole_name(name)
+            if name not in OPTIONS:
+                found.problems.append(_unknown_option(word, name))
+                continue
+        if name in OPTIONS and not behind:
+            parted = name if found.said or found.groups else parted
             _option(found, name, text, word, rest)
             continue
+        if parted:
+            found.problems.append(_apart(word, parted))
+            parted = ""
         _override(found, word)
     return found
+
+
+def _whole_name(name: str) -> str:
+    """The option that a text begins, as argparse takes it; the text itself where it is none or several."""
+    meant = [option for option in OPTIONS if option.startswith(name)] if name.startswith("--") else []
+    return meant[0] if len(meant) == 1 else name
+
+
+def _unknown_option(word: Word, name: str) -> Problem:
+    meant = [option for option in OPTIONS if option.startswith(name)] if name.startswith("--") else []
+    what = f"may be {' or '.join(meant)}" if meant else "is none of Hydra's options"
+    return Problem(
+        "TS914",
+        "unknown-option",
+        f"`{name}` {what}",
+        word.span,
+        why="argparse stops before anything starts",
+        fix="a configuration is named by --config-path=FOLDER --config-name=NAME"
+        if "conf" in name
+        else "drop it",
+    )
+
+
+def _apart(word: Word, option: str) -> Problem:
+    return Problem(
+        "TS913",
+        "overrides-apart",
+        f"`{shown(word.text)}` stands behind the option {option}, and other overrides before it",
+        word.span,
+        why="argparse takes the overrides together: `unrecognized arguments`, and nothing starts",
+        fix=f"move {option} before all overrides, or behind them",
+    )
 
 
 def _option(found: Arguments, name: str, text: str, word: Word, rest: Iterator[Word]) -> None:
@@ -108,18 +159,27 @@ def _override(found: Arguments, word: Word) -> None:
         override = parse_override(text, _MARKS[: len(reasons)])
     except OverrideError as error:
         if reasons and any(mark in text.partition("=")[0] for mark in _MARKS[: len(reasons)]):
-            found.open = found.open or f"`{shown(word.text)}` may be any override: {why(word.text)}"
+            found.open = found.open or f"`{_cut(word)}` may be any override: {why(word.text)}"
             return
         found.problems.append(_refused(word, error))
+        if key := _KEY.match(text):
+            unread = Unknown("Hydra cannot read it", text)
+            unread_key = Override(key[1] or "", key[2], None, unread, given=True, value_offset=0)
+            found.said.append(_said(unread_key, word, []))  # the key is not left at its default
         return
     if any(mark in override.key for mark in _MARKS[: len(reasons)]):
-        found.open = found.open or f"`{shown(word.text)}` may be any override: {why(word.text)}"
+        found.open = found.open or f"`{_cut(word)}` may be any override: {why(word.text)}"
         return
     said = _said(override, word, reasons)
     if override.package is not None or "/" in override.key:
         found.groups.append(said)
     else:
         found.said.append(said)
+
+
+def _cut(word: Word) -> str:
+    text = " ".join(shown(word.text).split())
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
 
 
 def _with_marks(word: Word) -> tuple[str, list[Unknown]]:
@@ -190,7 +250,7 @@ def _unmarked(value: Any, reasons: list[Unknown]) -> Any:
 def _refused(word: Word, error: OverrideError) -> Problem:
     text = shown(word.text)
     span = word.span
-    shift = min(error.offset, span.length - 1)
+    shift = min(error.offset, span.length - 1) if "=" in text else 0
     at = Span(span.file, span.line, span.column + shift, max(1, span.length - shift))
     fix = ""
     if "=" in text:

@@ -40,7 +40,8 @@ class Run:
     file: what was linted. span: the command or the top of the file, for findings about what is not there.
     folder: where relative paths start. base: the config that the keys are laid over, `ppo_trainer` or another of
     verl's; "" where there is none. open: why keys may be set that are not here, "" where none can be.
-    spec: for a spec, its plan and facts. written: what a file says before its defaults list is applied.
+    spec: for a spec, its plan and facts. rows: the rows that it compiles to.
+    written: what a file says before its defaults list is applied.
     base_after_self: verl's config comes after `_self_` in the defaults list. names_base: the defaults list names one.
     multirun: Hydra's --multirun is given, so that a value may be several.
     before: the runs that the same script starts before this one. options: Hydra's own, by their long names.
@@ -58,6 +59,7 @@ class Run:
     launch: Launch | None = None
     hydra: Mapping[str, Said] = field(default_factory=dict)
     spec: Any = None
+    rows: Any = None
     written: tuple[Said, ...] = ()
     base_after_self: bool = False
     names_base: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -11,13 +12,19 @@ from toolspec.backends.verl.written.arguments import Arguments, read_arguments
 from toolspec.backends.verl.written.bases import BASES, PRIMARY
 from toolspec.backends.verl.written.files import Files
 from toolspec.backends.verl.written.launches import blank_words, lost_arguments, main_of
+from toolspec.backends.verl.written.placing import placed
 from toolspec.backends.verl.written.run import ARGUMENTS, MAIN, Launch, Run, split_hydra
 from toolspec.backends.verl.written.shell.text import Command, Script, Word
 from toolspec.backends.verl.written.value import Said, Unknown
+from toolspec.specs.named_file import from_here
 from toolspec.specs.problem import Problem, Span
 
 if TYPE_CHECKING:
     from toolspec.backends.verl.written.hydra_file import Composed
+
+
+_NO_START = re.compile(r"#|\b(?:pgrep|pkill|e?grep|ps|awk|kill|echo|printf|log)\b")
+"""What stands before the trainer's name where a line looks for it, shows it or is a comment."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +89,32 @@ def read_script_file(data: bytes, file: Path, files: Files) -> Read:
         if run is not None:
             runs.append(replace(run, before=tuple(runs)))
     if not runs and not notes:
-        notes.append(
-            Problem(
-                "TS909",
-                "no-launch",
-                "the script starts no trainer of verl",
-                Span(str(file), 1, 1),
-                severity="note",
-            )
-        )
+        notes.append(_no_launch(script))
     return Read(tuple(runs), sources, tuple(dict.fromkeys(notes)), script)
+
+
+def _no_launch(script: Script) -> Problem:
+    message, span = "the script starts no trainer of verl", Span(script.file, 1, 1)
+    if script.broken:
+        # Where the whole is no script, the first line says nothing.
+        line = next((line for line in script.broken if line > 1), script.broken[0])
+        return Problem(
+            "TS909",
+            "no-launch",
+            f"{message} that can be seen: line {line} cannot be read as bash",
+            Span(script.file, line, 1),
+            why="bash stops at what it cannot read, and here nothing after it is checked",
+            fix=f"see what `bash -n {script.file}` says",
+            severity="warning",
+        )
+    for number, line_text in enumerate(script.lines, 1):
+        if MAIN in line_text and not _NO_START.search(line_text.partition(MAIN)[0]):
+            message = (
+                f"the script names {MAIN}, and no command that starts it can be read: nothing is checked"
+            )
+            span = Span(script.file, number, line_text.index(MAIN) + 1, len(MAIN))
+            break
+    return Problem("TS909", "no-launch", message, span, severity="note")
 
 
 def _other_main(command: Command, module: str) -> Problem:
@@ -119,7 +142,7 @@ def _launched(
     sources: dict[str, tuple[str, ...]],
 ) -> Run:
     blanks = {id(word) for word in blank_words(command)}
-    words = [word for word in command.words[start:] if id(word) not in blanks]
+    words = placed(script, command, [word for word in command.words[start:] if id(word) not in blanks])
     lost, lost_why = lost_arguments(script, command)
     arguments = read_arguments(words)
     missing = read_arguments(lost)
@@ -127,7 +150,25 @@ def _launched(
     # The rules see what the writer meant to pass; that bash drops a part of it is a finding of its own.
     arguments.said += missing.said
     run = _with_arguments(arguments, command.span, script.file, folder, files, sources)
+    run = replace(run, open=run.open or _incomplete(script, command, run))
     return replace(run, launch=launch, assumed=(*run.assumed, *script.assumed))
+
+
+ESSENTIAL = frozenset({"actor_rollout_ref.model.path", "data.train_files", "critic.model.path"})
+"""What verl has no usable default for; a run that sets none of it takes them from somewhere else."""
+_ALL_ARGUMENTS = re.compile(r"\$(?:[@*]|\{[@*])")
+
+
+def _incomplete(script: Script, command: Command, run: Run) -> str:
+    """Why the command alone is no whole run; "" where it may be one."""
+    if ESSENTIAL & {one.key for one in run.said} or command.inner:
+        return ""
+    text = "\n".join(script.lines).encode("utf-8", "surrogatepass")[command.start : command.end]
+    if _ALL_ARGUMENTS.search(text.decode("utf-8", "ignore")):
+        return "`$@` may hold further overrides: model and data are not among those that the command has"
+    if not (run.said or run.groups or run.options):
+        return "the command sets nothing, so that verl's own config must have been edited"
+    return ""
 
 
 def _with_arguments(
@@ -194,7 +235,8 @@ def _base(name: Any, path: Any, folder: Path, files: Files) -> Run | tuple[str, 
         if data is not None:
             from toolspec.backends.verl.written.hydra_file import compose
 
-            return _of_file(compose(data, candidate, files.read), candidate, str(candidate))
+            file = from_here(candidate)
+            return _of_file(compose(data, file, files.read), file, str(file))
     return "", f"the config `{stem}` is not at hand"
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Replace a bundle that differs.")
 @click.option("--pack", is_flag=True, help="Put the rows into the bundle, in place of the store beside it.")
 @click.option("--check", is_flag=True, help="Do everything but write. Takes several specs.")
-@click.option("--skip-unrelated", is_flag=True, help="Pass over files that are no specs.")
+@click.option("--skip-others", is_flag=True, help="Pass over files that are no specs.")
 @FORMAT
 def compile_(
     *,
@@ -40,7 +40,7 @@ def compile_(
     force: bool,
     pack: bool,
     check: bool,
-    skip_unrelated: bool,
+    skip_others: bool,
     form: str,
 ) -> int:
     """Check a spec and write its bundle.
@@ -50,7 +50,7 @@ def compile_(
       toolspec compile exp.yaml --target verl==0.8.0 --set algorithm.group=8
       toolspec compile --check specs/*.yaml
     """
-    chosen = _specs(specs) if skip_unrelated else specs
+    chosen = _specs(specs) if skip_others else specs
     if len(specs) > 1 and not check:
         raise click.UsageError("several specs are only checked: add --check, or compile one after the other")
     if len(specs) > 1 and (out is not None or form == "json"):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from toolspec.backends.verl.lint.lint import Linted
     from toolspec.backends.verl.lint.settings import Settings
     from toolspec.backends.verl.written.files import Files
+    from toolspec.cli.fixing import Fixed
     from toolspec.cli.lint_report import Outcome
 
 
@@ -71,12 +72,23 @@ def _fixed(asked: Asked) -> tuple[int, str]:
 
     fixed = fix(asked, asked.flag("--unsafe-fixes"))
     if asked.flag("--diff"):
+        _say_what_is_left(fixed, asked)
         return (1 if fixed.after and not asked.flag("--exit-zero") else 0), as_diff(fixed)
     left = written(fixed)
     outcome = fixed.outcome
     if left:
         outcome = outcome._replace(findings=(*left, *outcome.findings))
     return _code(outcome, asked), printed(outcome, asked)
+
+
+def _say_what_is_left(fixed: Fixed, asked: Asked) -> None:
+    """On stderr, for a diff that is empty or not all: that there is nothing to edit, or how much more there is."""
+    more = sum(bool(problem.edits) for problem in fixed.outcome.findings)
+    parts = [] if fixed.after else ["no edit to make"]
+    if more and not asked.flag("--unsafe-fixes"):
+        parts.append(f"{more} {'more ' if fixed.after else ''}with --unsafe-fixes")
+    if parts:
+        print(f"toolspec: {'; '.join(parts)}", file=sys.stderr)
 
 
 def run(asked: Asked) -> Outcome:
@@ -140,12 +152,11 @@ def _inputs(asked: Asked, files: Files) -> list[str]:
     """The files to lint: those named, and of a folder those that are specs, verl configs or scripts of it."""
     from toolspec.backends.verl.lint.inputs import inputs_in, is_input
 
-    skip = asked.flag("--skip-unrelated")
     found: list[str] = []
     for name in asked.paths:
         if os.path.isdir(name):  # noqa: PTH112
             found += inputs_in(Path(name), files)
-        elif not skip or is_input(Path(name), files):
+        elif not asked.flag("--skip-others") or is_input(Path(name), files):
             found.append(name)
     return list(dict.fromkeys(found))
 

@@ -34,11 +34,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("--unsafe-fixes", "", "With --fix or --diff: also edits that may change the meaning."),
     Option("--diff", "", "Show the edits and make none."),
     Option("--config", "FILE", "Settings. Default: .toolspec.toml or pyproject.toml above the input."),
-    Option(
-        "--skip-unrelated",
-        "",
-        "Pass over FILES that are no specs, no verl configs and start no verl, as in a folder.",
-    ),
+    Option("--skip-others", "", "Pass over files that are no specs, verl configs or scripts of it (hooks)."),
     Option("--exit-zero", "", "Exit 0 even with errors."),
     Option("--no-cache", "", "Neither look up nor keep the answer."),
     Option("--verbose", "", "List every rule that was not checked, and every assumption."),

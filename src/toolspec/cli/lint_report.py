@@ -63,13 +63,15 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
 def as_text(outcome: Outcome, colour: bool, width: int, verbose: bool) -> str:
     """Every finding with its line, then the coverage; one line where nothing was found."""
     findings = in_file_order(outcome.findings)
-    if not outcome.results and not findings:
-        return "nothing to lint: no spec, no verl config and no script that starts verl\n"
     coverage = _coverage(outcome, verbose)
     if not findings:
         names = ", ".join(result.file for result in outcome.results[:4])
         more = f" and {len(outcome.results) - 4} more" if len(outcome.results) > 4 else ""
-        lines = [f"{names}{more}: ok{coverage}"]
+        lines = [
+            f"{names}{more}: ok{coverage}"
+            if names
+            else "no specs, verl configs or scripts of it: nothing to lint"
+        ]
     else:
         body = render(findings, outcome.sources, colour, width, rules=True)
         text = body.rstrip("\n")

@@ -16,6 +16,7 @@ def read_model(view: View, key: str) -> ModelFacts:
         raise NotKnownError(f"the model of {key}")
     directory = view.path(name)
     try:
-        return model_facts(str(directory) if directory is not None else name, None, view.run.folder)
+        where = str(directory) if directory is not None else name
+        return model_facts(where, None, view.run.folder, suggest=False)
     except ProblemError:
         raise NotKnownError(f"the model {name}: a directory, or `toolspec fetch {name}`") from None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.facts.outcomes import number
 from toolspec.compiler.facts.module_names import FunctionNode
+from toolspec.compiler.facts.python_source import nodes
 
 SAME = frozenset({"strip", "lower", "lstrip", "rstrip", "casefold"})
 
@@ -43,7 +44,7 @@ def paid_texts(function: FunctionNode) -> Iterator[tuple[str, ast.AST, bool]]:
     `if "text" in solution_str: score += 0.1`, `0.1 * ("text" in solution_str)`, `0.1 * solution_str.count("text")`.
     What stands beside another condition is left out, and so is what is taken off.
     """
-    for part in ast.walk(function):
+    for part in nodes(function):
         if isinstance(part, ast.If):
             text = found_in_answer(part.test)
             if text is not None and any(_pays(statement) for statement in part.body):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from toolspec.backends.verl.lint.facts.reward import RewardFunction
+from toolspec.compiler.facts.python_source import nodes
 
 CATCHING = frozenset({"KeyError", "LookupError", "Exception", "BaseException", "TypeError"})
 
@@ -24,11 +25,11 @@ def extra_info_reads(function: RewardFunction) -> tuple[Read, ...]:
     """Every read that raises KeyError where the key is not there: no default, no test, no `try` around it."""
     if not function.parameter("extra_info"):
         return ()
-    if any(_binds(part) for part in ast.walk(function.node)):
+    if any(_binds(part) for part in nodes(function.node)):
         return ()  # another mapping may stand under the name
     tested = {
         part.left.value
-        for part in ast.walk(function.node)
+        for part in nodes(function.node)
         if isinstance(part, ast.Compare)
         and isinstance(part.left, ast.Constant)
         and isinstance(part.left.value, str)
@@ -54,11 +55,11 @@ def _is_extra(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) and node.id == "extra_info"
 
 
-def _reads(nodes: list[ast.stmt], certain: bool) -> Iterator[Read]:
+def _reads(statements: list[ast.stmt], certain: bool) -> Iterator[Read]:
     """Reads of statements in their order; after a statement that may leave the function they are not certain."""
-    for node in nodes:
+    for node in statements:
         yield from _of(node, certain)
-        if any(isinstance(part, ast.Return | ast.Raise) for part in ast.walk(node)):
+        if any(isinstance(part, ast.Return | ast.Raise) for part in nodes(node)):
             certain = False
 
 

@@ -7,9 +7,8 @@ by keyword, with data_source, solution_str, ground_truth and extra_info.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from toolspec.backends.verl.lint.derived import FUNCTION, MANAGER
@@ -18,7 +17,7 @@ from toolspec.backends.verl.lint.facts.outcomes import Outcome, Outcomes
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.view import View
 from toolspec.compiler.facts.module_names import FunctionNode, ModuleNames
-from toolspec.compiler.facts.python_source import PythonSource
+from toolspec.compiler.facts.python_source import PythonSource, nodes
 from toolspec.specs.problem import ProblemError, Span
 
 FUNCTION_SLOT = SLOTS[0]
@@ -58,7 +57,7 @@ class RewardFunction:
             if id(node) in found:
                 continue
             found[id(node)] = node
-            for part in ast.walk(node):
+            for part in nodes(node):
                 if isinstance(part, ast.Name) and self.names.functions.get(part.id):
                     todo.append(self.names.functions[part.id][-1])
         return tuple(found.values())
@@ -66,7 +65,7 @@ class RewardFunction:
     @property
     def self_contained(self) -> bool:
         """Whether all that may look at the answer is in sight: nothing but the standard library is called."""
-        used = {part.id for node in self.code for part in ast.walk(node) if isinstance(part, ast.Name)}
+        used = {part.id for node in self.code for part in nodes(node) if isinstance(part, ast.Name)}
         strangers = [
             name
             for name, origin in self.names.imports.items()
@@ -82,7 +81,7 @@ class RewardFunction:
 
     def mentions(self, name: str) -> bool:
         """Whether the function itself reads the name."""
-        return any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(self.node))
+        return any(isinstance(part, ast.Name) and part.id == name for part in nodes(self.node))
 
     def span(self, node: ast.AST | None = None) -> Span:
         from toolspec.compiler.facts.signature import name_span
@@ -167,11 +166,14 @@ def reads_rows(view: View) -> bool:
     return bool(view.value(f"{FUNCTION}.path")) or not view.value("reward.reward_model.enable")
 
 
-def parts(node: ast.AST) -> Iterator[ast.AST]:
+@lru_cache(maxsize=64)
+def parts(node: ast.AST) -> tuple[ast.AST, ...]:
     """A function's own statements and expressions, without those of functions and classes inside it."""
     todo: list[ast.AST] = list(ast.iter_child_nodes(node))
+    found: list[ast.AST] = []
     while todo:
         part = todo.pop()
-        yield part
+        found.append(part)
         if not isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
             todo += ast.iter_child_nodes(part)
+    return tuple(found)

@@ -8,7 +8,6 @@ from toolspec.backends.verl.lint.derived import MODEL
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.view import View
 from toolspec.compiler.facts.chat_format import tool_format_of
-from toolspec.compiler.facts.model_directory import chat_template
 from toolspec.specs.problem import ProblemError
 
 CUSTOM, TOKENIZER = f"{MODEL}.custom_chat_template", f"{MODEL}.tokenizer_path"
@@ -41,6 +40,8 @@ def read_template(view: View) -> Template:
         if facts.tool_format is None and not facts.tool_format_reason:
             raise NotKnownError(f"the chat template of {facts.name}")
         return Template(facts.name, key, "", facts.tool_format, facts.tool_format_reason)
+    from toolspec.compiler.facts.model_directory import chat_template
+
     try:
         text = chat_template(facts.directory)
     except ProblemError as error:

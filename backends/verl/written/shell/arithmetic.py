@@ -14,6 +14,20 @@ DEEPEST = 8  # a variable may hold an expression; bash follows it
 LONGEST = 500
 
 
+def only_calculation(text: str) -> str | None:
+    """What stands in `$((…))` where that is the whole text: the grammar reads it as commands in `${X:-$((…))}`."""
+    inside = text.strip().removeprefix('"').removesuffix('"')
+    if not (inside.startswith("$((") and inside.endswith("))")):
+        return None
+    inside = inside[3:-2]
+    open_ = 0
+    for character in inside:
+        open_ += (character == "(") - (character == ")")
+        if open_ < 0:
+            return None
+    return inside if open_ == 0 else None
+
+
 def evaluate(text: str, lookup: Callable[[str], str | Unknown], depth: int = 0) -> int | Unknown:
     """The number, or why it is not known. lookup: the text that a variable holds."""
     tokens: list[int | str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from toolspec.backends.verl.written.shell.scope import Scope
@@ -13,9 +14,13 @@ if TYPE_CHECKING:
     from toolspec.backends.verl.written.shell.reading import Reading
 
 
-def assign(reading: Reading, node: Node, scope: Scope, depth: int) -> None:
+def assign(reading: Reading, node: Node, scope: Scope, depth: int, rest: Sequence[Node] = ()) -> None:
+    """rest: the end of the value where the grammar takes it for words of their own: `A="x"\\ y`, `A=$B/$C.x`."""
     target = node.child_by_field_name("name")
     value = reading.expander.value(node.child_by_field_name("value"), scope)
+    for before, part in zip([node, *rest], rest, strict=False):
+        more = reading.expander.continued(before, part, scope)
+        value = _appended(value, more, reading.source.span(part))
     name = reading.source.text(target)
     if target.type == "subscript":
         name = reading.source.text(target.child_by_field_name("name"))
@@ -30,24 +35,25 @@ def assign(reading: Reading, node: Node, scope: Scope, depth: int) -> None:
 
 def declare(reading: Reading, node: Node, scope: Scope, depth: int) -> None:
     """`export A=1`, `local B`, `declare -a C=(…)`, `readonly`."""
-    last: Node | None = None
-    for child in node.named_children:
+    children = node.named_children
+    for number, child in enumerate(children):
         if child.type == "variable_assignment":
-            assign(reading, child, scope, depth)
-            last = child
-        elif last is not None and child.start_byte == last.end_byte:
-            end_of_value(reading, last, child, scope)
+            assign(reading, child, scope, depth, touching(child, children[number + 1 :]))
+
+
+def touching(node: Node, following: Sequence[Node]) -> list[Node]:
+    """Those of the nodes after one that no blank separates from it."""
+    found: list[Node] = []
+    for child in following:
+        if child.start_byte != (found[-1] if found else node).end_byte:
+            break
+        found.append(child)
+    return found
 
 
 def unset(reading: Reading, node: Node, scope: Scope, depth: int) -> None:
     for child in node.named_children:
         scope.values.pop(reading.source.text(child), None)
-
-
-def end_of_value(reading: Reading, assignment: Node, rest: Node, scope: Scope) -> None:
-    name = reading.source.text(assignment.child_by_field_name("name"))
-    more = reading.expander.text(rest, scope)
-    scope.set(name, _appended(scope.get(name), more, reading.source.span(rest)))
 
 
 def _appended(old: Value | None, more: Value, span: Span) -> Value:

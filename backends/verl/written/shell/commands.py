@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolspec.backends.verl.written.shell.assigning import assign, end_of_value
+from toolspec.backends.verl.written.shell.assigning import assign, touching
 from toolspec.backends.verl.written.shell.inner import inner_script, inner_scripts
 from toolspec.backends.verl.written.shell.scope import Scope
 from toolspec.backends.verl.written.shell.source import Node, Source
@@ -51,7 +51,7 @@ def words_of(reading: Reading, node: Node, scope: Scope, extra: list[Node]) -> l
     name = node.child_by_field_name("name")
     nodes = [name.named_children[0] if name is not None and name.named_children else name]
     nodes += [*node.children_by_field_name("argument"), *extra]
-    return [word for child in nodes if child is not None for word in reading.expander.words(child, scope)]
+    return reading.expander.all_words([child for child in nodes if child is not None], scope)
 
 
 def simple_command(
@@ -88,9 +88,13 @@ def _split_value(
     reading: Reading, node: Node, assigned: list[Node], rest: Node, scope: Scope, depth: int
 ) -> None:
     """`A="x"\\ y`: the grammar takes what follows the quotes for a command; it is the value's end."""
-    for child in assigned:
+    for child in assigned[:-1]:
         assign(reading, child, scope, depth)
-    end_of_value(reading, assigned[-1], rest.named_children[0] if rest.named_children else rest, scope)
+    words = [
+        rest.named_children[0] if rest.named_children else rest,
+        *node.children_by_field_name("argument"),
+    ]
+    assign(reading, assigned[-1], scope, depth, touching(assigned[-1], words))
 
 
 def _effect(reading: Reading, command: Command, node: Node, scope: Scope, depth: int) -> None:
@@ -98,8 +102,10 @@ def _effect(reading: Reading, command: Command, node: Node, scope: Scope, depth:
     name, arguments = command.name, command.words[1:]
     if name in reading.functions:
         _call(reading, reading.functions[name], arguments, scope, depth)
-    elif name in ("exit", "return", "exec"):
-        scope.ended = True
+    elif name in ("exit", "return") or (name == "exec" and arguments):
+        scope.ended = True  # `exec > log` only sends what follows there
+    elif name in ("cd", "pushd", "popd"):
+        scope.move(known(arguments[0].text) if name == "cd" and len(arguments) == 1 else None)
     elif name in ("source", "."):
         _source(reading, arguments, scope, depth)
     elif name == "shift":
@@ -116,10 +122,11 @@ def _effect(reading: Reading, command: Command, node: Node, scope: Scope, depth:
 
 
 def _call(reading: Reading, body: Node, arguments: tuple[Word, ...], scope: Scope, depth: int) -> None:
-    outer, ended = scope.positional, scope.ended
+    outer = scope.positional, scope.ended, scope.asked
     scope.positional = None if any(w.several for w in arguments) else list(arguments)
+    scope.asked = False
     reading.statement(body, scope, depth + 1)
-    scope.positional, scope.ended = outer, ended
+    scope.positional, scope.ended, scope.asked = outer
 
 
 def _set(reading: Reading, arguments: tuple[Word, ...], scope: Scope) -> None:
@@ -127,6 +134,7 @@ def _set(reading: Reading, arguments: tuple[Word, ...], scope: Scope) -> None:
         if known(word.text) == "--":
             rest = arguments[number + 1 :]
             scope.positional = None if any(w.several for w in rest) else list(rest)
+            scope.asked = False
             return
 
 

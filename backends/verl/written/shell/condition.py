@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 
@@ -83,16 +84,32 @@ def _binary(node: Node, expander: Expander, scope: Scope) -> bool | None:
         return None
     if operator in ("&&", "||", "-a", "-o"):
         return _combined(operator, decide(left_node, expander, scope), decide(right_node, expander, scope))
-    left, right = (known(expander.text(side, scope)) for side in (left_node, right_node))
+    left, right = known(expander.text(left_node, scope)), known(expander.text(right_node, scope))
     if left is None or right is None:
         return None
     if operator in _NUMERIC and operator.startswith("-"):
         return _numbers(operator, left, right)
     if operator in ("=", "==", "!="):
-        quoted = right_node.type in ("string", "raw_string")
-        same = left == right if quoted else fnmatchcase(left, right)
-        return same == (operator != "!=")
+        pattern = _pattern(node, right_node, expander, scope)
+        return None if pattern is None else fnmatchcase(left, pattern) == (operator != "!=")
     return None
+
+
+def _pattern(node: Node, first: Node, expander: Expander, scope: Scope) -> str | None:
+    """The right side as a pattern, of which what stands in quotes is meant as it reads; None where it is not known.
+
+    The grammar gives `*"a"*` as three nodes beside one another.
+    """
+    parts: list[str] = []
+    for side in (child for child in node.named_children if child.start_byte >= first.start_byte):
+        for one in side.named_children if side.type == "concatenation" else [side]:
+            text = known(expander.text(one, scope))
+            if text is None:
+                return None
+            parts.append(
+                re.sub(r"[*?\[]", "[\\g<0>]", text) if one.type in ("string", "raw_string") else text
+            )
+    return "".join(parts)
 
 
 def _numbers(operator: str, left: str, right: str) -> bool | None:

@@ -127,7 +127,7 @@ def for_(reading: Reading, node: Node, scope: Scope, depth: int) -> None:
     name = reading.source.text(node.child_by_field_name("variable"))
     body = node.child_by_field_name("body")
     values = node.children_by_field_name("value")
-    words = [word for value in values for word in reading.expander.words(value, scope)]
+    words = reading.expander.all_words(values, scope)
     if not values and scope.positional is not None:
         words = list(scope.positional)
     listed = words and len(words) <= MOST_TURNS and not any(w.several or w.when for w in words)

@@ -5,11 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from toolspec.backends.verl.written.shell.arithmetic import evaluate
+from toolspec.backends.verl.written.shell.arithmetic import evaluate, only_calculation
 from toolspec.backends.verl.written.shell.fields import MOST_WORDS, Fields, Segment, braces
 from toolspec.backends.verl.written.shell.parameter import transformed
 from toolspec.backends.verl.written.shell.sbatch import header, variables
-from toolspec.backends.verl.written.shell.scope import OF_THE_MACHINE, Scope
+from toolspec.backends.verl.written.shell.scope import (
+    OF_THE_MACHINE,
+    STARTED_AS_ASKED,
+    STARTED_BARE,
+    STARTED_HERE,
+    Scope,
+)
+from toolspec.backends.verl.written.shell.segments import (
+    bare,
+    in_double_quotes,
+    many,
+    neighbours,
+    one,
+    piece_of,
+)
 from toolspec.backends.verl.written.shell.source import Node, Source
 from toolspec.backends.verl.written.shell.text import (
     EMPTY,
@@ -24,8 +38,6 @@ from toolspec.backends.verl.written.shell.text import (
 )
 from toolspec.backends.verl.written.value import Unknown
 
-_DOUBLE = re.compile(r'\\([$`"\\])|\\\n')
-_BARE = re.compile(r"\\(.)|\\\n", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
 
 
@@ -38,6 +50,8 @@ class Expander:
         self.source, self.assumed, self.substitute = source, assumed, substitute
         self.job = variables(header(source.lines))
         """What Slurm sets in a job with the header of this script."""
+        self.with_arguments = False
+        """Whether a variable with an empty default has a value that is given outside."""
 
     def text(self, node: Node | None, scope: Scope) -> Text:
         """The value of a node where no word is split: an assignment, a test, a here-document."""
@@ -51,12 +65,7 @@ class Expander:
     def value(self, node: Node | None, scope: Scope) -> Value:
         """What an assignment gives: an array for `(…)`, else a text."""
         if node is not None and node.type == "array":
-            return [
-                word
-                for child in node.named_children
-                if child.type != "comment"
-                for word in self.words(child, scope)
-            ]
+            return self.all_words([c for c in node.named_children if c.type != "comment"], scope)
         return self.text(node, scope)
 
     def words(self, node: Node, scope: Scope) -> list[Word]:
@@ -67,6 +76,43 @@ class Expander:
             return [Word(text_of(text), span) for text in braces(segments[0][0])]
         return Fields(span).of(segments)[:MOST_WORDS]
 
+    def all_words(self, nodes: list[Node], scope: Scope) -> list[Word]:
+        """The words of several arguments. Nodes that touch are one: the grammar cuts `$A/$B.x` behind its last `$`."""
+        found: list[Word] = []
+        groups: list[list[Node]] = []
+        for node in nodes:
+            if groups and groups[-1][-1].end_byte == node.start_byte:
+                groups[-1].append(node)
+            else:
+                groups.append([node])
+        for group in groups:
+            found += self.words(group[0], scope) if len(group) == 1 else self._glued(group, scope)
+        return found
+
+    def _glued(self, nodes: list[Node], scope: Scope) -> list[Word]:
+        segments: list[Segment] = []
+        for number, node in enumerate(nodes):
+            segments += self._continued(nodes[number - 1] if number else None, node, scope)
+        span = self.source.span(nodes[0])
+        if nodes[0].start_point[0] == nodes[-1].end_point[0]:
+            span = self.source.place(nodes[0].start_point[0], nodes[0].start_point[1], nodes[-1].end_point[1])
+        return Fields(span).of([s for s in segments if s[0] != ""])[:MOST_WORDS]
+
+    def _continued(self, before: Node | None, node: Node, scope: Scope) -> list[Segment]:
+        parts = self._segments(node, scope, quoted=False, first=before is None)
+        name = re.match(r"[A-Za-z_]\w*|\d", self.source.text(node))
+        if before is None or name is None or not self.source.text(before).endswith("$"):
+            return parts
+        rest = str(parts[0][0])[len(name[0]) :]
+        return [*self._value_of(name[0], scope, quoted=False), (rest, True), *parts[1:]]
+
+    def continued(self, before: Node, node: Node, scope: Scope) -> Text:
+        """The text of a node that goes on with the value before it, where no word is split."""
+        parts = self._continued(before, node, scope)
+        return text_of(
+            *(p for part, _ in parts for p in (joined(part) if isinstance(part, list) else [part]))
+        )
+
     def _segments(
         self, node: Node, scope: Scope, *, quoted: bool, first: bool = False, loose: bool = False
     ) -> list[Segment]:
@@ -75,7 +121,7 @@ class Expander:
         if kind in ("string", "translated_string"):
             opening = self.source.text(node).index('"') + 1
             inside = self._between(
-                node.start_byte + opening, node.end_byte - 1, node, scope, _in_double_quotes
+                node.start_byte + opening, node.end_byte - 1, node, scope, in_double_quotes
             )
             return [*inside, ("", True)]
         if kind == "concatenation":
@@ -83,15 +129,21 @@ class Expander:
                 self._segments(c, scope, quoted=quoted, first=first and n == 0, loose=loose)
                 for n, c in enumerate(node.named_children)
             ]
-            return _neighbours([segment for part in parts for segment in part])
+            return neighbours([segment for part in parts for segment in part])
         if kind == "raw_string":
             return [(self.source.text(node)[1:-1], True)]
         if kind == "ansi_c_string":
             body = self.source.text(node)[2:-1]
             return [(re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[0]), body, flags=re.DOTALL), True)]
         if kind == "simple_expansion":
-            return [self._variable(self.source.text(node)[1:], scope, quoted)]
+            name = self.source.own(node)[1:]
+            if name in ("@", "*"):
+                return [self._arguments(scope, quoted, together=name == "*" and quoted)]
+            return self._value_of(name, scope, quoted)
         if kind == "expansion":
+            inside = node.named_children
+            if len(inside) == 1 and node.child_count == 3 and inside[0].type == "variable_name":
+                return self._value_of(self.source.text(inside[0]), scope, quoted)
             return [self._parameter(node, scope, quoted)]
         if kind == "command_substitution":
             return [(piece, quoted) for piece in self.substitute(node, scope)]
@@ -107,9 +159,9 @@ class Expander:
             if not named and first and re.match(r"~(/|$)", text):
                 return [
                     (Unknown("`~` is the home folder on the machine that runs it", "~"), True),
-                    (_bare(text[1:]), True),
+                    (bare(text[1:]), True),
                 ]
-            return [(_bare(text), not loose)]
+            return [(bare(text), not loose)]
         return [(text, not loose)]
 
     def _between(
@@ -121,7 +173,7 @@ class Expander:
         for child in node.named_children:
             if child.type not in _EXPANSIONS or child.start_byte < at or child.end_byte > end:
                 continue
-            found.append((unescape(self.source.slice(at, child.start_byte)), True))
+            found.append((unescape(self.source.slice(at, self.source.begin(child))), True))
             found += self._segments(child, scope, quoted=True)
             at = child.end_byte
         found.append((unescape(self.source.slice(at, end)), True))
@@ -134,25 +186,27 @@ class Expander:
         return text_of(
             *(
                 p
-                for p, _ in self._between(body.start_byte, body.end_byte, body, scope, _in_double_quotes)
+                for p, _ in self._between(body.start_byte, body.end_byte, body, scope, in_double_quotes)
                 if not isinstance(p, list)
             )
         )
 
-    def _variable(self, name: str, scope: Scope, quoted: bool) -> Segment:
-        if name in ("@", "*"):
-            return self._arguments(scope, quoted, together=name == "*" and quoted)
+    def _value_of(self, name: str, scope: Scope, quoted: bool) -> list[Segment]:
+        """The value of a variable in its parts: what is known of it stays known beside what is not."""
         value = self._looked_up(name, scope)
         if isinstance(value, list):
             value = value[0].text if value else EMPTY
-        return _one(value, quoted)
+        return [(piece, quoted) for piece in value] or [("", quoted)]
 
     def _arguments(self, scope: Scope, quoted: bool, *, together: bool) -> Segment:
+        if scope.positional is None and scope.asked:
+            self.assumed.setdefault(STARTED_AS_ASKED)
+            return ("" if together else []), quoted
         if scope.positional is None:
             return Unknown("the arguments are not known here", "$@"), quoted
         if not scope.positional:
-            self.assumed.setdefault("the script is started without arguments")
-        return (_piece(joined(scope.positional)), quoted) if together else (list(scope.positional), quoted)
+            self.assumed.setdefault(STARTED_BARE)
+        return (piece_of(joined(scope.positional)), quoted) if together else (list(scope.positional), quoted)
 
     def _looked_up(self, name: str, scope: Scope) -> Value:
         value = scope.get(name)
@@ -160,6 +214,9 @@ class Expander:
             return value
         if name == "0":
             return text_of(self.source.file)
+        if name == "PWD" and scope.folder is not None:
+            self.assumed.setdefault(STARTED_HERE)
+            return text_of(scope.folder)
         if name in self.job:
             self.assumed.setdefault("the script is submitted as its header says")
             return text_of(self.job[name])
@@ -176,15 +233,20 @@ class Expander:
             return (_outside(str(number)),)
         return (Unknown(f"it is argument {number} of the script", f"${number}"),)
 
-    def _is_unset(self, name: str, scope: Scope) -> bool:
-        """Whether nothing in the script sets the name, so that a default for it holds."""
+    def _is_unset(self, name: str, scope: Scope, optional: bool) -> bool:
+        """Whether nothing in the script sets the name, so that a default for it holds.
+
+        optional: that there is one: an argument with a default is none that the script asks for.
+        """
         if scope.get(name) is not None or name in OF_THE_MACHINE or name in self.job:
             return False
+        if name.isdigit() and scope.asked and scope.positional is None:
+            return optional
         return not name.isdigit() or (scope.positional is not None and int(name) > len(scope.positional))
 
     def _parameter(self, node: Node, scope: Scope, quoted: bool) -> Segment:
         """`${…}`: source: the section Parameter Expansion of bash's manual."""
-        whole = self.source.text(node)
+        whole = self.source.own(node)
         children = node.children[1:-1]
         if not children:
             return "", quoted
@@ -209,9 +271,9 @@ class Expander:
         if isinstance(value, list):
             value = value[0].text if value else EMPTY
         if len(children) == 1:
-            return _one(value, quoted)
+            return one(value, quoted)
         operator = children[1].type
-        unset = self._is_unset(name, scope) if subscript is None else not value
+        unset = self._is_unset(name, scope, len(children) > 2) if subscript is None else not value
         operand = self._operand(node, children[1], scope, quoted)
         return self._with_operator(name, value, operator, operand, unset, whole, scope, quoted)
 
@@ -233,17 +295,19 @@ class Expander:
                 return (
                     (Unknown(f"`{name}` has to be set outside", whole), quoted)
                     if empty
-                    else _one(value, quoted)
+                    else one(value, quoted)
                 )
+            if unset and self.with_arguments and operator in (":-", "-") and not operand:
+                return _outside(name), quoted
             if unset and not name.isdigit():
                 self.assumed.setdefault(f"`{name}` is not set outside")
             elif unset:
-                self.assumed.setdefault("the script is started without arguments")
+                self.assumed.setdefault(STARTED_AS_ASKED if scope.asked else STARTED_BARE)
             if operator.endswith("+"):
-                return ("", quoted) if empty else _many(operand, quoted)
+                return ("", quoted) if empty else many(operand, quoted)
             if not empty:
-                return _one(value, quoted)
-            found = _many(operand, quoted)
+                return one(value, quoted)
+            found = many(operand, quoted)
             if operator.endswith("=") and not isinstance(found[0], list):
                 scope.set(name, text_of(found[0]))
             return found
@@ -258,19 +322,24 @@ class Expander:
     ) -> Segment:
         """`${A[@]:-…}`, and `${A[@]+"${A[@]}"}`, which scripts under `set -u` write."""
         if operator in (":-", "-"):
-            return (words, quoted) if words else _many(operand, quoted)
+            return (words, quoted) if words else many(operand, quoted)
         if operator in (":+", "+"):
-            return _many(operand, quoted) if words else ([], quoted)
+            return many(operand, quoted) if words else ([], quoted)
         return Unknown("every element of an array is changed", whole), quoted
 
     def _operand(self, node: Node, operator: Node, scope: Scope, quoted: bool) -> list[Segment]:
         """What stands behind the operator of `${X:-…}`, quotes in it taken off."""
         found: list[Segment] = []
         at, end = operator.end_byte, node.end_byte - 1
+        whole = self.source.slice(at, end)
+        if (calculation := only_calculation(whole)) is not None:
+            return [(self._calculated(calculation, scope), True)]
         for child in node.named_children:
             if child.start_byte < at:
                 continue
-            gap = self.source.slice(at, child.start_byte)
+            if child.has_error:
+                return [(Unknown("it is a default value that is not read", whole), quoted)]
+            gap = self.source.slice(at, self.source.begin(child))
             found += [(gap, quoted)] * bool(gap)
             found += self._segments(child, scope, quoted=quoted, loose=not quoted)
             at = child.end_byte
@@ -292,11 +361,11 @@ class Expander:
         if index == "@" or (index == "*" and not quoted):
             return list(words), quoted
         if index == "*":
-            return _piece(joined(words)), quoted
+            return piece_of(joined(words)), quoted
         number = known(self.text(node.child_by_field_name("index"), scope)) or ""
         if number.lstrip("-").isdigit() and not any(w.when or w.several for w in words):
             inside = -len(words) <= int(number) < len(words)
-            return _one(words[int(number)].text, quoted) if inside else ("", quoted)
+            return one(words[int(number)].text, quoted) if inside else ("", quoted)
         return Unknown("it is one element of an array", self.source.text(node)), quoted
 
     def _counted(self, operator: str, head: Node, scope: Scope, whole: str) -> Piece:
@@ -316,10 +385,11 @@ class Expander:
         return Unknown("it is a length", whole)
 
     def _arithmetic(self, node: Node, scope: Scope) -> Piece:
-        whole = self.source.text(node)
-        found = evaluate(
-            whole[3:-2] if whole.startswith("$((") else whole[2:-1], lambda name: self._number(name, scope)
-        )
+        whole = self.source.own(node)
+        return self._calculated(whole[3:-2] if whole.startswith("$((") else whole[2:-1], scope)
+
+    def _calculated(self, text: str, scope: Scope) -> Piece:
+        found = evaluate(text, lambda name: self._number(name, scope))
         return found if isinstance(found, Unknown) else str(found)
 
     def _number(self, name: str, scope: Scope) -> str | Unknown:
@@ -338,43 +408,3 @@ def _outside(name: str) -> Unknown:
     if name in OF_THE_MACHINE:
         return Unknown(f"`{name}` is the machine's own", f"${name}")
     return Unknown(f"nothing in the script sets `{name}`", f"${name}")
-
-
-def _in_double_quotes(text: str) -> str:
-    return _DOUBLE.sub(lambda found: found[1] or "", text) if "\\" in text else text
-
-
-def _bare(text: str) -> str:
-    return _BARE.sub(lambda found: found[1] or "", text) if "\\" in text else text
-
-
-def _piece(text: Text) -> Piece:
-    """A text as one piece: an unknown part makes all of it unknown."""
-    whole = known(text)
-    return whole if whole is not None else Unknown(why(text), "".join(str(p) for p in text))
-
-
-def _one(text: Text, quoted: bool) -> Segment:
-    return _piece(text), quoted
-
-
-def _many(segments: list[Segment], quoted: bool) -> Segment:
-    """The segments of a default value as one."""
-    whole = [part for part, _ in segments if part != ""]
-    if len(whole) == 1:
-        return whole[0], quoted or any(kept for _, kept in segments)
-    pieces: list[Piece] = []
-    for part, _ in segments:
-        pieces += joined(part) if isinstance(part, list) else [part]
-    return _piece(text_of(*pieces)), quoted or any(kept for _, kept in segments)
-
-
-def _neighbours(segments: list[Segment]) -> list[Segment]:
-    """Known quoted neighbours joined, so that a plain concatenation is one segment."""
-    made: list[Segment] = []
-    for part, quoted in segments:
-        if made and quoted and made[-1][1] and isinstance(part, str) and isinstance(made[-1][0], str):
-            made[-1] = (made[-1][0] + part, True)
-        else:
-            made.append((part, quoted))
-    return made

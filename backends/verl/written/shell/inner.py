@@ -30,12 +30,35 @@ def inner_script(reading: Reading, text: Text, scope: Scope, depth: int, node: N
     for command in nested.commands:
         words = tuple(replace(w, span=replace(w.span, line=w.span.line + row)) for w in command.words)
         reading.commands.append(
-            replace(command, words=words, span=here, start=node.start_byte, end=node.end_byte)
+            replace(command, words=words, span=here, start=node.start_byte, end=node.end_byte, inner=True)
         )
+
+
+_NAMES_A_PROCESS = frozenset(
+    {
+        "pgrep",
+        "pkill",
+        "killall",
+        "ps",
+        "grep",
+        "egrep",
+        "fgrep",
+        "rg",
+        "awk",
+        "sed",
+        "echo",
+        "printf",
+        "tee",
+        "curl",
+    }
+)
+"""Commands whose words are a pattern or a text: a command in them is looked for or shown, and not run."""
 
 
 def inner_scripts(reading: Reading, command: Command, node: Node, scope: Scope, depth: int) -> None:
     """`bash -c "…"`, `eval "…"`, `--wrap="…"`, `ssh host "…"`: a word that is itself a script."""
+    if command.name in _NAMES_A_PROCESS:
+        return
     if any("main_ppo" in shown(word.text) for word in command.words[1:]):
         for word in command.words[1:]:
             text = shown(word.text)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from toolspec.backends.verl.written.shell import assigning, commands, control
 from toolspec.backends.verl.written.shell.expand import Expander
 from toolspec.backends.verl.written.shell.printed import substituted
 from toolspec.backends.verl.written.shell.sbatch import header
-from toolspec.backends.verl.written.shell.scope import Scope
+from toolspec.backends.verl.written.shell.scope import STARTED_AS_ASKED, Scope
 from toolspec.backends.verl.written.shell.source import Node, Source
 from toolspec.backends.verl.written.shell.text import Assignment, Command, Script
 
@@ -21,12 +23,15 @@ Beside = Callable[[str], bytes | None]
 def read_script(data: bytes, file: str, beside: Beside = lambda name: None) -> Script:
     """The commands that a script would run, with their words and variables. Nothing of it is run.
 
-    beside: the content of a file that the script sources, None where it cannot be had. Raises ProblemError for
-    what is no text.
+    beside: the content of a file that the script sources, None where it cannot be had. Raises ProblemError for what is
+    no text. A script that ends for want of arguments is read as started with those it asks for.
     """
     source = Source(data, file)
-    reading = Reading(source, beside)
-    reading.block(source.root, Scope(), 0)
+    reading, ended = _walked(source, beside, asked=False)
+    if ended:  # as many scripts do that are started without the arguments they ask for
+        again, _ = _walked(source, beside, asked=True)
+        if len(again.commands) > len(reading.commands):
+            reading = again
     return Script(
         file,
         source.lines,
@@ -37,6 +42,21 @@ def read_script(data: bytes, file: str, beside: Beside = lambda name: None) -> S
         source.broken(),
         header(source.lines),
     )
+
+
+def _walked(source: Source, beside: Beside, *, asked: bool) -> tuple[Reading, bool]:
+    """A walk through a script that is started without arguments or as it asks, and whether it ended by an `exit`."""
+    scope = Scope()
+    with suppress(OSError):  # a working folder that is deleted
+        scope.folder = os.getcwd()  # noqa: PTH109 - a text, as the shell has it
+    if asked:
+        scope.asked, scope.positional = True, None
+    reading = Reading(source, beside)
+    if asked:
+        reading.expander.with_arguments = True
+        reading.assumed[STARTED_AS_ASKED] = None
+    reading.block(source.root, scope, 0)
+    return reading, scope.ended
 
 
 class Reading:
@@ -59,6 +79,7 @@ class Reading:
         """A walk through a script that this one holds or sources; both count towards the same limits."""
         made = Reading(source, self.beside)
         made.assumed = made.expander.assumed = self.assumed
+        made.expander.with_arguments = self.expander.with_arguments
         made.functions, made.steps = dict(self.functions), self.steps
         made.when, made.loop = self.when, self.loop
         return made

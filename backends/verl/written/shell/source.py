@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from toolspec.specs.problem import Span
@@ -26,11 +27,22 @@ class Source:
         self.bytes = read_text(data, file).encode("utf-8")
         self.lines = tuple(self.bytes.decode("utf-8").split("\n"))
         self._raw = self.bytes.split(b"\n")
+        # The grammar lets a comment in backquotes (`# …`, put between continued lines) run over the closing one.
+        self.bytes = re.sub(rb"(?m)^[ \t]*`#[^`\n]*`(?=[ \t]*\\$)", lambda m: b" " * len(m[0]), self.bytes)
         parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
         self.root: Node = parser.parse(self.bytes).root_node
 
     def text(self, node: Node) -> str:
         return self.slice(node.start_byte, node.end_byte)
+
+    def begin(self, node: Node) -> int:
+        """The byte of an expansion's `$`: in a string the grammar counts blanks and newlines before it as its own."""
+        data = self.bytes[node.start_byte : node.end_byte]
+        return int(node.start_byte) + len(data) - len(data.lstrip(b" \t\n\\"))
+
+    def own(self, node: Node) -> str:
+        """The text of an expansion from its `$` on."""
+        return self.slice(self.begin(node), node.end_byte)
 
     def slice(self, start: int, end: int) -> str:
         return self.bytes[start:end].decode("utf-8", "replace")

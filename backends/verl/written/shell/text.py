@@ -69,6 +69,7 @@ class Command:
     """A command that the script would run. name: its first word, "" where it is not known.
 
     env: name → exported or assigned value at that point. start, end: bytes in the script. file: where it stands.
+    inner: it stands in a text that is put together while the script is read, and its words are placed in that text.
     """
 
     words: tuple[Word, ...]
@@ -78,6 +79,7 @@ class Command:
     end: int
     when: str = ""
     loop: str = ""
+    inner: bool = False
 
     @property
     def name(self) -> str:
