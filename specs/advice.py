@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any, Literal, get_args, get_origin
 
 from toolspec.specs.foreign import FOREIGN_WORDS
@@ -53,7 +52,7 @@ def in_words_of_the_place(problem: Problem) -> Problem:
     takes = annotations_at(tuple(int(p) if p.isdigit() else p for p in problem.path.split(".")))
     if problem.name != "number-range" or not takes or str in takes or Any in takes:
         return problem
-    return replace(problem, fix="give a number, digits alone" if {int, float} & set(takes) else "")
+    return problem._replace(fix="give a number, digits alone" if {int, float} & set(takes) else "")
 
 
 def _meant(value: Any, shape: Path) -> Iterator[tuple[Any, str, str]]:

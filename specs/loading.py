@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def load(file: Path, sets: Iterable[str] = ()) -> LoadedSpec:
         raw = read(file, sources)
         if sets:
             sources[SET] = sets
-            raw = replace(settings(raw, sets), sources=sources)
+            raw = settings(raw, sets)._replace(sources=sources)
         spec = _valid(raw)
         return LoadedSpec(spec=spec, raw=raw, file=file, sets=sets)
     except ProblemError as error:
@@ -149,7 +149,7 @@ def check_sweep(spec: Spec, raw: Raw) -> None:
             except ProblemError as error:
                 key = raw.key_spans.get(("sweep", path))
                 problems += [
-                    replace(p, span=key if p.name == "unknown-key" else span, path=f"sweep.{path}")
+                    p._replace(span=key if p.name == "unknown-key" else span, path=f"sweep.{path}")
                     for p in error.problems
                 ]
     if problems:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning", "note"]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A place in a file. `line` and `column` are 1-based characters; `length` is the width to underline."""
 
     file: str
@@ -19,8 +17,7 @@ class Span:
     length: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """A replacement of the text of `span`, which lies on one line; a length of 0 inserts before it.
 
     lines: where it is not 0, that many whole lines from the span's on are replaced, with their line breaks; `text` is
@@ -39,8 +36,7 @@ class Edit:
         return self.span.line, self.span.column + self.span.length
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One finding.
 
     code: stable, `TSnnn`; name: the rule's readable name. message: one sentence with the numbers.

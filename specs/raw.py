@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from toolspec.specs.problem import Problem, Span
 from toolspec.specs.section import Section
@@ -15,8 +14,7 @@ T = TypeVar("T")
 SpecPath = tuple[str | int, ...]
 
 
-@dataclass(frozen=True)
-class Raw:
+class Raw(NamedTuple):
     """A parsed, merged and not yet validated spec. `spans` and `key_spans` are keyed by path from the root.
 
     secrets: an error for every secret that a file or a setting writes out, also where another one is laid over it.

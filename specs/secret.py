@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from toolspec.specs.problem import Problem, Span, nearest_span
@@ -218,7 +217,7 @@ def told_apart(secrets: Sequence[Problem], others: Sequence[Problem]) -> tuple[P
     """All problems, less those of the places of the secrets, whose messages may quote them."""
     paths = [problem.path for problem in secrets if problem.path]
     kept = (p for p in others if not any(_related(p.path, path) for path in paths))
-    return (*secrets, *(replace(p, message=masked(p.message), fix=masked(p.fix)) for p in kept))
+    return (*secrets, *(p._replace(message=masked(p.message), fix=masked(p.fix)) for p in kept))
 
 
 def _related(one: str, other: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -66,7 +65,7 @@ def setting(text: str, number: int = 1) -> Raw:
         dotted = ".".join(path)
         raise ProblemError(
             tuple(
-                replace(p, span=_moved(p.span, number, offset), path=f"{dotted}.{p.path}".rstrip("."))
+                p._replace(span=_moved(p.span, number, offset), path=f"{dotted}.{p.path}".rstrip("."))
                 for p in error.problems
             )
         ) from None

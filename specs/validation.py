@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -71,8 +70,7 @@ def _placed(raw: Raw, problem: Problem) -> Problem:
     return Problem(problem.code, problem.name, problem.message, span, problem.path, problem.why, problem.fix)
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(NamedTuple):
     """Where an error is. path: as the file has it. shape: as the language has it.
 
     They differ where one stands for a list of one, and where a bare value stands for a mapping; said: the shape

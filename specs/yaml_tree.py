@@ -8,9 +8,8 @@ object.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -40,8 +39,7 @@ class Spans(Mapping[Path, Span]):
         return len(self._marks)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tree:
+class Tree(NamedTuple):
     """A parsed file.
 
     value: plain dict, list, str, int, float, bool, None. spans: the place of each value: of a collection

@@ -6,9 +6,8 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolspec.backends.verl.emit.bundle import Bundle, build_bundle
 from toolspec.backends.verl.emit.write import Written, check_place, write_bundle
@@ -30,8 +29,7 @@ Progress = Callable[[str], None]
 _PIN = re.compile(r"^\s*verl(?:\[[^\]]*\])?\s*==\s*([\w.]+)", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Compiled:
+class Compiled(NamedTuple):
     """A spec resolved and lowered for one release. assumed: what was taken for granted, to be shown.
 
     folder: where the bundle belongs; relative paths in the configuration are relative to it.
@@ -154,8 +152,7 @@ def _store_to_read(compiled: Compiled, store: Path) -> Iterator[Path]:
             yield place
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What `write` did. warnings: of converted rows."""
 
     bundle: Bundle
@@ -176,7 +173,7 @@ def write(compiled: Compiled, force: bool = False, progress: Progress = lambda _
     bundle = bundle_of(compiled, data)
     if compiled.facts.data.packed and data is not None:
         rows = store / compiled.facts.data.hash
-        bundle = replace(bundle, copies={f"data/{name}": rows / name for name in data["files"]})
+        bundle = bundle._replace(copies={f"data/{name}": rows / name for name in data["files"]})
     return Outcome(bundle, write_bundle(bundle, compiled.folder, force), warnings)
 
 

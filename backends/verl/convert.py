@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +67,7 @@ def _write(
             done = convert([row_source(source) for source in sources], settings, folder / f"{split}.parquet")
         except ProblemError as error:
             raise ProblemError(
-                tuple(replace(p, span=p.span or place(p.path)) for p in error.problems)
+                tuple(p._replace(span=p.span or place(p.path)) for p in error.problems)
             ) from None
         if done.answers_are_lists and "reward.correct.match" in plan:
             _check_lists(plan, split, place)

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from toolspec.backends.verl.package_version import admits, normal, requirement
 from toolspec.backends.verl.releases import release as table_of
 
 
-@dataclass(frozen=True, slots=True)
-class Uses:
+class Uses(NamedTuple):
     """What a run uses of an environment. None: not known, and what depends on it is a warning or not asked for.
 
     engine: `sglang` or `vllm`. trainer: `v1` or `v0`. attention: attn_implementation of the policy.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,12 +10,12 @@ from toolspec.backends.verl.interpolation import ABSENT, resolve
 from toolspec.backends.verl.releases import Keys, ancestors
 
 
-@dataclass(frozen=True)
 class Overlay:
     """Dotted leaf keys laid over a release's defaults as one tree: mappings merge, anything else replaces."""
 
-    written: Mapping[str, Any]
-    keys: Keys
+    def __init__(self, written: Mapping[str, Any], keys: Keys) -> None:
+        self.written = written
+        self.keys = keys
 
     @cached_property
     def sections(self) -> frozenset[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from itertools import zip_longest
 from pathlib import Path
@@ -43,7 +42,6 @@ FREE_FORM = frozenset({"override_transformer_config"})
 ENTRIES: Mapping[str, str] = {"distillation.teacher_models": "teacher_model"}
 
 
-@dataclass(frozen=True)
 class Keys:
     """The configuration keys of one release under one model engine.
 
@@ -54,10 +52,17 @@ class Keys:
     unlisted: keys that verl takes or reads though its defaults lack them, with their type; Hydra wants `+`.
     """
 
-    defaults: Mapping[str, Any]
-    types: Mapping[str, str]
-    open_mappings: frozenset[str]
-    unlisted: Mapping[str, str]
+    def __init__(
+        self,
+        defaults: Mapping[str, Any],
+        types: Mapping[str, str],
+        open_mappings: frozenset[str],
+        unlisted: Mapping[str, str],
+    ) -> None:
+        self.defaults = defaults
+        self.types = types
+        self.open_mappings = open_mappings
+        self.unlisted = unlisted
 
     @cached_property
     def sections(self) -> frozenset[str]:
@@ -109,7 +114,6 @@ def like_listed(key: str) -> str:
     return key
 
 
-@dataclass(frozen=True)
 class Release:
     """One verl release. Without an engine, everything is of its default engine `dp` (FSDP).
 
@@ -117,15 +121,28 @@ class Release:
     with the place in verl that takes each name. requires: the Requires-Dist lines of the wheel.
     """
 
-    version: str
-    enums: Mapping[str, tuple[str, ...]]
-    enum_sources: Mapping[str, Mapping[str, str]]
-    enum_of_key: Mapping[str, str]
-    requires: tuple[str, ...]
-    requires_python: str
-    engines: tuple[str, ...]
-    dp: Keys
-    _table: Mapping[str, Any] = field(repr=False, compare=False)
+    def __init__(
+        self,
+        table: Mapping[str, Any],
+        *,
+        version: str,
+        enums: Mapping[str, tuple[str, ...]],
+        enum_sources: Mapping[str, Mapping[str, str]],
+        enum_of_key: Mapping[str, str],
+        requires: tuple[str, ...],
+        requires_python: str,
+        engines: tuple[str, ...],
+        dp: Keys,
+    ) -> None:
+        self._table = table
+        self.version = version
+        self.enums = enums
+        self.enum_sources = enum_sources
+        self.enum_of_key = enum_of_key
+        self.requires = requires
+        self.requires_python = requires_python
+        self.engines = engines
+        self.dp = dp
 
     @property
     def defaults(self) -> Mapping[str, Any]:
@@ -224,6 +241,7 @@ def release(version: str) -> Release:
     table = json.loads((FOLDER / f"{version}.json").read_text(encoding="utf-8"))
     enums = table["enums"]
     return Release(
+        table,
         version=version,
         enums=MappingProxyType({kind: tuple(e["values"]) for kind, e in enums.items()}),
         enum_sources=MappingProxyType({kind: e["values"] for kind, e in enums.items()}),
@@ -232,7 +250,6 @@ def release(version: str) -> Release:
         requires_python=table["pins"]["requires_python"],
         engines=("dp", *sorted(table["engines"])),
         dp=engine_keys(table),
-        _table=table,
     )
 
 

@@ -8,8 +8,8 @@ wheels.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from toolspec.backends.verl.lower.moves import MOVES, moved
 from toolspec.backends.verl.releases import TABLES, ancestors, release
@@ -68,8 +68,7 @@ BY_RELEASE: tuple[Mapping[str, str], ...] = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(NamedTuple):
     """A key that no release from `since` on reads, whether it still takes it or not.
 
     lost: what a spec that sets it loses by leaving it out, or "" where it loses nothing.

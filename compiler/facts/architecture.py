@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from toolspec.compiler.facts.families import FAMILIES
 from toolspec.compiler.facts.parameters import CHOSEN_NAMES, EXPERT_NAMES, MAX_NUMBER, count_parameters
@@ -13,8 +12,7 @@ from toolspec.compiler.facts.parameters import CHOSEN_NAMES, EXPERT_NAMES, MAX_N
 ParametersFrom = Literal["catalogue", "weights", "computed"]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFacts:
+class ModelFacts(NamedTuple):
     """Facts about one model. None: not known. Nothing here is guessed.
 
     name: hub name, or the directory as the user wrote it. origin: where the facts came from, in a few words

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolspec.compiler.facts.architecture import ModelFacts, architecture_facts
 
@@ -23,8 +22,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class GpuFacts:
+class GpuFacts(NamedTuple):
     """One GPU (of a board with two chips, one of them). None: not known, or not supported.
 
     memory_gb: as the vendor states it. usable_mib: what the driver reports as total. memory_gib: the memory

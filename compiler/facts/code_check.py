@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
 from toolspec.compiler.facts.module_names import ModuleNames, read_names
 from toolspec.compiler.facts.python_source import parse_source, read_source
@@ -30,7 +29,7 @@ def check_reward_function(ref: CodeRef, more: Collection[str], path: str) -> tup
     signature = function_signature(source, str(ref.file), ref.name)
     given = (*REWARD_KEYWORDS, *more)
     found = keyword_call_problems(signature, given, "verl calls a reward function")
-    return tuple(replace(problem, path=problem.path or path) for problem in found)
+    return tuple(problem._replace(path=problem.path or path) for problem in found)
 
 
 def check_class(ref: CodeRef, path: str, span: Span | None) -> tuple[Problem, ...]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolspec.compiler.facts.row_files import RowFiles, content_hash, looks_like_verl, row_files, schema
 from toolspec.specs.data import Columns, OrderBy, Source
@@ -20,8 +19,7 @@ LAYOUT_VERSION = 1
 MAX_SYSTEM_BYTES = 1 << 20
 
 
-@dataclass(frozen=True)
-class SourceFacts:
+class SourceFacts(NamedTuple):
     """One entry of `data.train` or `data.val`. columns: spec name → column, empty for rows in verl's layout."""
 
     path: str
@@ -34,8 +32,7 @@ class SourceFacts:
     repeat: int = 1
 
 
-@dataclass(frozen=True)
-class DataFacts:
+class DataFacts(NamedTuple):
     """reasons: why the rows must be written anew; empty when verl reads the files as they are.
 
     hash: names the folder of converted rows: content of the files and everything that decides the rows.

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 _PARAMETERS = frozenset(
     {
@@ -60,8 +61,7 @@ _FIELD_OTHER = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Docstring:
+class Docstring(NamedTuple):
     """description: the text before the sections, lines as written. parameters: name → one line of text."""
 
     description: str

@@ -9,13 +9,11 @@ storage, to the last number.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(NamedTuple):
     """What distinguishes one architecture from a plain gated decoder with two norms a layer.
 
     bias: projections (of `qkvo`) with a bias always; config_bias: those with one where `attention_bias` is
@@ -34,7 +32,7 @@ class Family:
     expert_bias: bool = False
     shared_gate: bool = False
     tied: bool = False
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = MappingProxyType({})
 
 
 _GEMMA3 = MappingProxyType(

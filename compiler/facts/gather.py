@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from toolspec.compiler.facts.catalogue import GpuFacts, ModelFacts, find_gpu, nearest_gpus
 from toolspec.compiler.facts.code_check import check_class, check_reward_function
@@ -24,8 +23,7 @@ T = TypeVar("T")
 MAX_TEMPLATE_BYTES = 1 << 20
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """What the files say. `shipped`: path in the bundle's ts_user → file. `notes`: warnings and remarks.
 
     code: spec path (`reward.python`) → the user's function or class there. model: None where every value that would
@@ -40,7 +38,7 @@ class Facts:
     chat_template: str | None
     shipped: Mapping[str, Path]
     third_party: tuple[str, ...]
-    notes: tuple[Problem, ...] = field(default=())
+    notes: tuple[Problem, ...] = ()
 
 
 def gather(loaded: LoadedSpec, pack: bool = False, hashed: bool = True) -> Facts:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from toolspec.compiler.facts.installed_names import INSTALLED, OWN_PREFIX
 from toolspec.compiler.facts.python_source import PythonSource, fault, parse_source, read_source, refuse
@@ -19,8 +20,7 @@ MAX_FILES = 500
 MAX_BYTES = 5 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class LocalImports:
+class LocalImports(NamedTuple):
     """files: paths of .py files relative to the root, with `/`, sorted, the entry among them.
 
     third_party: sorted top-level names that are neither local nor of the standard library; they must be
@@ -32,8 +32,7 @@ class LocalImports:
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Import:
+class _Import(NamedTuple):
     """One import as written. names: of `from module import names`; () for `import module`."""
 
     module: str

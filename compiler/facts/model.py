@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from toolspec.compiler.facts.architecture import ModelFacts
@@ -31,7 +30,7 @@ def model_facts(
     if directory is not None:
         from toolspec.compiler.facts.model_directory import read_model_directory
 
-        return replace(read_model_directory(directory, path_or_name), origin=f"directory {path_or_name}")
+        return read_model_directory(directory, path_or_name)._replace(origin=f"directory {path_or_name}")
     known = find_model(path_or_name) if is_hub_name(path_or_name) else None
     folder = cache_folder() if cache is None else cache
     for name in dict.fromkeys((path_or_name, known.name if known is not None else path_or_name)):
@@ -42,9 +41,9 @@ def model_facts(
             read = read_model_directory(snapshot, name)
             origin = f"Hugging Face cache, revision {snapshot.name[:12]}"
             source = f"config.json of {name} at {snapshot.name}"
-            return merge_catalogue(replace(read, origin=origin, source=source, revision=snapshot.name), known)
+            return merge_catalogue(read._replace(origin=origin, source=source, revision=snapshot.name), known)
     if known is not None:
-        return known if revision in (None, "main") else replace(known, origin="catalogue (main branch)")
+        return known if revision in (None, "main") else known._replace(origin="catalogue (main branch)")
     raise _unknown(path_or_name, base, suggest)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +97,7 @@ def merge_catalogue(read: ModelFacts, known: ModelFacts | None) -> ModelFacts:
         changes.update(active_parameters=known.active_parameters)
     if read.tool_format is None and not read.chat_template_sha256:
         changes.update(tool_format=known.tool_format, tool_format_reason=known.tool_format_reason)
-    return replace(read, **changes)
+    return read._replace(**changes)
 
 
 def read_mapping(path: Path, name: str) -> dict[str, Any] | None:

@@ -6,9 +6,8 @@ import ast
 import builtins
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import cast
+from typing import NamedTuple, cast
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -25,8 +24,7 @@ _STAR = frozenset({"typing", "typing_extensions", "enum", "dataclasses", "pydant
 _TYPE_ALIAS = getattr(ast, "TypeAlias", None)  # `type X = ...`, from Python 3.12 on
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ModuleNames:
+class ModuleNames(NamedTuple):
     """Top-level names, also those bound inside `if`, `try` and `with` there.
 
     imports: name → dotted origin. classes, aliases (assigned names): name → node. functions: name →

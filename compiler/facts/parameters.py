@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolspec.compiler.facts.families import FAMILIES, Family
 
@@ -16,8 +15,7 @@ EXPERT_NAMES = ("num_experts", "num_local_experts", "n_routed_experts")
 CHOSEN_NAMES = ("num_experts_per_tok", "experts_per_token", "top_k_experts")
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):
     """parameters: all, embeddings once where they are tied. active: those a token passes through, one expert
     set of a token only. cache_values: numbers kept for one token over all layers that keep keys and values (a
     layer with a sliding window counted like the others: an upper bound).

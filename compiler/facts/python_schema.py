@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolspec.compiler.facts.annotation import AnnotationReader, UnreadableError
 from toolspec.compiler.facts.docstring import Docstring, parse_docstring
@@ -52,8 +51,7 @@ _TRANSPARENT = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionFacts:
+class FunctionFacts(NamedTuple):
     """A function as a tool.
 
     schema: the OpenAI form `{"type": "function", "function": {"name", "description", "parameters"}}`;

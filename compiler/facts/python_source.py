@@ -8,10 +8,10 @@ import re
 import tokenize
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from toolspec.specs.named_file import UnreadableError, read
 from toolspec.specs.problem import Problem, ProblemError, Severity, Span
@@ -65,13 +65,12 @@ def at_the_name(error: ProblemError, span: Span | None, path: str) -> ProblemErr
     """The same problems, but a name that the file does not have stands at the reference to it in the spec."""
     return ProblemError(
         tuple(
-            replace(p, span=span, path=path) if p.name == "function-not-found" else p for p in error.problems
+            p._replace(span=span, path=path) if p.name == "function-not-found" else p for p in error.problems
         )
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PythonSource:
+class PythonSource(NamedTuple):
     """A parsed file. `file` is the name that spans carry; `lines` are those of the source."""
 
     file: str

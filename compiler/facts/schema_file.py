@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +67,7 @@ def _parse_yaml(data: bytes, file: str) -> Any:
     try:
         return parse_value(data.decode("utf-8", "surrogateescape"))
     except ProblemError as error:
-        moved = (replace(p, span=replace(p.span, file=file) if p.span else None) for p in error.problems)
+        moved = (p._replace(span=p.span._replace(file=file) if p.span else None) for p in error.problems)
         raise ProblemError(tuple(moved)) from None
 
 

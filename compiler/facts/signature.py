@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from toolspec.compiler.facts.module_names import FunctionNode, ModuleNames, read_names
 from toolspec.compiler.facts.python_source import PythonSource, fault, parse_source, refuse
@@ -15,8 +14,7 @@ from toolspec.specs.problem import Problem, Span
 Kind = Literal["positional-only", "positional-or-keyword", "var-positional", "keyword-only", "var-keyword"]
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One parameter as written. annotation: its text, "" where there is none."""
 
     name: str
@@ -26,8 +24,7 @@ class Parameter:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionSignature:
+class FunctionSignature(NamedTuple):
     """What a function can be called with. span: its name in the `def` line."""
 
     name: str

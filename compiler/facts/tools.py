@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolspec.compiler.facts.code_check import check_class
 from toolspec.compiler.facts.python_schema import function_schema
@@ -17,8 +16,7 @@ from toolspec.specs.problem import Problem, ProblemError, Span
 from toolspec.specs.tools import Tool
 
 
-@dataclass(frozen=True)
-class ToolFacts:
+class ToolFacts(NamedTuple):
     """One tool: where its code is, and its OpenAI schema `{type: function, function: {…}}` under the spec's name."""
 
     code: CodeRef
@@ -78,7 +76,7 @@ def _named(schema: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _placed(problem: Problem, span: Span | None, path: str) -> Problem:
-    return problem if problem.span is not None else replace(problem, span=span, path=problem.path or path)
+    return problem if problem.span is not None else problem._replace(span=span, path=problem.path or path)
 
 
 def _given_schema(loaded: LoadedSpec, name: str, tool: Tool) -> tuple[Mapping[str, Any], tuple[Problem, ...]]:

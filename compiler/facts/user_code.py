@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from toolspec.compiler.facts.python_source import MAX_BYTES
 from toolspec.specs.named_file import UnreadableError, is_regular, located, read, real, unreadable
@@ -16,8 +16,7 @@ MAX_NAMES = 1000
 """Files of a folder among which a misspelt name is looked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class CodeRef:
+class CodeRef(NamedTuple):
     """A name in the user's code. file: absolute, None for a module that must be installed on the cluster.
 
     module: importable name of the file inside the bundle's `ts_user`, dotted for a file of a package.

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from toolspec.compiler.plan.draft import Draft
 from toolspec.specs.algorithm import Algorithm, Clip, Filter, Kl, LearningRate, Overlong
 from toolspec.specs.units import share
 
 
-@dataclass(frozen=True)
-class Preset:
+class Preset(NamedTuple):
     """What a name stands for. estimator and policy_loss are verl's names."""
 
     estimator: str

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from toolspec.specs.problem import Problem, Span
 
@@ -13,8 +12,7 @@ Kind = Literal["given", "default", "derived"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """One value of the plan. Never None: what is off or unlimited says so (`none`, `never`, 0).
 
     kind: `given` in the spec, `default` of the language, or `derived` from other values. reason: a few words.
@@ -28,14 +26,20 @@ class Decision:
     sources: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
 class Plan:
     """Path → decision, in the order in which `toolspec plan` shows them. notes: warnings of relations."""
 
-    name: str
-    target: str
-    decisions: Mapping[str, Decision] = field(default_factory=lambda: MappingProxyType({}))
-    notes: tuple[Problem, ...] = ()
+    def __init__(
+        self,
+        name: str,
+        target: str,
+        decisions: Mapping[str, Decision] = MappingProxyType({}),
+        notes: tuple[Problem, ...] = (),
+    ) -> None:
+        self.name = name
+        self.target = target
+        self.decisions = decisions
+        self.notes = notes
 
     def __getitem__(self, path: str) -> Any:
         return self.decisions[path].value

@@ -6,8 +6,7 @@ A warning where the run is the one that was asked for all the same; an error whe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolspec.compiler.plan.draft import Draft
 from toolspec.compiler.plan.places import is_local_model
@@ -17,8 +16,7 @@ from toolspec.specs.problem import Severity
 Reading = Callable[[Draft], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Unused:
+class Unused(NamedTuple):
     """Fields that have no effect under a condition.
 
     paths: dotted, separated by blanks. when: whether nothing reads them, once all decisions are taken. unless: plan

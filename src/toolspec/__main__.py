@@ -11,26 +11,29 @@ import sys
 def main() -> int:
     """Run the command line. The version is answered without loading it."""
     _forget_working_folder()
-    from toolspec.cli.outcome import outcome, stop_on_signals
+    from toolspec.cli.outcome import FOR_CLICK, outcome, stop_on_signals
     from toolspec.cli.streams import prepare
 
     prepare()
     if sys.argv[1:] in (["--version"], ["-V"]):
         return outcome(_version)
     stop_on_signals()
-    if sys.argv[1:2] == ["lint"]:
-        code = outcome(_lint)
-        if code >= 0:
-            return code
     # What is loaded stays to the end: collecting in between only costs time (10 ms).
     gc.set_threshold(100_000, 10, 10)
+    code = outcome(_lint) if sys.argv[1:2] == ["lint"] else FOR_CLICK
+    if code == FOR_CLICK:
+        code = _by_click()
+    gc.freeze()  # The end of the process frees it all; looking through it for cycles first takes 20 ms.
+    return code
+
+
+def _by_click() -> int:
+    """Every command but lint, and lint where its options are to be explained."""
     # Plugins that other packages bring for pydantic are not run; looking for them reads every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from toolspec.cli.app import run
 
-    code = run()
-    gc.freeze()  # The end of the process frees it all; looking through it for cycles first takes 20 ms.
-    return code
+    return run()
 
 
 def _forget_working_folder() -> None:
@@ -51,7 +54,7 @@ def _forget_working_folder() -> None:
 
 
 def _lint() -> int:
-    """`toolspec lint`: a kept answer before anything else is loaded; -1 where click has to explain the options."""
+    """`toolspec lint`: a kept answer before anything else is loaded; FOR_CLICK where it explains options."""
     from toolspec.cli import kept
 
     words = sys.argv[2:]

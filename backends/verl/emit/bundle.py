@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from toolspec import __version__
 from toolspec.backends.verl.emit.config_yaml import config_yaml
@@ -32,8 +32,7 @@ MANIFEST = "manifest.json"
 EXECUTABLE = frozenset({"launch.sh"})
 
 
-@dataclass(frozen=True)
-class Bundle:
+class Bundle(NamedTuple):
     """files: path in the bundle → content, `manifest.json` last. digest: sha256 over all other files.
 
     copies: path in the bundle → a file that is copied there, too large to hold (rows packed into the bundle; the
@@ -43,7 +42,7 @@ class Bundle:
     name: str
     files: Mapping[str, bytes]
     digest: str
-    copies: Mapping[str, Path] = field(default_factory=dict)
+    copies: Mapping[str, Path] = MappingProxyType({})
 
 
 def build_bundle(

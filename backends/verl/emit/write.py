@@ -8,9 +8,8 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from toolspec.backends.verl.emit.bundle import EXECUTABLE, MANIFEST, Bundle
 from toolspec.compiler.scratch import scratch
@@ -21,8 +20,7 @@ RENAME_EXCHANGE = 2
 OTHER_OUT = "choose another --out"
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """What became of a bundle: `new`, `unchanged` (the same bytes were there) or `replaced`."""
 
     folder: Path

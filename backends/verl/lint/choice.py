@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import NamedTuple
 
 from toolspec.backends.verl.rules.registry import Loaded
 from toolspec.specs.problem import Problem, ProblemError, Severity
@@ -11,13 +12,12 @@ from toolspec.specs.problem import Problem, ProblemError, Severity
 LEVELS: tuple[Severity, ...] = ("error", "warning", "note")
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """select: only these, () for all. ignore: none of these. levels: rule → severity. lowest: what is shown."""
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    levels: Mapping[str, Severity] = field(default_factory=dict)
+    levels: Mapping[str, Severity] = MappingProxyType({})
     lowest: Severity = "note"
 
     def takes(self, code: str, name: str, loud: bool = False) -> bool:
@@ -40,7 +40,7 @@ class Choice:
                 continue
             level = problem.severity if problem.code in loud else self._level(problem)
             if LEVELS.index(level) <= LEVELS.index(self.lowest):
-                kept.append(problem if level == problem.severity else replace(problem, severity=level))
+                kept.append(problem if level == problem.severity else problem._replace(severity=level))
         return tuple(kept)
 
     def _level(self, problem: Problem) -> Severity:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
@@ -13,16 +13,14 @@ from toolspec.backends.verl.rules.registry import Loaded
 from toolspec.specs.problem import Edit, Problem
 
 
-@dataclass(frozen=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A rule that could not be applied. needs: what to provide."""
 
     rule: Rule
     needs: str
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """What the rules say of one run."""
 
     findings: tuple[Problem, ...]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from toolspec.backends.verl.lint.engine import Skipped, apply
 from toolspec.backends.verl.lint.rule import Rule
@@ -23,8 +23,7 @@ YAML = frozenset({".yaml", ".yml"})
 _SECTIONS = frozenset({"actor_rollout_ref", "trainer", "critic", "algorithm", "data", "reward"})
 
 
-@dataclass(frozen=True)
-class Linted:
+class Linted(NamedTuple):
     """findings: by place. checked: rules that were applied. skipped: rules that could not be, for want of what."""
 
     file: str

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _SECTION = re.compile(r"^(Why|Source|Bad|Good)(?: \(verl ([\d.]+)\))?:[ \t]*", re.MULTILINE)
 _FILE = re.compile(r"^--- (\S+)$", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Example:
+class Example(NamedTuple):
     """overrides: arguments of main_ppo, laid over a sound configuration. files: name → content beside it.
 
     version: the release, "" for the newest. A file `run.sh` or `config.yaml` is linted in place of the arguments.
@@ -27,8 +26,7 @@ class Example:
         return "\n".join(parts) + "\n"
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     title: str
     text: str
     why: str

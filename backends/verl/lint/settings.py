@@ -8,11 +8,11 @@ select = ["TS2"]        ignore = ["TS701"]       target = "verl==0.9.1"     excl
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from toolspec.backends.verl.lint.choice import LEVELS
 from toolspec.backends.verl.written.files import Files
@@ -23,8 +23,7 @@ NAMES = (".toolspec.toml", "pyproject.toml")
 _LISTS = ("select", "ignore", "exclude")
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """file: where they were read, None for none."""
 
     file: Path | None = None
@@ -32,8 +31,8 @@ class Settings:
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    severity: dict[str, Severity] = field(default_factory=dict)
-    per_file: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    severity: Mapping[str, Severity] = MappingProxyType({})
+    per_file: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def ignored_in(self, path: str) -> tuple[str, ...]:
         """Rules that the settings leave out for one file."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from toolspec.specs.codes import CODES
 from toolspec.specs.problem import Problem, Span
@@ -19,8 +19,7 @@ _COMMENT = re.compile(r"#\s*toolspec:\s*(ignore(?:-file)?)\b(?:\[([^\]]*)\])?[ \
 _LOOSE = re.compile(r"#\s*toolspec\s*:?\s*ignore")
 
 
-@dataclass(frozen=True)
-class Silence:
+class Silence(NamedTuple):
     """rules: codes or names. first, last: the lines that it is for, 0 for the whole file. span: of the comment."""
 
     rules: tuple[str, ...]

@@ -6,8 +6,7 @@ Sources: the release tables (backends/verl/versions), and for the reasons the fi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolspec.compiler.plan.decision import Plan
 
@@ -19,8 +18,7 @@ MOVES: Mapping[str, Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(NamedTuple):
     """A key that a release lacks, and the plan value under which that changes nothing.
 
     harmless: whether the release does what the plan says without the key. instead: what to do otherwise.
@@ -58,8 +56,7 @@ _OLDER: tuple[Absent, ...] = (
 ABSENT: Mapping[str, tuple[Absent, ...]] = {"0.7.1": _OLDER, "0.8.0": _OLDER, "0.9.1": ()}
 
 
-@dataclass(frozen=True, slots=True)
-class Clash:
+class Clash(NamedTuple):
     """Plan values that a release takes and does not do. Refused, with what can."""
 
     path: str

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolspec.compiler.plan.decision import Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A verl key and the plan path that it is written from.
 
     key: its name in the newest release. plan: the path whose value it carries, and whose reason it shows.

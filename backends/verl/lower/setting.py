@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolspec.backends.verl.releases import Release
 from toolspec.compiler.plan.decision import Decision
 from toolspec.specs.problem import Problem
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A value of verl's configuration. plan: the plan path it comes from, or `overrides`. note: verl's side of it."""
 
     value: Any

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolspec.backends.verl.rows.findings import CODES, Findings
 from toolspec.backends.verl.rows.layout import RowSettings, RowSource
@@ -16,8 +16,7 @@ from toolspec.backends.verl.rows.writing import RowFile, batches, rebatched, unf
 from toolspec.specs.problem import Problem, ProblemError
 
 
-@dataclass(frozen=True)
-class RowsReport:
+class RowsReport(NamedTuple):
     """What was written. rows: with repeats. logical_hash: sha256 over the rows, not the bytes of the file.
 
     data_sources: name → rows, by name. columns_left_out: those that the mapping of their file does not name.

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from toolspec.backends.verl.rows.answer import answer
 from toolspec.backends.verl.rows.findings import Findings, Kind, Place
@@ -28,8 +29,7 @@ from toolspec.specs.nearest import nearest
 VERL_COLUMNS = ("data_source", "agent_name", "prompt", "reward_model", "extra_info")
 
 
-@dataclass(frozen=True)
-class RowSource:
+class RowSource(NamedTuple):
     """Files read with one mapping.
 
     files: in the order read. columns: keys of specs.data.Columns → column (a dotted name looks into mappings:
@@ -38,7 +38,7 @@ class RowSource:
     """
 
     files: tuple[Path, ...]
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = MappingProxyType({})
     data_source: str | None = None
     split: Literal["train", "val"] = "train"
     name: str = ""
@@ -58,8 +58,7 @@ class RowSource:
         return frozenset(named | {name.split(".", 1)[0] for name in named})
 
 
-@dataclass(frozen=True)
-class RowSettings:
+class RowSettings(NamedTuple):
     """What holds for all rows.
 
     tools: names, all of them. per_row: tool → create argument → column. system: message for rows without one.
@@ -67,7 +66,7 @@ class RowSettings:
     """
 
     tools: tuple[str, ...] = ()
-    per_row: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    per_row: Mapping[str, Mapping[str, str]] = MappingProxyType({})
     system: str | None = None
     agent_name: str = "tool_agent"
     order_by: str | None = None

@@ -42,7 +42,6 @@ Bad (verl 0.9.1):
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from toolspec.backends.verl.lint.composition import from_command, refusals
 from toolspec.backends.verl.lint.derived import REF, has_critic, has_reference, runs_own_code
@@ -75,7 +74,7 @@ def check(view: View) -> Iterator[Found]:
             if view.run.open and not _elsewhere(view, refusal.key):
                 unsure = True  # a file that is not at hand may add the key
                 continue
-            yield _found(view, replace(said, key=refusal.key), "Hydra stops at an override of an unknown key")
+            yield _found(view, said._replace(key=refusal.key), "Hydra stops at an override of an unknown key")
         elif refusal is None and said.op != "~":
             for leaf in _unknown(view, said):
                 if section := _closed(view, leaf.key):
@@ -101,7 +100,7 @@ def _unknown(view: View, said: Said) -> Iterator[Said]:
     for key in [said.key] if inside is None else [key for key, _ in inside]:
         hidden = key.rpartition(".")[2].startswith("_")  # `_target_` and its kin belong to Hydra
         if not (hidden or view.keys.knows(key) or _carried(view, key)):
-            yield said if key == said.key else replace(said, key=key)
+            yield said if key == said.key else said._replace(key=key)
 
 
 def _carried(view: View, key: str) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from toolspec.backends.verl.written.override import Override, OverrideError, Sweep, parse_override
@@ -52,18 +51,18 @@ _KEY = re.compile(r"(\+\+|\+|~)?([A-Za-z_][\w-]*(?:\.[\w-]+)*)=")
 _MARKS = "".join(chr(0xE000 + n) for n in range(64))
 
 
-@dataclass
 class Arguments:
     """said: overrides of keys. groups: of config groups. options: Hydra's, by their long name, with the place.
 
     open: why further overrides may be given. problems: what Hydra refuses. dash: whether `--` was met.
     """
 
-    said: list[Said] = field(default_factory=list)
-    groups: list[Said] = field(default_factory=list)
-    options: dict[str, tuple[Any, Span]] = field(default_factory=dict)
-    open: str = ""
-    problems: list[Problem] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.said: list[Said] = []
+        self.groups: list[Said] = []
+        self.options: dict[str, tuple[Any, Span]] = {}
+        self.open = ""
+        self.problems: list[Problem] = []
 
     @property
     def sweeps(self) -> bool:

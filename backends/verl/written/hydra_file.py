@@ -7,7 +7,6 @@ are packages of `pkg://verl.trainer.config`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ DEEPEST = 8
 Read = Callable[[Path], bytes | None]
 
 
-@dataclass
 class Composed:
     """What a file and the files that it names say, in the order of their effect.
 
@@ -30,14 +28,15 @@ class Composed:
     values win. open: what could not be read, "" for nothing.
     """
 
-    said: list[Said] = field(default_factory=list)
-    groups: dict[str, Said] = field(default_factory=dict)
-    hydra: dict[str, Said] = field(default_factory=dict)
-    base: str = ""
-    base_span: Span | None = None
-    base_after_self: bool = False
-    open: str = ""
-    files: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    def __init__(self, files: dict[str, tuple[str, ...]]) -> None:
+        self.said: list[Said] = []
+        self.groups: dict[str, Said] = {}
+        self.hydra: dict[str, Said] = {}
+        self.base = ""
+        self.base_span: Span | None = None
+        self.base_after_self = False
+        self.open = ""
+        self.files = files
 
 
 def compose(data: bytes, file: Path, read: Read, depth: int = 0) -> Composed:
@@ -46,7 +45,7 @@ def compose(data: bytes, file: Path, read: Read, depth: int = 0) -> Composed:
     Raises ProblemError with everything that is wrong with the YAML.
     """
     tree = parse(data, str(file), OMEGACONF)
-    found = Composed(files={str(file): tree.lines})
+    found = Composed({str(file): tree.lines})
     entries = tree.value.get("defaults")
     own = list(_leaves(tree))
     if not isinstance(entries, list):

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 DEEPEST = 64
 
@@ -23,15 +22,19 @@ class OverrideError(ValueError):
         self.offset = offset
 
 
-@dataclass(frozen=True, slots=True)
 class Sweep:
     """Several values, which Hydra takes with --multirun only. text: as written."""
 
-    text: str
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"Sweep({self.text!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(NamedTuple):
     """op: "", `+`, `++`, `~`. key: dotted, or a group with slashes. package: after `@`, None where there is none.
 
     value: plain data or a Sweep; None for `~key` without a value (given is False then).
@@ -50,7 +53,8 @@ _PART = r"(?:[A-Za-z_$][A-Za-z0-9_$-]*|0|[1-9](?:_?[0-9])*)"
 _ID = r"[A-Za-z_][A-Za-z0-9_-]*"
 _GROUP_OR_KEY = rf"(?:{_ID}(?:/{_ID})+|[A-Za-z_$][A-Za-z0-9_$-]*(?:\.{_PART})*|{_PART}(?:\.{_PART})+|)"
 _PACKAGE = rf"(?:[A-Za-z_$][A-Za-z0-9_$-]*(?:\.{_PART})*|{_PART}(?:\.{_PART})+|)"
-_KEY = re.compile(rf"(~|\+\+|\+)?({_GROUP_OR_KEY})(?:@({_PACKAGE}))?(=[ \t]*)?")
+# As texts, which `re` compiles and keeps when they are used: a configuration has no overrides.
+_KEY = rf"(~|\+\+|\+)?({_GROUP_OR_KEY})(?:@({_PACKAGE}))?(=[ \t]*)?"
 
 _INT = r"[+-]?(?:0|[1-9](?:_?[0-9])*)"
 _DIGITS = r"(?:0|[1-9](?:_?[0-9])*)"
@@ -91,8 +95,8 @@ _PLAIN = frozenset({"id", "null", "int", "float", "bool", "char", "esc", "ws"})
 _CASTS: Mapping[str, Any] = {"int": int, "float": float, "str": str, "bool": bool}
 _SWEEPS = frozenset({"choice", "range", "interval", "glob", "sort", "shuffle", "tag"})
 # The usual value: a word, a number or a path, read without the lexer.
-_SIMPLE = re.compile(r"[A-Za-z0-9_/.+*@%|?$-]+")
-_NUMBER = re.compile(rf"(?P<int>{_INT})|(?P<float>{_FLOAT})")
+_SIMPLE = r"[A-Za-z0-9_/.+*@%|?$-]+"
+_NUMBER = rf"(?P<int>{_INT})|(?P<float>{_FLOAT})"
 
 
 def parse_override(text: str, outside: str = "") -> Override:
@@ -100,7 +104,7 @@ def parse_override(text: str, outside: str = "") -> Override:
 
     Raises OverrideError where Hydra's grammar does.
     """
-    found = _KEY.match(text)
+    found = re.match(_KEY, text)
     if found is None or (found[4] is None and (found[1] != "~" or found.end() != len(text))):
         at = found.end() if found is not None else 0
         raise OverrideError(f"`{_cut(text)}` is no override, which has the form key=value", at)
@@ -121,7 +125,7 @@ class _Values:
         self.tokens: list[tuple[str, str, int]] = []
 
     def whole(self) -> Any:
-        if _SIMPLE.fullmatch(self.text):
+        if re.fullmatch(_SIMPLE, self.text):
             return _simple(self.text)
         self.tokens = self._lexed()
         value = self._element(0)
@@ -261,7 +265,7 @@ def _simple(text: str) -> Any:
         return lower == "true"
     if lower == "null":
         return None
-    found = _NUMBER.fullmatch(text)
+    found = re.fullmatch(_NUMBER, text)
     if found is not None:
         return _scalar(str(found.lastgroup), text)
     # A backslash is not among the characters, so that nothing is escaped.

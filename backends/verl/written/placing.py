@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from toolspec.backends.verl.written.shell.text import Command, Script, Word, shown
 from toolspec.specs.problem import Span
@@ -54,12 +53,12 @@ def _looked_up(script: Script, command: Command, word: Word, above: str) -> Word
             exact = start
     start = exact if exact >= 0 else last
     if start < 0:
-        return replace(word, span=command.span) if command.inner else word
+        return word._replace(span=command.span) if command.inner else word
     row = above.count("\n", 0, start)
     column = start - (above.rfind("\n", 0, start) + 1)
     literal = _LITERAL.match(above, start)
     length = len(literal[0]) if literal else 1
-    return replace(word, span=Span(script.file, row + 1, column + 1, max(1, length)))
+    return word._replace(span=Span(script.file, row + 1, column + 1, max(1, length)))
 
 
 def _found(head: str, text: str) -> Iterator[int]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from toolspec.backends.verl.written.bases import PRIMARY
 from toolspec.backends.verl.written.shell.text import Command, Script
@@ -23,8 +23,7 @@ def split_hydra(said: Iterable[Said]) -> tuple[list[Said], dict[str, Said]]:
     return [one for one in said if one.key not in own], own
 
 
-@dataclass(frozen=True)
-class Launch:
+class Launch(NamedTuple):
     """The command that starts verl, in its script. lost: arguments behind it that bash drops."""
 
     script: Script
@@ -33,8 +32,7 @@ class Launch:
     lost_why: str = ""
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """said: every key that was written, later ones win. groups: config group → option (`model_engine: megatron`).
 
     file: what was linted. span: the command or the top of the file, for findings about what is not there.
@@ -51,13 +49,13 @@ class Run:
     said: tuple[Said, ...]
     span: Span
     folder: Path
-    groups: Mapping[str, Said] = field(default_factory=dict)
+    groups: Mapping[str, Said] = MappingProxyType({})
     base: str = PRIMARY
     open: str = ""
     assumed: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     launch: Launch | None = None
-    hydra: Mapping[str, Said] = field(default_factory=dict)
+    hydra: Mapping[str, Said] = MappingProxyType({})
     spec: Any = None
     rows: Any = None
     written: tuple[Said, ...] = ()
@@ -65,4 +63,4 @@ class Run:
     names_base: bool = True
     multirun: bool = False
     before: tuple[Run, ...] = ()
-    options: Mapping[str, tuple[Any, Span]] = field(default_factory=dict)
+    options: Mapping[str, tuple[Any, Span]] = MappingProxyType({})

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolspec.backends.verl.written.arguments import Arguments, read_arguments
 from toolspec.backends.verl.written.bases import BASES, PRIMARY
@@ -27,8 +26,7 @@ _NO_START = re.compile(r"#|\b(?:pgrep|pkill|e?grep|ps|awk|kill|echo|printf|log)\
 """What stands before the trainer's name where a line looks for it, shows it or is a comment."""
 
 
-@dataclass(frozen=True)
-class Read:
+class Read(NamedTuple):
     """What an input says. sources: file → lines to quote. notes: remarks on what was not checked, and why."""
 
     runs: tuple[Run, ...]
@@ -46,7 +44,7 @@ def read_yaml(data: bytes, file: Path, files: Files) -> Read:
     if not composed.base and not composed.open:
         assumed.append("the file is laid over ppo_trainer, which its defaults list does not name")
     run = _of_file(composed, file, str(file))
-    return Read((replace(run, assumed=tuple(assumed)),), dict(composed.files))
+    return Read((run._replace(assumed=tuple(assumed)),), dict(composed.files))
 
 
 def _of_file(composed: Composed, file: Path, shown: str) -> Run:
@@ -87,7 +85,7 @@ def read_script_file(data: bytes, file: Path, files: Files) -> Read:
             continue
         run = _launched(script, command, start, folder, files, sources)
         if run is not None:
-            runs.append(replace(run, before=tuple(runs)))
+            runs.append(run._replace(before=tuple(runs)))
     if not runs and not notes:
         notes.append(_no_launch(script))
     return Read(tuple(runs), sources, tuple(dict.fromkeys(notes)), script)
@@ -150,8 +148,8 @@ def _launched(
     # The rules see what the writer meant to pass; that bash drops a part of it is a finding of its own.
     arguments.said += missing.said
     run = _with_arguments(arguments, command.span, script.file, folder, files, sources)
-    run = replace(run, open=run.open or _incomplete(script, command, run))
-    return replace(run, launch=launch, assumed=(*run.assumed, *script.assumed))
+    run = run._replace(open=run.open or _incomplete(script, command, run))
+    return run._replace(launch=launch, assumed=(*run.assumed, *script.assumed))
 
 
 ESSENTIAL = frozenset({"actor_rollout_ref.model.path", "data.train_files", "critic.model.path"})
@@ -201,8 +199,7 @@ def _with_arguments(
             groups[said.key] = said
         else:
             keyed.append(said)
-    return replace(
-        run,
+    return run._replace(
         file=file,
         span=span,
         folder=folder,

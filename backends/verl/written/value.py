@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolspec.specs.problem import Span
 
 
-@dataclass(frozen=True, slots=True)
 class Unknown:
     """A value that the files do not decide. reason: a clause that says why. text: what stands in its place."""
 
-    reason: str
-    text: str
+    __slots__ = ("reason", "text")
+
+    def __init__(self, reason: str, text: str) -> None:
+        self.reason = reason
+        self.text = text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Unknown) and (self.reason, self.text) == (other.reason, other.text)
+
+    def __hash__(self) -> int:
+        return hash((self.reason, self.text))
+
+    def __repr__(self) -> str:
+        return f"Unknown({self.reason!r}, {self.text!r})"
 
     def __str__(self) -> str:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """One key that was written. op: `+`, `++` or `~` before it on a command line. text: its value as written.
 
     span: the value; key_span: the key. path: where a spec says it, "" for verl's own files.

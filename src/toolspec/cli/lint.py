@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -175,7 +174,7 @@ def _one(name: str, asked: Asked, files: Files) -> Linted | None:
     target = asked.one("--target") or settings.target
     result = lint_file(Path(name), target, files, choice.rules(loaded), asked.values.get("--set", ()))
     loud = frozenset(entry.rule.code for entry in loaded if entry.rule.loud)
-    return replace(result, findings=choice.findings(result.findings, loud))
+    return result._replace(findings=choice.findings(result.findings, loud))
 
 
 def _arguments(asked: Asked, files: Files) -> Linted:
@@ -189,7 +188,7 @@ def _arguments(asked: Asked, files: Files) -> Linted:
     target = asked.one("--target") or settings.target
     result = lint_arguments(asked.arguments or (), target, files, choice.rules(loaded))
     loud = frozenset(entry.rule.code for entry in loaded if entry.rule.loud)
-    return replace(result, findings=choice.findings(result.findings, loud))
+    return result._replace(findings=choice.findings(result.findings, loud))
 
 
 def _choice(asked: Asked, settings: Settings, name: str) -> Choice:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ def _release(context: click.Context, option: click.Parameter, text: str | None) 
         return parse_target(said)
     except ProblemError as error:
         span = Span(name, 1, 1, len(said))
-        raise CallError(name, (said,), tuple(replace(p, span=span) for p in error.problems)) from None
+        raise CallError(name, (said,), tuple(p._replace(span=span) for p in error.problems)) from None
 
 
 def given(context: click.Context, option: click.Parameter, text: str | None) -> str | None:

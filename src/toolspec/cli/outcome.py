@@ -8,6 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
+FOR_CLICK = -1
+"""No exit code: click is to take the call."""
+
 
 class Stopped(KeyboardInterrupt):
     """A signal asked for the end. Not an Exception, so that only clean-up runs on the way out."""

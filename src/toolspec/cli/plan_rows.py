@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -139,7 +139,7 @@ def plan_rows(plan: Plan, config: VerlConfig) -> Iterator[PlanRow]:
         if setting.plan == "overrides":
             value = shown(key, without_secrets(setting.value, key))
             # The reason quotes the value that the override took the place of.
-            told = replace(setting.decision, reason="overrides") if HIDDEN in value else setting.decision
+            told = setting.decision._replace(reason="overrides") if HIDDEN in value else setting.decision
             rows.append(PlanRow("overrides", key, value, told, first=True))
     return iter(sorted(rows, key=lambda row: HEADINGS.index(row.heading)))
 

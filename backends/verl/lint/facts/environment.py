@@ -7,27 +7,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.view import View
 from toolspec.specs.problem import Span
 
 FREEZE = "pip-freeze.txt"
-_FILE = re.compile(r"(?:requirements|constraints)[\w.-]*\.txt|pip-freeze\.txt|requirements[\w.-]*\.in")
-_LINE = re.compile(r"\s*(?P<name>[A-Za-z0-9][\w.-]*)\s*(?:\[(?P<extras>[^\]]*)\])?\s*(?P<rest>[^#;]*)")
-_CLAUSE = re.compile(r"\s*(===|==|!=|<=|>=|~=|<|>)\s*([\w.*+!-]+)\s*")
-_VERSION = re.compile(
+# As texts, which `re` compiles and keeps when they are used: most inputs have no list of packages beside them.
+_FILE = r"(?:requirements|constraints)[\w.-]*\.txt|pip-freeze\.txt|requirements[\w.-]*\.in"
+_LINE = r"\s*(?P<name>[A-Za-z0-9][\w.-]*)\s*(?:\[(?P<extras>[^\]]*)\])?\s*(?P<rest>[^#;]*)"
+_CLAUSE = r"\s*(===|==|!=|<=|>=|~=|<|>)\s*([\w.*+!-]+)\s*"
+_VERSION = (
     r"v?(\d+(?:\.\d+)*)(?:[._-]?(a|alpha|b|beta|c|rc|pre|preview)[._-]?(\d*))?(?:[._-]?post[._-]?(\d*))?"
-    r"(?:[._-]?dev[._-]?(\d*))?(?:\+.*)?",
-    re.IGNORECASE,
+    r"(?:[._-]?dev[._-]?(\d*))?(?:\+.*)?"
 )
 _PRE = {"a": 0, "alpha": 0, "b": 1, "beta": 1, "c": 2, "rc": 2, "pre": 2, "preview": 2}
 Version = tuple[tuple[int, ...], tuple[int, int], int, int]
 
 
-@dataclass(frozen=True)
-class Package:
+class Package(NamedTuple):
     """One line of a list. version: where it is pinned to one, else ""."""
 
     name: str
@@ -40,8 +39,7 @@ class Package:
         return next((text for operator, text in self.clauses if operator == "==" and "*" not in text), "")
 
 
-@dataclass(frozen=True)
-class Environment:
+class Environment(NamedTuple):
     """packages: by normalized name. complete: whether one that is not listed is not installed (a freeze)."""
 
     packages: Mapping[str, Package]
@@ -58,7 +56,7 @@ def normalized(name: str) -> str:
 
 def read_environment(view: View) -> Environment:
     """Raises NotKnownError where no list of packages is beside the input."""
-    names = [name for name in view.files.names(view.run.folder) if _FILE.fullmatch(name)]
+    names = [name for name in view.files.names(view.run.folder) if re.fullmatch(_FILE, name)]
     if not names:
         raise NotKnownError(f"the packages of the environment: {FREEZE} (`pip freeze`) beside the input")
     found: dict[str, Package] = {}
@@ -72,11 +70,11 @@ def read_environment(view: View) -> Environment:
 
 def parse_requirements(text: str, file: str) -> Iterable[Package]:
     for number, line in enumerate(text.split("\n"), 1):
-        match = _LINE.match(line)
+        match = re.match(_LINE, line)
         if match is None or line.lstrip().startswith(("#", "-")):
             continue
         extras = frozenset(normalized(e.strip()) for e in (match["extras"] or "").split(",") if e.strip())
-        clauses = tuple((operator, version) for operator, version in _CLAUSE.findall(match["rest"]))
+        clauses = tuple((operator, version) for operator, version in re.findall(_CLAUSE, match["rest"]))
         start = len(line) - len(line.lstrip())
         span = Span(file, number, start + 1, max(1, len(line.strip())))
         yield Package(normalized(match["name"]), extras, clauses, span)
@@ -84,7 +82,7 @@ def parse_requirements(text: str, file: str) -> Iterable[Package]:
 
 def parse_version(text: str) -> Version | None:
     """A version that compares as PEP 440 orders them; None for what is none."""
-    found = _VERSION.fullmatch(text.strip())
+    found = re.fullmatch(_VERSION, text.strip(), re.IGNORECASE)
     if found is None:
         return None
     numbers = [int(part) for part in found[1].split(".")]
@@ -102,7 +100,7 @@ def admits(specifier: str, version: str) -> bool | None:
     has = parse_version(version)
     if has is None:
         return None
-    for operator, text in _CLAUSE.findall(specifier):
+    for operator, text in re.findall(_CLAUSE, specifier):
         if text.endswith(".*"):
             prefix = parse_version(text[:-2])
             if prefix is None:
@@ -139,8 +137,7 @@ def _padded(numbers: tuple[int, ...], size: int) -> tuple[int, ...]:
     return numbers + (0,) * max(0, size - len(numbers))
 
 
-@dataclass(frozen=True)
-class Requirement:
+class Requirement(NamedTuple):
     """One `Requires-Dist` of a release: `sglang==0.5.12; extra == "sglang"`."""
 
     name: str
@@ -149,7 +146,7 @@ class Requirement:
     extra: str
 
 
-_REQUIRES = re.compile(
+_REQUIRES = (
     r"(?P<name>[\w.-]+?)\s*(?:\[(?P<extras>[^\]]*)\])?\s*\(?(?P<spec>[<>=!~][^;)]*)?\)?\s*"
     r"(?:;.*?extra\s*==\s*['\"](?P<extra>[^'\"]+)['\"].*)?"
 )
@@ -159,7 +156,7 @@ def requirements(lines: Iterable[str]) -> tuple[Requirement, ...]:
     """The `Requires-Dist` lines of a wheel."""
     found = []
     for line in lines:
-        match = _REQUIRES.fullmatch(line.strip())
+        match = re.fullmatch(_REQUIRES, line.strip())
         if match is not None:
             extras = frozenset(normalized(e.strip()) for e in (match["extras"] or "").split(",") if e.strip())
             spec = (match["spec"] or "").strip()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from toolspec.backends.verl.written.run import Launch
 from toolspec.backends.verl.written.shell.text import Command, Script, Text, known, shown
@@ -25,11 +26,10 @@ _GPUS = re.compile(r"(?:[\w.-]+:)*?(\d+)")
 _GRES = re.compile(r"(?:^|,)(?:gres/|gres:)?gpu(?::[A-Za-z][\w.-]*)?(?::(\d+))?(?:\([^)]*\))?(?=,|$)")
 
 
-@dataclass(frozen=True)
-class Slurm:
+class Slurm(NamedTuple):
     """The `#SBATCH` lines of a script: option by its long name, as written, with the place."""
 
-    options: Mapping[str, tuple[str, Span]] = field(default_factory=dict)
+    options: Mapping[str, tuple[str, Span]] = MappingProxyType({})
 
     def integer(self, name: str) -> int | None:
         """The option as a number, None where it is not given or is no single number."""
@@ -118,8 +118,7 @@ def runs(command: Command, *names: str) -> bool:
     return any(tuple(found[at : at + size]) == names for at in range(len(found) - size + 1))
 
 
-@dataclass(frozen=True)
-class Cluster:
+class Cluster(NamedTuple):
     """Why ray.init finds a running cluster. sure: on this very machine, or by an address. key: what to name."""
 
     why: str

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 from toolspec.compiler.facts.module_names import FunctionNode, ModuleNames
 
@@ -15,8 +15,7 @@ NUMBERS = frozenset({"float", "int", "bool", "len", "sum", "abs", "round", "min"
 DEEPEST = 4
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """One `return`. node: it, or the function where its end is reached.
 
     keys: names that the dict surely has, with their values; maybe: those that it has on some paths.
@@ -25,7 +24,7 @@ class Outcome:
 
     kind: Kind
     node: ast.AST
-    keys: Mapping[str, ast.expr] = field(default_factory=dict)
+    keys: Mapping[str, ast.expr] = MappingProxyType({})
     maybe: frozenset[str] = frozenset()
     constant: float | None = None
 

@@ -11,19 +11,18 @@ from typing import Any
 from toolspec.backends.verl.lint.view import View
 
 _QUOTED = r"[`'\"*]{1,2}([A-Za-z_][A-Za-z0-9_]{2,63})[`'\"*]{1,2}"
-_NAMED = re.compile(
+# As texts, which `re` compiles and keeps when they are used: most configs have no rows at hand.
+_NAMED = (
     rf"{_QUOTED}\s+(?:tool|function)\b(?!\s+(?:call|argument))"
-    rf"|\b(?:tool|function)\s+{_QUOTED}|\btool named\s+{_QUOTED}",
-    re.IGNORECASE,
+    rf"|\b(?:tool|function)\s+{_QUOTED}|\btool named\s+{_QUOTED}"
 )
-_SEVERAL = re.compile(
+_SEVERAL = (
     r"\bparallel\b[^.\n]{0,30}\bcalls?\b|\bcalls?\b[^.\n]{0,40}\bin parallel\b"
     r"|\b(?:all|several|multiple)\b[^.\n]{0,40}\bcalls?\b[^.\n]{0,40}\b(?:one|single|same)\s+(?:turn|message|response|step)\b"
-    r"|\bseveral <tool_call>",
-    re.IGNORECASE,
+    r"|\bseveral <tool_call>"
 )
-_DENIED = re.compile(r"\b(?:not|never|don't|avoid|without|no|only one|cannot)\b[^.\n]*$", re.IGNORECASE)
-_CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
+_DENIED = r"\b(?:not|never|don't|avoid|without|no|only one|cannot)\b[^.\n]*$"
+_CALL = r"(?s)<tool_call>(.*?)</tool_call>"
 
 
 def prompts(view: View) -> Iterator[list[Any]]:
@@ -51,18 +50,18 @@ def tools_named(text: str) -> frozenset[str]:
     """Names that a text quotes as those of tools."""
     if "tool" not in text.lower() and "function" not in text.lower():
         return frozenset()
-    return frozenset(name for found in _NAMED.findall(text) for name in found if name)
+    return frozenset(name for found in re.findall(_NAMED, text, re.IGNORECASE) for name in found if name)
 
 
 @lru_cache(maxsize=4096)
 def asks_for_several(text: str) -> str:
     """The words that ask for several calls in one turn, "" where none do."""
-    for found in _SEVERAL.finditer(text):
-        if not _DENIED.search(text[max(0, found.start() - 60) : found.start()]):
+    for found in re.finditer(_SEVERAL, text, re.IGNORECASE):
+        if not re.search(_DENIED, text[max(0, found.start() - 60) : found.start()], re.IGNORECASE):
             return " ".join(found.group().split())
     return ""
 
 
 def calls_shown(text: str) -> list[str]:
     """The calls that a text shows between `<tool_call>` marks."""
-    return _CALL.findall(text) if "<tool_call>" in text else []
+    return re.findall(_CALL, text) if "<tool_call>" in text else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from toolspec.backends.verl.lint.facts.reward import RewardFunction
 from toolspec.compiler.facts.python_source import nodes
@@ -12,8 +12,7 @@ from toolspec.compiler.facts.python_source import nodes
 CATCHING = frozenset({"KeyError", "LookupError", "Exception", "BaseException", "TypeError"})
 
 
-@dataclass(frozen=True)
-class Read:
+class Read(NamedTuple):
     """`extra_info["key"]`. certain: it is reached by every call; else only on some paths."""
 
     key: str

@@ -7,7 +7,6 @@ by keyword, with data_source, solution_str, ground_truth and extra_info.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -33,14 +32,14 @@ OF_THE_LOOP = frozenset({"num_turns", "rollout_reward_scores", "turn_scores", "t
 PLAIN_DECORATORS = frozenset({"lru_cache", "cache", "no_type_check"})
 
 
-@dataclass(frozen=True)
 class RewardFunction:
     """source: its file. node: its definition. names: what the module defines. key: the file's name, for findings."""
 
-    source: PythonSource
-    names: ModuleNames
-    node: FunctionNode
-    key: str
+    def __init__(self, source: PythonSource, names: ModuleNames, node: FunctionNode, key: str) -> None:
+        self.source = source
+        self.names = names
+        self.node = node
+        self.key = key
 
     @cached_property
     def outcomes(self) -> tuple[Outcome, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,17 +16,23 @@ MOST_ROWS = 20_000
 MOST_BYTES = 256 << 20
 
 
-@dataclass(frozen=True)
 class Rows:
     """count: of all files. columns: of the first file. sample: the first rows, as verl's dataset would have them.
 
     complete: whether the sample is all rows.
     """
 
-    files: tuple[Path, ...]
-    count: int
-    columns: tuple[str, ...]
-    sample: tuple[dict[str, Any], ...]
+    def __init__(
+        self,
+        files: tuple[Path, ...],
+        count: int,
+        columns: tuple[str, ...],
+        sample: tuple[dict[str, Any], ...],
+    ) -> None:
+        self.files = files
+        self.count = count
+        self.columns = columns
+        self.sample = sample
 
     @property
     def complete(self) -> bool:

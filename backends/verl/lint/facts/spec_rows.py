@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolspec.backends.verl.lint.facts.rows import Rows
@@ -36,7 +35,7 @@ class SpecRows:
     def problems(self) -> tuple[Problem, ...]:
         """What compile would say of the rows."""
         found = (problem for split in self.splits for problem in self._preview(split).problems)
-        return tuple(replace(p, span=p.span or self._compiled.place(p.path)) for p in found)
+        return tuple(p._replace(span=p.span or self._compiled.place(p.path)) for p in found)
 
     def rows(self, split: str) -> Rows:
         """Raises NotKnownError where there are none, or none that can be laid out."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolspec.backends.verl.written.shell.scope import Scope
@@ -28,9 +27,9 @@ def inner_script(reading: Reading, text: Text, scope: Scope, depth: int, node: N
     here = reading.source.span(node)
     row = node.start_point[0]
     for command in nested.commands:
-        words = tuple(replace(w, span=replace(w.span, line=w.span.line + row)) for w in command.words)
+        words = tuple(w._replace(span=w.span._replace(line=w.span.line + row)) for w in command.words)
         reading.commands.append(
-            replace(command, words=words, span=here, start=node.start_byte, end=node.end_byte, inner=True)
+            command._replace(words=words, span=here, start=node.start_byte, end=node.end_byte, inner=True)
         )
 
 

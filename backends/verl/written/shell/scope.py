@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from toolspec.backends.verl.written.shell.text import EMPTY, Text, Value, Word, shown, text_of
 from toolspec.backends.verl.written.value import Unknown
@@ -116,7 +115,7 @@ def _either(name: str, values: list[Value | None], condition: str) -> Value:
         shortest = min(len(array) for array in arrays)
         same = next((n for n in range(shortest) if any(a[n] != arrays[0][n] for a in arrays)), shortest)
         rest = [word for array in arrays for word in array[same:]]
-        return [*arrays[0][:same], *(replace(word, when=word.when or condition) for word in rest)]
+        return [*arrays[0][:same], *(word._replace(when=word.when or condition) for word in rest)]
     texts = [value for value in values if value is not None and not isinstance(value, list)]
     shared = _extended(texts) if len(texts) == len(values) else None
     if shared is not None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 from toolspec.backends.verl.written.value import Unknown
 from toolspec.specs.problem import Span
@@ -46,8 +46,7 @@ def why(text: Text) -> str:
     return next((piece.reason for piece in text if isinstance(piece, Unknown)), "")
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """One argument. span: where it stands in the script.
 
     several: an unknown part of it stands without quotes and alone, so that it may be any number of words.
@@ -64,8 +63,7 @@ Value = Text | list[Word]
 """What a variable holds: a text, or an array."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A command that the script would run. name: its first word, "" where it is not known.
 
     env: name → exported or assigned value at that point. start, end: bytes in the script. file: where it stands.
@@ -91,8 +89,7 @@ class Command:
         return None if value is None or isinstance(value, list) else value
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """`NAME=value` as it stands in the script."""
 
     name: str
@@ -100,8 +97,7 @@ class Assignment:
     span: Span
 
 
-@dataclass(frozen=True)
-class Script:
+class Script(NamedTuple):
     """All of a script. comments: line → text of each comment. assumed: what was taken for granted, in words.
 
     broken: lines that the grammar cannot read; what they do is not known. sbatch: long option of the header → (value,
@@ -115,7 +111,7 @@ class Script:
     comments: Mapping[int, str]
     assumed: tuple[str, ...]
     broken: tuple[int, ...] = ()
-    sbatch: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    sbatch: Mapping[str, tuple[str, int]] = MappingProxyType({})
 
 
 NO_ENV: Mapping[str, Value] = MappingProxyType({})
