@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from errno import EACCES, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TypeVar
@@ -101,11 +102,16 @@ def _check(found: os.stat_result, file: Path) -> None:
     for is_kind, reason in _KINDS:
         if is_kind(found.st_mode):
             raise UnreadableError(reason)
-    for folder in _MADE_UP:
-        if is_folder(Path(folder)) and found.st_dev == Path(folder).stat().st_dev:
-            raise UnreadableError(f"it stands in {folder}, where files are made up as they are read")
+    made_up = _made_up().get(found.st_dev)
+    if made_up is not None:
+        raise UnreadableError(f"it stands in {made_up}, where files are made up as they are read")
     if str(file).startswith(("/dev/stdin", "/dev/fd/")):
         raise UnreadableError("what it is depends on who starts the command")
+
+
+@cache
+def _made_up() -> dict[int, str]:
+    return {Path(folder).stat().st_dev: folder for folder in _MADE_UP if is_folder(Path(folder))}
 
 
 def explained(error: OSError) -> UnreadableError:

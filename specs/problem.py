@@ -81,7 +81,6 @@ def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 def nearest_span(spans: Mapping[tuple[str | int, ...], Span], path: tuple[str | int, ...]) -> Span | None:
     """The place of the value at `path`, or of the innermost mapping or list around it that has one."""
     for end in range(len(path), -1, -1):
-        span = spans.get(path[:end])
-        if span is not None:
-            return span
+        if path[:end] in spans:
+            return spans[path[:end]]
     return None

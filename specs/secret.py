@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from toolspec.specs.problem import Problem, Span, nearest_span
@@ -143,6 +144,7 @@ def form_of(text: str) -> str:
     return _FORMS[found.lastindex - 1][0] if found is not None and found.lastindex else ""
 
 
+@lru_cache(maxsize=4096)  # the keys of a language are the same in each file
 def _form(text: str) -> re.Match[str] | None:
     return re.search(_FORM, text) if any(mark in text for mark in _MARKS) else None
 
@@ -205,6 +207,7 @@ def _found(value: Any, path: SpecPath, *, variable: bool) -> Iterator[tuple[Spec
             yield path, "a secret by value", value
 
 
+@lru_cache(maxsize=4096)  # the specs of a folder have the same paths
 def _free(path: SpecPath) -> bool:
     """Whether the key at the end of `path` is the writer's own."""
     return any(

@@ -23,14 +23,21 @@ from toolspec.specs.source import NO_SPACE, read_text, split_lines
 class Spans(Mapping[Path, Span]):
     """Path → Span, made on access from the parser's marks: a file without problems asks for few of them."""
 
-    __slots__ = ("_file", "_lines", "_marks")
+    __slots__ = ("_file", "_lines", "_made", "_marks")
 
     def __init__(self, file: str, lines: tuple[str, ...], marks: dict[Path, tuple[Any, Any]]) -> None:
         self._file, self._lines, self._marks = file, lines, marks
+        self._made: dict[Path, Span] = {}
 
     def __getitem__(self, path: Path) -> Span:
-        first, last = self._marks[path]
-        return make_span(self._file, self._lines, first.start_mark, last.end_mark)
+        span = self._made.get(path)
+        if span is None:
+            first, last = self._marks[path]
+            span = self._made[path] = make_span(self._file, self._lines, first.start_mark, last.end_mark)
+        return span
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._marks
 
     def __iter__(self) -> Iterator[Path]:
         return iter(self._marks)

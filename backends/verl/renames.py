@@ -179,6 +179,7 @@ def name_in(key: str, version: str) -> str:
     return moved(key, version) if version in MOVES else key
 
 
+@lru_cache(maxsize=8192)
 def gone(key: str, version: str) -> Gone | None:
     """Why `version` does nothing with `key`; None where it reads it, or nothing is known of it."""
     found = [entry for entry in GONE if below(key, entry.key)]
@@ -190,6 +191,7 @@ def below(key: str, section: str) -> bool:
     return key == section or key.startswith(section + ".")
 
 
+@lru_cache(maxsize=8192)
 def legacy_of(key: str) -> str | None:
     """The old name that the key is, or is below; None for a name of today."""
     return next((name for name in (key, *ancestors(key)) if name in LEGACY), None)

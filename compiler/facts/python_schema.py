@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from toolspec.compiler.facts.annotation import AnnotationReader, UnreadableError
@@ -67,8 +68,9 @@ class FunctionFacts(NamedTuple):
     problems: tuple[Problem, ...]
 
 
+@lru_cache(maxsize=64)  # the specs of a folder share their tools
 def function_schema(
-    source: str, file: str, name: str, *, hidden: Collection[str] = frozenset()
+    source: str, file: str, name: str, *, hidden: frozenset[str] = frozenset()
 ) -> FunctionFacts:
     """The schema of the top-level function `name`, from its signature and docstring.
 

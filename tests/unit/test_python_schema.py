@@ -525,13 +525,13 @@ def test_redefinition_overloads_and_conditional_definitions() -> None:
 
 
 def test_hidden_parameters_are_left_out_and_must_exist() -> None:
-    facts = read("x: int, db, limit: int = 3", hidden={"db", "limit"})
+    facts = read("x: int, db, limit: int = 3", hidden=frozenset({"db", "limit"}))
     assert facts.schema["function"]["parameters"] == {
         "type": "object",
         "properties": {"x": INTEGER},
         "required": ["x"],
     }
-    assert refused("def tool(x: int): ...", hidden={"y"}) == [("keyword-call", 1, 5)]
+    assert refused("def tool(x: int): ...", hidden=frozenset({"y"})) == [("keyword-call", 1, 5)]
 
 
 def test_nothing_of_the_file_is_run(tmp_path: Any) -> None:

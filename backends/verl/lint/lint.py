@@ -178,8 +178,7 @@ def choose_release(target: str | None, folder: Path, files: Files) -> tuple[str,
     """
     if target is not None:
         return parse_target(target), ()
-    names = [n for n in files.names(folder) if re.fullmatch(r"(requirements.*|pip-freeze)\.txt", n)]
-    for name in names:
+    for name in files.named(folder, r"(requirements.*|pip-freeze)\.txt"):
         data = files.read(folder / name) or b""
         pin = _PIN.search(data.decode("utf-8", "replace"))
         if pin and pin[1] in RELEASES:

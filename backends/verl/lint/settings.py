@@ -69,6 +69,10 @@ def find_settings(start: Path, files: Files, named: str | None = None) -> Settin
         if data is None:
             raise ProblemError((Problem("TS020", "unreadable-file", f"cannot read the settings {named}"),))
         return _settings(Path(named), data, whole=not named.endswith("pyproject.toml"))
+    return files.once("settings", start, lambda: _nearest(start, files))
+
+
+def _nearest(start: Path, files: Files) -> Settings:
     for folder in (start.absolute(), *start.absolute().parents):
         for name in NAMES:
             data = files.read(folder / name)

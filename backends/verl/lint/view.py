@@ -138,7 +138,7 @@ class View:
                 self._values[key] = error
         found = self._values[key]
         if isinstance(found, NotKnownError):
-            raise found
+            raise found.with_traceback(None)
         return absent if found is ABSENT else found
 
     def _resolved(self, key: str) -> Any:

@@ -80,10 +80,11 @@ def _unknown_names(
 ) -> Iterator[Problem]:
     """Names that the release looks up late and does not have: parsers, estimators, trackers, …"""
     own_code = _own_code(settings, plan)
-    for key, value in resolved(settings, target).items():
-        setting, choices = settings[key], target.choices(key)
-        if choices is None or _registered(key, settings):
-            continue
+    looked_up = [
+        key for key in settings if target.choices(key) is not None and not _registered(key, settings)
+    ]
+    for key, value in resolved(looked_up, settings, target).items():
+        setting, choices = settings[key], target.choices(key) or ()
         for name in value if isinstance(value, list) else [value]:
             if not isinstance(name, str) or name in choices or setting.plan in NAMED_BY_THE_BUNDLE:
                 continue

@@ -6,7 +6,7 @@ main_ppo resolves the whole configuration before it builds anything (OmegaConf.r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from toolspec.backends.verl.interpolation import MISSING, RunTimeError, UnresolvedError
@@ -21,18 +21,18 @@ from toolspec.specs.problem import Problem
 _WHY = "verl resolves every interpolation before it starts, and stops at one that has no value"
 
 
-def resolved(settings: Mapping[str, Setting], target: Release) -> dict[str, Any]:
+def resolved(keys: Iterable[str], settings: Mapping[str, Setting], target: Release) -> dict[str, Any]:
     """Key → value, interpolations resolved; keys whose value nobody knows before the run are left out."""
-    overlay = _overlay(settings, target)
     found: dict[str, Any] = {}
-    for key, setting in settings.items():
-        if not _interpolates(setting.value):
-            found[key] = setting.value
-            continue
-        try:
-            found[key] = overlay.resolve(key)
-        except UnresolvedError:
-            continue
+    overlay: Overlay | None = None
+    for key in keys:
+        found[key] = settings[key].value
+        if _interpolates(found[key]):
+            overlay = overlay or _overlay(settings, target)
+            try:
+                found[key] = overlay.resolve(key)
+            except UnresolvedError:
+                del found[key]
     return found
 
 

@@ -42,11 +42,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from toolspec.backends.verl.lint.facts.code import python_file
 from toolspec.backends.verl.lint.facts.tools import Tool, module_file
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
-from toolspec.compiler.facts.module_names import read_names
-from toolspec.compiler.facts.python_source import PythonSource, parse_source, read_source
+from toolspec.compiler.facts.python_source import PythonSource
 from toolspec.compiler.facts.signature import FunctionSignature, read_signature
 from toolspec.specs.problem import ProblemError
 
@@ -76,12 +76,11 @@ def _class_of(view: View, tool: Tool) -> tuple[PythonSource, ast.ClassDef] | Non
     path = module_file(view, module) if module else None
     if path is None:
         return None
-    view.files.depends(path, "")
     try:
-        source = parse_source(read_source(path), str(path))
+        source, names = python_file(view, path)
     except ProblemError:
         return None
-    node = read_names(source.tree).classes.get(name)
+    node = names.classes.get(name)
     return (source, node) if node is not None else None
 
 

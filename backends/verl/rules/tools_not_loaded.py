@@ -33,12 +33,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from toolspec.backends.verl.lint.facts.code import python_file
 from toolspec.backends.verl.lint.facts.tools import TOOLS_FILE, Tool, ToolsFile, module_file
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
-from toolspec.compiler.facts.module_names import read_names
-from toolspec.compiler.facts.python_source import parse_source, read_source
 from toolspec.specs.nearest import nearest
 from toolspec.specs.problem import ProblemError
 
@@ -121,14 +120,12 @@ def _class(view: View, file: ToolsFile, tool: Tool) -> Iterator[Found]:
     module, _, name = dotted.rpartition(".")
     path = module_file(view, module)
     if path is not None:
-        view.files.depends(path, "")
         try:
-            source = parse_source(read_source(path), str(path))
+            source, names = python_file(view, path)
         except ProblemError as error:
             problem = error.problems[0]
             yield Found(f"{path.name}: {problem.message}", keys, why=LATE, span=problem.span)
             return
-        names = read_names(source.tree)
         defined = {*names.classes, *names.imports, *names.aliases, *names.functions}
         if name in defined or _dynamic(source.tree):
             return

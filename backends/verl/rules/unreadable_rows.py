@@ -60,7 +60,7 @@ def _fault(view: View, path: Path) -> str | None:
             head = stream.read(64)
     except OSError:
         return None
-    view.files.depends(path, f"{status.st_size} {status.st_mtime_ns}")
+    view.files.depends(path)
     if head.startswith(POINTER):
         return "is a pointer of git LFS, not the file"
     if path.suffix == ".parquet" and status.st_size and not head.startswith(MAGIC):

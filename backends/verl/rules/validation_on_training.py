@@ -76,5 +76,5 @@ def _size(view: View, path: Path) -> int:
         status = path.stat()
     except OSError:
         return 0
-    view.files.depends(path, f"{status.st_size} {status.st_mtime_ns}")
+    view.files.depends(path)
     return status.st_size if path.is_file() and status.st_size <= MOST_BYTES else 0

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from toolspec.specs.named_file import UnreadableError, read
 from toolspec.specs.reads import note
 
 MAX_BYTES = 4 << 20
+T = TypeVar("T")
 
 
 class Files:
@@ -17,6 +21,7 @@ class Files:
     def __init__(self) -> None:
         self._seen: dict[str, bytes | str] = {}
         self._names: dict[str, tuple[str, ...]] = {}
+        self._made: dict[tuple[str, str], object] = {}
 
     def read(self, path: Path) -> bytes | None:
         """The content of a regular file of at most MAX_BYTES, else None. A pipe or a device is not waited for."""
@@ -37,7 +42,7 @@ class Files:
                 self._seen[name] = str(error)
         return self._seen[name]
 
-    def depends(self, path: Path, stamp: str) -> None:
+    def depends(self, path: Path) -> None:
         """A file that is read elsewhere and is large: it is told by size and time."""
         note(path, "stamp")
 
@@ -51,3 +56,30 @@ class Files:
             except OSError:
                 self._names[name] = ()
         return self._names[name]
+
+    def named(self, folder: Path, pattern: str) -> tuple[str, ...]:
+        """Those of the names that the regular expression matches whole. Many inputs of a folder ask alike."""
+        return self.once(
+            pattern,
+            folder,
+            lambda: tuple(name for name in self.names(folder) if re.fullmatch(pattern, name)),
+        )
+
+    def once(self, what: str, path: Path, make: Callable[[], T]) -> T:
+        """What `make` reads of a path for the first input that asks, for all others as well; so what it raises."""
+        key = (what, str(path))
+        if key not in self._made:
+            try:
+                self._made[key] = make()
+            except Exception as error:
+                self._made[key] = _Raised(error)
+        found = self._made[key]
+        if isinstance(found, _Raised):
+            raise found.error.with_traceback(None)
+        value: T = found  # type: ignore[assignment]
+        return value
+
+
+class _Raised:
+    def __init__(self, error: Exception) -> None:
+        self.error = error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolspec.cli.lint_options import Asked, parse
+from toolspec.cli.outcome import FOR_CLICK
 from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def main(words: list[str]) -> int:
-    """The exit code of `toolspec lint …`; -1 where click has to explain the options."""
+    """The exit code of `toolspec lint …`; FOR_CLICK where it has to explain the options."""
     asked = parse(words)
     if asked is None:
-        return -1
+        return FOR_CLICK
     from toolspec.cli import kept
 
     if not kept.wanted(words):

@@ -112,7 +112,14 @@ def source_of(view: View, one: Written) -> tuple[PythonSource, ModuleNames]:
     """The file's tree and names. Raises NotKnownError where it is not at hand, ProblemError where it is no Python."""
     if one.file is None:
         raise NotKnownError(f"the file of {one.slot.path} ({one.text})")
-    status = one.file.stat()
-    view.files.depends(one.file, f"{status.st_size} {status.st_mtime_ns}")
-    source = parse_source(read_source(one.file), str(one.file))
+    return python_file(view, one.file)
+
+
+def python_file(view: View, file: Path) -> tuple[PythonSource, ModuleNames]:
+    """A Python file's tree and names. Raises ProblemError where it is no Python or cannot be read."""
+    return view.files.once("python", file, lambda: _python(file))
+
+
+def _python(file: Path) -> tuple[PythonSource, ModuleNames]:
+    source = parse_source(read_source(file), str(file))
     return source, read_names(source.tree)

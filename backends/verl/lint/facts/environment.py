@@ -56,7 +56,7 @@ def normalized(name: str) -> str:
 
 def read_environment(view: View) -> Environment:
     """Raises NotKnownError where no list of packages is beside the input."""
-    names = [name for name in view.files.names(view.run.folder) if re.fullmatch(_FILE, name)]
+    names = view.files.named(view.run.folder, _FILE)
     if not names:
         raise NotKnownError(f"the packages of the environment: {FREEZE} (`pip freeze`) beside the input")
     found: dict[str, Package] = {}
@@ -65,7 +65,7 @@ def read_environment(view: View) -> Environment:
         data = view.files.read(view.run.folder / name) or b""
         for package in parse_requirements(data.decode("utf-8", "replace"), str(view.run.folder / name)):
             found[package.name] = package
-    return Environment(found, FREEZE in names, tuple(names))
+    return Environment(found, FREEZE in names, names)
 
 
 def parse_requirements(text: str, file: str) -> Iterable[Package]:

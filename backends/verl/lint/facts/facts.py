@@ -37,7 +37,7 @@ class Facts:
                 self._known[name] = error
         found = self._known[name]
         if isinstance(found, NotKnownError):
-            raise found
+            raise found.with_traceback(None)
         value: T = found
         return value
 

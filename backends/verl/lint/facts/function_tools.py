@@ -9,12 +9,13 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from toolspec.backends.verl.lint.facts.code import python_file
 from toolspec.backends.verl.lint.facts.places import is_missing
 from toolspec.backends.verl.lint.facts.tools import FUNCTIONS_FILE
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.view import View
-from toolspec.compiler.facts.module_names import ModuleNames, read_names
-from toolspec.compiler.facts.python_source import PythonSource, parse_source, read_source
+from toolspec.compiler.facts.module_names import ModuleNames
+from toolspec.compiler.facts.python_source import PythonSource
 from toolspec.compiler.facts.signature import FunctionSignature, read_signature
 from toolspec.specs.problem import ProblemError
 
@@ -47,12 +48,11 @@ def read_function_tools(view: View) -> tuple[FunctionTool, ...] | None:
         if is_missing(view, FUNCTIONS_FILE, text):
             return None
         raise NotKnownError(f"the file of {FUNCTIONS_FILE} ({text})")
-    view.files.depends(path, "")
     try:
-        source = parse_source(read_source(path), str(path))
+        source, names = python_file(view, path)
     except ProblemError:
         return None
-    return tuple(_registered(source, read_names(source.tree)))
+    return tuple(_registered(source, names))
 
 
 def _registered(source: PythonSource, names: ModuleNames) -> Iterator[FunctionTool]:

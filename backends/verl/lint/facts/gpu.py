@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.view import View
@@ -31,6 +32,7 @@ def read_gpu(view: View) -> GpuFacts:
     return next(iter(found.values()))
 
 
+@cache
 def largest_memory_gib() -> float:
     """Memory of the GPU of the catalogue that has the most: what fits into none of them fits nowhere."""
     return max(gpu.memory_gib for gpu in map(find_gpu, gpu_names()) if gpu is not None)

@@ -17,6 +17,10 @@ def read_model(view: View, key: str) -> ModelFacts:
     directory = view.path(name)
     try:
         where = str(directory) if directory is not None else name
-        return model_facts(where, None, view.run.folder, suggest=False)
+        return view.files.once(
+            f"model {where}",
+            view.run.folder,
+            lambda: model_facts(where, None, view.run.folder, suggest=False),
+        )
     except ProblemError:
         raise NotKnownError(f"the model {name}: a directory, or `toolspec fetch {name}`") from None

@@ -70,7 +70,7 @@ def read_rows(view: View, key: str) -> Rows:
             raise NotKnownError(f"the file of {key} ({name})")
         files.append(path)
         status = path.stat()
-        view.files.depends(path, f"{status.st_size} {status.st_mtime_ns}")
+        view.files.depends(path)
         if status.st_size > MOST_BYTES:
             raise NotKnownError(f"a smaller file than {name}, which has {status.st_size >> 20} MiB")
     if not files:
