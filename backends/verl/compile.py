@@ -58,17 +58,17 @@ def compile_spec(
     target: str | None = None,
     out: Path | None = None,
     pack: bool = False,
-    hashed: bool = True,
+    writing: bool = True,
 ) -> Compiled:
     """Everything but writing. `out`: the bundle's folder, default build/NAME in the working directory.
 
-    pack: the rows go into the bundle, in place of the store beside it. hashed: whether rows are hashed, which reads
-    them all; only a bundle needs it.
+    pack: the rows go into the bundle, in place of the store beside it. writing: whether a bundle is to be
+    written (see data_facts).
 
     Raises ProblemError with every problem of the spec, its files, its relations and the release.
     """
     loaded = load(file, sets)
-    return compile_loaded(loaded, target, out, pack, hashed)
+    return compile_loaded(loaded, target, out, pack, writing)
 
 
 def compile_loaded(
@@ -76,12 +76,12 @@ def compile_loaded(
     target: str | None = None,
     out: Path | None = None,
     pack: bool = False,
-    hashed: bool = True,
+    writing: bool = True,
 ) -> Compiled:
     """As compile_spec, for a spec that is loaded."""
     try:
         release, assumed = choose_target(loaded, target)
-        facts = gather(loaded, pack, hashed)
+        facts = gather(loaded, pack, writing)
         folder = out if out is not None else Path("build") / loaded.spec.name
         if facts.data.reasons and folder.name == "data":
             message = f"{folder} is where converted rows stand beside the bundles"

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from toolspec.compiler.facts.row_files import RowFiles, content_hash, looks_like_verl, row_files, schema
+from toolspec.compiler.facts.row_files import (
+    FORMATS,
+    RowFiles,
+    content_hash,
+    looks_like_verl,
+    row_files,
+    schema,
+)
 from toolspec.specs.data import Columns, OrderBy, Source
 from toolspec.specs.loading import LoadedSpec, spec_path
-from toolspec.specs.named_file import located, named, read_text
+from toolspec.specs.named_file import UnreadableError, located, named, read_text
 from toolspec.specs.problem import Problem, ProblemError
+from toolspec.specs.reads import note
 
 LAYOUT_VERSION = 1
 """Raised when the conversion writes other rows for the same input: it is part of the folder's name."""
@@ -44,16 +53,18 @@ class DataFacts(NamedTuple):
     hash: str = ""
     system: str | None = None
     packed: bool = False
+    notes: tuple[Problem, ...] = ()
 
 
 NOT_HASHED = "0" * 16
 """In place of the hash of the rows, where nothing is written: to hash them, all files are read to their end."""
 
 
-def data_facts(loaded: LoadedSpec, pack: bool = False, hashed: bool = True) -> DataFacts:
+def data_facts(loaded: LoadedSpec, pack: bool = False, writing: bool = True) -> DataFacts:
     """Facts of `data`. pack: the rows go into the bundle, so they are written anew in any case.
 
-    Raises ProblemError for files that must be read and are not there.
+    writing: whether a bundle will be written. If not, rows are not hashed, which reads all of them, and files that must
+    be read and are not at hand may be elsewhere: a note. Raises ProblemError for files that certainly are not there.
     """
     spec = loaded.spec
     if spec.data.class_ is not None:
@@ -81,17 +92,18 @@ def data_facts(loaded: LoadedSpec, pack: bool = False, hashed: bool = True) -> D
     reasons = tuple(
         dict.fromkeys([*_reasons(loaded, sources), *(["they go into the bundle"] if pack else [])])
     )
-    problems = [p for source, files in sources for p in _missing(loaded, source, files, bool(reasons))]
-    if problems:
+    problems = [p for one in sources for p in _missing(loaded, *one, bool(reasons), writing)]
+    if any(problem.severity == "error" for problem in problems):
         raise ProblemError(tuple(problems))
+    notes = tuple(problems)
     train = tuple(source for source, _ in sources if source.split == "train")
     val = tuple(source for source, _ in sources if source.split == "val")
     if not reasons:
         problems = [p for source, files in sources for p in _not_in_layout(loaded, source, files)]
         if problems:
             raise ProblemError(tuple(problems))
-    digest = (_digest(loaded, train + val, system) if hashed else NOT_HASHED) if reasons else ""
-    return DataFacts(train, val, reasons, digest, system, pack)
+    digest = (_digest(loaded, train + val, system) if writing else NOT_HASHED) if reasons else ""
+    return DataFacts(train, val, reasons, digest, system, pack, notes)
 
 
 def _sources(loaded: LoadedSpec) -> Iterator[tuple[Source, str, str, str, int]]:
@@ -143,11 +155,14 @@ def _reasons(loaded: LoadedSpec, sources: list[tuple[SourceFacts, RowFiles]]) ->
         yield "tools take state from the row"
 
 
-def _missing(loaded: LoadedSpec, source: SourceFacts, files: RowFiles, must_read: bool) -> Iterator[Problem]:
+def _missing(
+    loaded: LoadedSpec, source: SourceFacts, files: RowFiles, must_read: bool, writing: bool
+) -> Iterator[Problem]:
     if source.files or not must_read:
         return
     span = loaded.span(spec_path(source.path))
-    what = "is not on this machine's disk" if files.remote else "does not exist"
+    certain = writing or _beside_others(loaded, source)
+    what = "is not on this machine's disk" if files.remote or not certain else "does not exist"
     yield Problem(
         "TS601",
         "no-data-file",
@@ -157,7 +172,19 @@ def _missing(loaded: LoadedSpec, source: SourceFacts, files: RowFiles, must_read
         fix="a list of files has brackets: [FILE, FILE]"
         if "," in source.pattern
         else "compile where the file is, or give rows in verl's layout",
+        why="" if certain else "the rows are not looked at here",
+        severity="error" if certain else "note",
     )
+
+
+def _beside_others(loaded: LoadedSpec, source: SourceFacts) -> bool:
+    """Whether the folder of a file that is missing has other data files, so that it is the one that is meant."""
+    try:
+        folder = located(source.pattern, loaded.base(spec_path(source.path))).parent
+        note(folder, "names")
+        return any(name.endswith(tuple(FORMATS)) for name in os.listdir(folder))  # noqa: PTH208
+    except (OSError, UnreadableError):
+        return False
 
 
 def _not_in_layout(loaded: LoadedSpec, source: SourceFacts, files: RowFiles) -> Iterator[Problem]:

@@ -41,8 +41,8 @@ class Facts(NamedTuple):
     notes: tuple[Problem, ...] = ()
 
 
-def gather(loaded: LoadedSpec, pack: bool = False, hashed: bool = True) -> Facts:
-    """The facts of a spec; pack, hashed: see data_facts. Raises ProblemError with every problem of every file."""
+def gather(loaded: LoadedSpec, pack: bool = False, writing: bool = True) -> Facts:
+    """The facts of a spec; pack, writing: see data_facts. Raises ProblemError with every problem of every file."""
     problems: list[Problem] = []
     spec = loaded.spec
 
@@ -67,7 +67,7 @@ def gather(loaded: LoadedSpec, pack: bool = False, hashed: bool = True) -> Facts
         if found is not None:
             tools[name] = found
             problems += [p for p in found.problems if p.severity == "error"]
-    data = attempt(lambda: data_facts(loaded, pack, hashed), DataFacts())
+    data = attempt(lambda: data_facts(loaded, pack, writing), DataFacts())
     template = attempt(lambda: _template(loaded), None)
     told = {p.path for p in problems}
     attempt(lambda: _check_homes(loaded, told), None)
@@ -77,7 +77,7 @@ def gather(loaded: LoadedSpec, pack: bool = False, hashed: bool = True) -> Facts
     errors = [p for p in problems if p.severity == "error"]
     if errors:
         raise ProblemError(in_file_order(errors))
-    notes = (*problems, *(p for facts in tools.values() for p in facts.problems))
+    notes = (*problems, *data.notes, *(p for facts in tools.values() for p in facts.problems))
     return Facts(model, gpu, tools, code, data, template, shipped, third_party, tuple(dict.fromkeys(notes)))
 
 

@@ -13,6 +13,7 @@ from toolspec.backends.verl.compile import compile_spec, write
 from toolspec.backends.verl.lint.facts.spec_rows import SpecRows
 from toolspec.backends.verl.lint.lint import Linted, lint_file
 from toolspec.backends.verl.written.files import Files
+from toolspec.specs.problem import ProblemError
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "calculator"
 
@@ -84,3 +85,24 @@ def test_the_rows_seen_are_those_that_are_written(folder: Path, tmp_path: Path) 
         assert one["extra_info"] == {
             key: value for key, value in other["extra_info"].items() if key in one["extra_info"]
         }
+
+
+def test_rows_that_are_elsewhere_are_a_note_and_the_rest_is_checked(folder: Path) -> None:
+    """Data are often not in the repository: only a folder that has other data is the one that is meant."""
+    (folder / "train.jsonl").unlink()
+    (found,) = lint(folder).findings
+    assert (found.code, found.severity, found.message.split(",")[0]) == (
+        "TS601",
+        "error",
+        "train.jsonl does not exist",
+    )
+    (folder / "val.jsonl").unlink()
+    linted = lint(folder)
+    assert {(p.code, p.severity, p.path) for p in linted.findings} == {
+        ("TS601", "note", "data.train.0"),
+        ("TS601", "note", "data.val.0"),
+    }
+    assert len(linted.checked) > 100
+    assert "the file of data.train (train.jsonl)" in {one.needs for one in linted.skipped}
+    with pytest.raises(ProblemError, match=r"train\.jsonl does not exist"):
+        compile_spec(folder / "exp.yaml")

@@ -26,7 +26,7 @@ def lint_spec(
 ) -> Linted:
     """Everything that compile says of a spec, and every rule over what it compiles to."""
     try:
-        compiled = compile_spec(path, sets, target, hashed=False)
+        compiled = compile_spec(path, sets, target, writing=False)
     except ProblemError as error:
         sources: Mapping[str, Sequence[str]] = getattr(error, "sources", {})
         lines = {name: tuple(text) for name, text in sources.items()}

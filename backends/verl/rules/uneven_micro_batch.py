@@ -59,7 +59,7 @@ def check(view: View) -> Iterator[Found]:
     if dynamic(view) or view.value("trainer.val_only"):
         return
     yield from _update(view, ACTOR)
-    if uses_v1(view) and view.value(LOOPS):
+    if uses_v1(view) and _own_loops(view):
         raise NotKnownError("how many trajectories the agent loops of the user's own make")
     if not view.value("algorithm.rollout_correction.bypass_mode"):
         yield from _step(view, ROLLOUT, ACTOR)
@@ -67,6 +67,15 @@ def check(view: View) -> Iterator[Found]:
         if lora_rank(view) > 0:
             return  # the actor without its adapter is the reference, with the rollout's micro batch
         yield from _step(view, REF, REF)
+
+
+def _own_loops(view: View) -> bool:
+    """Whether agent loops of the user's own may run; the loop of a spec's bundle makes one trajectory, as verl's do."""
+    said = view.said(LOOPS)
+    spec = view.run.spec
+    if spec is not None and said is not None and not said.overridden:
+        return bool(spec.plan["agent.class"] != "none")
+    return bool(view.value(LOOPS))
 
 
 def _update(view: View, role: str) -> Iterator[Found]:

@@ -33,19 +33,28 @@ class SpecRows:
         return tuple(split for split in ("train", "val") if getattr(data, split))
 
     def problems(self) -> tuple[Problem, ...]:
-        """What compile would say of the rows."""
-        found = (problem for split in self.splits for problem in self._preview(split).problems)
+        """What compile would say of the rows that are at hand."""
+        splits = (split for split in self.splits if not self._elsewhere(split))
+        found = (problem for split in splits for problem in self._preview(split).problems)
         return tuple(p._replace(span=p.span or self._compiled.place(p.path)) for p in found)
 
     def rows(self, split: str) -> Rows:
         """Raises NotKnownError where there are none, or none that can be laid out."""
         if split not in self.splits:
             raise NotKnownError(f"rows of data.{split}")
+        elsewhere = self._elsewhere(split)
+        if elsewhere:
+            raise NotKnownError(f"the file of data.{split} ({elsewhere})")
         preview = self._preview(split)
         if not preview.rows:
             raise NotKnownError(f"rows of data.{split} that can be laid out")
         files = tuple(file for source in getattr(self._compiled.facts.data, split) for file in source.files)
         return Rows(files, preview.count, tuple(preview.rows[0]), preview.rows)
+
+    def _elsewhere(self, split: str) -> str:
+        """The first source of a split without a file at hand, "" for none."""
+        sources = getattr(self._compiled.facts.data, split)
+        return next((source.pattern for source in sources if not source.files), "")
 
     def _preview(self, split: str) -> Preview:
         if split not in self._read:
