@@ -124,6 +124,12 @@ def take(document: dict[str, Any], path: Sequence[str]) -> Any:
     return value
 
 
+def renamed(view: View, change: Rename, op: str) -> tuple[str, str]:
+    """What stands before a key that gets another name, and the name; op: what stood there."""
+    new = view.name(change.new)
+    return ("" if op == "+" and view.keys.knows(new) else op) if change.op is None else change.op, new
+
+
 def _in_arguments(view: View, wanted: Iterable[tuple[Change, list[Said]]]) -> tuple[Edit, ...]:
     """Arguments are lines of the file `--`; nobody can write there, and a program may show the edits."""
     from toolspec.backends.verl.written.override_text import override_text
@@ -141,9 +147,7 @@ def _in_arguments(view: View, wanted: Iterable[tuple[Change, list[Said]]]) -> tu
             if isinstance(change, Drop):
                 edits.append(Edit(Span(ARGUMENTS, one.span.line, 1, one.key_span.length), "", 1))
             elif isinstance(change, Rename):
-                new = view.name(change.new)
-                op = "" if one.op == "+" and view.keys.knows(new) else one.op
-                edits.append(Edit(one.key_span, op + new))
+                edits.append(Edit(one.key_span, "".join(renamed(view, change, one.op))))
             elif one.span != one.key_span:
                 edits.append(Edit(one.span, override_text(change.value)))
     return tuple(edits)

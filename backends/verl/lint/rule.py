@@ -17,10 +17,14 @@ class Put(NamedTuple):
 
 
 class Rename(NamedTuple):
-    """KEY gets another name, wherever it is written, and keeps its value."""
+    """KEY gets another name, wherever it is written, and keeps its value.
+
+    op: what is to stand before it on a command line, None for what stands there (`+` goes where verl has the name).
+    """
 
     key: str
     new: str
+    op: str | None = None
 
 
 class Drop(NamedTuple):

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from toolspec.backends.verl.lint.edits import renamed
 from toolspec.backends.verl.lint.rule import Change, Drop, Put, Rename
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.written.launches import main_of
@@ -78,8 +79,7 @@ class _Script:
         home = self.offset(said.key_span.line, said.key_span.column)
         for found in sorted(key.finditer(self.text), key=lambda m: abs(m.start() - home)):
             if isinstance(change, Rename):
-                new, op = self.view.name(change.new), found[1] or ""
-                op = "" if op == "+" and self.view.keys.knows(new) else op
+                op, new = renamed(self.view, change, found[1] or "")
                 yield [(found.start(), found.end(), f"{op}{new}=")]
             elif isinstance(change, Put):
                 yield from self._values(found.end(), override_text(change.value), found.start())
@@ -202,8 +202,7 @@ class _Script:
             return []
         if isinstance(change, Put):
             return [Said(said.key, change.value, said.span, said.key_span, said.op)]
-        new = self.view.name(change.new)
-        op = "" if said.op == "+" and self.view.keys.knows(new) else said.op
+        op, new = renamed(self.view, change, said.op)
         return [Said(new, said.value, said.span, said.key_span, op)]
 
 

@@ -8,6 +8,8 @@ Bad:
     trainer.save_freq=-1
 Good:
     trainer.save_freq=20
+Good:
+    trainer.save_freq=-1 trainer.total_training_steps=1
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from toolspec.backends.verl.lint.view import View
 RULE = Rule("TS710", "never-saves", "warning")
 
 KEY = "trainer.save_freq"
+STEPS = "trainer.total_training_steps"
+FEW = 10
+"""Steps of a run that is surely a trial: verl's own end-to-end tests make one to ten."""
 
 
 def check(view: View) -> Iterator[Found]:
@@ -27,6 +32,8 @@ def check(view: View) -> Iterator[Found]:
         return  # a spec that saves nothing says `checkpoint: {every: never}`
     if view.integer(KEY, null=0) > 0 or view.value("trainer.val_only"):
         return
+    if view.value(STEPS) in range(1, FEW + 1):
+        return  # a trial of the set-up, not a training
     yield Found(
         f"{view.shown(KEY)}: no checkpoint is written, not at the last step either",
         (KEY,),

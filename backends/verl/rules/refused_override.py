@@ -22,14 +22,19 @@ Bad:
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.composition import Refused, refusals
 from toolspec.backends.verl.lint.not_known import NotKnownError
-from toolspec.backends.verl.lint.rule import Found, Rule
+from toolspec.backends.verl.lint.rule import Change, Drop, Found, Rename, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.renames import gone
+from toolspec.backends.verl.written.override import Sweep
+from toolspec.backends.verl.written.override_text import override_text
+from toolspec.backends.verl.written.value import Said, Unknown
 
 RULE = Rule("TS820", "refused-override", "error")
 
@@ -52,15 +57,25 @@ def check(view: View) -> Iterator[Found]:
         raise NotKnownError(view.run.open)
 
 
+def _word(op: str, said: Said) -> str:
+    """The override as one word of a command line."""
+    value = said.text if isinstance(said.value, Unknown | Sweep) else override_text(said.value)
+    word = f"{op}{said.key}={value}"
+    return shlex.quote(word) if re.search(r"\s", word) else word
+
+
 def _found(view: View, one: Refused) -> Found:
     said, version = one.said, view.version
+    changes: tuple[Change, ...] = ()
     if one.reason == "present":
         message = f"`+` adds a key, and verl {version} has `{one.key}` already"
-        fix = f"{said.key}={said.text}"
+        fix = _word("", said)
+        changes = (Rename(said.key, said.key, ""),)
     elif one.reason == "absent":
         message = f"`{one.key}` is not among the keys of verl {version}, which takes it only with `+`"
         dead = gone(one.key, version)
-        fix = f"+{said.key}={said.text}" if dead is None else f"drop it: {dead.why}"
+        fix = _word("+", said) if dead is None else f"drop it: {dead.why}"
+        changes = (Rename(said.key, said.key, "+") if dead is None else Drop(said.key),)
     elif one.reason == "nothing":
         message, fix = f"`~` deletes a key, and verl {version} has none at `{one.key}`", "drop it"
     else:
@@ -73,4 +88,6 @@ def _found(view: View, one: Refused) -> Found:
         fix=fix,
         why="Hydra stops before anything starts",
         span=said.key_span,
+        changes=changes,
+        safe=bool(changes) and isinstance(changes[0], Rename),
     )
