@@ -20,6 +20,7 @@ MAX_BYTES: Mapping[str, int] = {
     "config.json": 16 << 20,
     "generation_config.json": 1 << 20,
     "tokenizer_config.json": 32 << 20,
+    "special_tokens_map.json": 1 << 20,
     "chat_template.json": 4 << 20,
     "chat_template.jinja": 4 << 20,
 }
@@ -34,7 +35,7 @@ def read_model_directory(path: Path, name: str | None = None) -> ModelFacts:
     """
     config = read_mapping(path, "config.json")
     if config is None:
-        raise _problem(
+        raise model_files_problem(
             f"{path} has no config.json",
             why="the model's size, positions and vocabulary are read from it",
             fix="give the directory that holds config.json, or the model's hub name",
@@ -71,7 +72,7 @@ def chat_template(path: Path) -> str | None:
     Of several named templates `tool_use`, else `default`: what transformers takes when tools are given
     (tokenization_utils_base.get_chat_template). Raises ProblemError (TS041).
     """
-    if (text := _read(path, "chat_template.jinja")) is not None:
+    if (text := read_model_text(path, "chat_template.jinja")) is not None:
         return text
     for file in ("chat_template.json", "tokenizer_config.json"):
         value = (read_mapping(path, file) or {}).get("chat_template")
@@ -102,31 +103,37 @@ def merge_catalogue(read: ModelFacts, known: ModelFacts | None) -> ModelFacts:
 
 def read_mapping(path: Path, name: str) -> dict[str, Any] | None:
     """The JSON mapping in the directory's file, None without the file. Raises ProblemError (TS041)."""
-    text = _read(path, name)
+    text = read_model_text(path, name)
     if text is None:
         return None
     file = path / name
     try:
         value = json.loads(text)
     except RecursionError:
-        raise _problem(f"{file} is nested too deep") from None
+        raise model_files_problem(f"{file} is nested too deep") from None
     except ValueError as error:
-        raise _problem(f"{file} is not JSON: {error}", fix="copy the file again from the hub") from None
+        raise model_files_problem(
+            f"{file} is not JSON: {error}", fix="copy the file again from the hub"
+        ) from None
     if not isinstance(value, dict):
-        raise _problem(f"{file} holds no mapping", fix="copy the file again from the hub")
+        raise model_files_problem(f"{file} holds no mapping", fix="copy the file again from the hub")
     return value
 
 
-def _read(path: Path, name: str) -> str | None:
-    file, limit = path / name, MAX_BYTES[name]
+def read_model_text(path: Path, name: str) -> str | None:
+    """The text of the directory's file, None without the file. Raises ProblemError (TS041)."""
+    file, limit = path / name, MAX_BYTES["chat_template.jinja" if name.endswith(".jinja") else name]
     try:
         return read_text(file, limit)
     except UnreadableError as error:
         if error.missing:
             return None
         why = "no such file of a real model is that large" if error.too_large else ""
-        raise _problem(f"cannot read {file}: {error}", why, fix="copy the file again from the hub") from None
+        raise model_files_problem(
+            f"cannot read {file}: {error}", why, fix="copy the file again from the hub"
+        ) from None
 
 
-def _problem(message: str, why: str = "", fix: str = "") -> ProblemError:
+def model_files_problem(message: str, why: str = "", fix: str = "") -> ProblemError:
+    """The problem of a model's files."""
     return ProblemError((Problem("TS041", "model-files", message, path="model.path", why=why, fix=fix),))

@@ -1,0 +1,222 @@
+"""A process of worker.py, from the side of the one who asks: answers, or in words why there is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from toolspec.compiler.chat.folder import ChatFolder
+from toolspec.compiler.chat.limits import LOADING_SECONDS, MEMORY, WALL, seconds
+
+_START = """\
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from toolspec.compiler.chat.worker import main
+main()
+"""
+_ENDED: Mapping[int, str] = {
+    signal.SIGPROF: "it takes more than {seconds:.1f} s of CPU time",
+    signal.SIGSEGV: "it is nested too deep",
+    signal.SIGKILL: "it was killed, as for want of memory",
+    signal.SIGABRT: f"it needs more than {MEMORY >> 20} MiB of memory",
+}
+_KINDS: Mapping[str, str] = {
+    "MemoryError": f"it needs more than {MEMORY >> 20} MiB of memory",
+    "RecursionError": "it is nested too deep, or calls itself without end",
+}
+READ = 1 << 16
+
+
+class ChatError(Exception):
+    """Why there is no answer, as a clause about the template or the tokenizer. limit: one of limits.py was met."""
+
+    def __init__(self, reason: str, limit: bool = False) -> None:
+        super().__init__(reason)
+        self.limit = limit
+
+
+class Failure(NamedTuple):
+    """A conversation that cannot be rendered. kind: of exception. line: of the template, 0 for unknown."""
+
+    kind: str
+    message: str
+    line: int = 0
+
+    @property
+    def reason(self) -> str:
+        return _KINDS.get(self.kind) or (f"{self.kind}: {self.message}" if self.message else self.kind)
+
+    @property
+    def limit(self) -> bool:
+        return self.kind in _KINDS or self.kind == "TooLongError"
+
+
+class ChatProcess:
+    """Renders, encodes and counts in a process of its own, as a context manager.
+
+    Every method raises ChatError where the process does not answer within its limits; it is of no more use then.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._rest = b""
+
+    def __enter__(self) -> ChatProcess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def template(self, text: str) -> None:
+        """The template of all that is rendered from here on."""
+        self.ask({"do": "template", "template": text})
+
+    def tokenizer(self, folder: ChatFolder, bytes_only: bool = False) -> None:
+        """The tokenizer that texts are encoded with. bytes_only: only its set-up is looked at, for `bytes`.
+
+        Raises ChatError for a folder without tokenizer.json.
+        """
+        if folder.tokenizer is None:
+            raise ChatError("there is no tokenizer.json")
+        request = {
+            "do": "tokenizer",
+            "file": str(folder.tokenizer),
+            "listed": folder.added.listed,
+            "special": folder.added.special,
+            "parts": folder.kind.parts,
+            "bytes_only": bytes_only,
+        }
+        self.ask(request, LOADING_SECONDS)
+
+    def rows(
+        self,
+        what: str,
+        rows: Sequence[Sequence[Mapping[str, Any]]],
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        generation: bool = True,
+        variables: Mapping[str, Any] | None = None,
+    ) -> list[Any]:
+        """For each conversation its text (`render`), ids (`ids`), number of ids (`counts`) or a bound of it (`bytes`).
+
+        A Failure for one that the template refuses; None for one whose bytes say nothing.
+        """
+        self.send(what, rows, tools, generation, variables)
+        return self.receive()
+
+    def send(
+        self,
+        what: str,
+        rows: Sequence[Sequence[Mapping[str, Any]]],
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        generation: bool = True,
+        variables: Mapping[str, Any] | None = None,
+    ) -> None:
+        """The first half of `rows`, so that several processes can work at the same time."""
+        self._send(
+            {
+                "do": what,
+                "rows": rows,
+                "tools": tools,
+                "generation": generation,
+                "variables": dict(variables or {}),
+            }
+        )
+
+    def receive(self) -> list[Any]:
+        """The second half of `rows`."""
+        answer = self._receive()
+        return [
+            Failure(one["failure"], one["message"], one["line"]) if isinstance(one, dict) else one
+            for one in answer
+        ]
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        found: list[list[int]] = self.ask({"do": "encode", "texts": list(texts)})
+        return found
+
+    def decode(self, ids: Sequence[Sequence[int]], skip_special_tokens: bool = False) -> list[str]:
+        request = {
+            "do": "decode",
+            "ids": [list(one) for one in ids],
+            "skip_special_tokens": skip_special_tokens,
+        }
+        found: list[str] = self.ask(request)
+        return found
+
+    def ask(self, request: Mapping[str, Any], extra: float = 0) -> Any:
+        self._send(request, extra)
+        return self._receive()
+
+    def _send(self, request: Mapping[str, Any], extra: float = 0) -> None:
+        try:
+            data = json.dumps(request).encode("ascii") + b"\n"
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ChatError(f"the conversation is no plain data: {error}") from None
+        self._seconds = seconds(len(data)) + extra
+        process = self._started()
+        try:
+            assert process.stdin is not None
+            process.stdin.write(data)
+            process.stdin.flush()
+        except OSError:
+            raise self._ended() from None
+
+    def _receive(self) -> Any:
+        process = self._process
+        if process is None or process.stdout is None:
+            raise ChatError("the process that renders has ended")
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            parts = [self._rest]
+            while b"\n" not in parts[-1]:
+                if not selector.select(self._seconds + WALL):
+                    process.kill()
+                    raise self._ended(f"it takes more than {self._seconds + WALL:.0f} s")
+                part = os.read(process.stdout.fileno(), READ)
+                if not part:
+                    raise self._ended()
+                parts.append(part)
+        line, _, self._rest = b"".join(parts).partition(b"\n")
+        answer = json.loads(line)
+        if isinstance(answer, dict) and "failure" in answer:
+            failure = Failure(answer["failure"], answer["message"], answer["line"])
+            raise ChatError(failure.reason, failure.limit)
+        return answer
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            command = [sys.executable, "-I", "-c", _START, json.dumps(sys.path)]
+            # One thread: whoever wants more speed starts more processes.
+            surroundings = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1"}
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=surroundings,
+            )
+        return self._process
+
+    def _ended(self, reason: str = "") -> ChatError:
+        process, self._process = self._process, None
+        if process is None:
+            return ChatError("the process that renders has ended")
+        process.communicate()
+        code = process.returncode
+        said = reason or _ENDED.get(-code, "the process that renders it ended with code {code}")
+        return ChatError(said.format(seconds=self._seconds, code=code), limit=True)
