@@ -37,6 +37,8 @@ Good:
         pass
 Bad (verl 0.9.1):
     actor_rollout_ref.actor.megatron.tensor_model_parallel_size=2
+Good:
+    +actor_rollout_ref.model.lora.fully_sharded_loras=True
 """
 
 from __future__ import annotations
