@@ -1,17 +1,20 @@
-"""vLLM without chunked prefill, and fewer batched tokens than a sequence has.
+"""A setting of vLLM that is turned off, and that verl does not pass on.
 
-A prompt is then prefilled whole: `max_num_batched_tokens` (8192) must be at least `max_model_len`. verl 0.9.1 raises it
-itself.
+verl 0.7.1 and 0.8.0 start vLLM with arguments of a command line and leave out every one that is false. vLLM then takes
+its own default, and that of chunked prefill and of prefix caching is on for a model that generates. verl 0.9.1 passes
+`--no-…`, and raises `max_num_batched_tokens` to the model's length where prompts are not cut.
 
-Why: vLLM refuses to start, after the actor has loaded.
-Source: workers/rollout/vllm_rollout/vllm_async_server.py:1113-1119 (0.9.1) and its lack in 0.7.1 and 0.8.0; vLLM
-SchedulerConfig.verify_max_model_len
+Why: the rollout prefills in chunks, or reuses prefixes, though the run says no.
+Source: workers/rollout/vllm_rollout/utils.py build_cli_args_from_config (0.7.1: :279-281, 0.8.0: :344-346, 0.9.1:
+:501-506); vllm_async_server.py:1113-1119 of 0.9.1; vLLM EngineArgs, the defaults of V1
 Bad (verl 0.8.0):
     actor_rollout_ref.rollout.name=vllm actor_rollout_ref.rollout.enable_chunked_prefill=False
-    actor_rollout_ref.rollout.max_num_batched_tokens=2048
-Good:
+Bad (verl 0.7.1):
+    actor_rollout_ref.rollout.name=vllm actor_rollout_ref.rollout.enable_prefix_caching=False
+Good (verl 0.9.1):
     actor_rollout_ref.rollout.name=vllm actor_rollout_ref.rollout.enable_chunked_prefill=False
-    actor_rollout_ref.rollout.max_num_batched_tokens=8192
+Good (verl 0.8.0):
+    actor_rollout_ref.rollout.name=sglang actor_rollout_ref.rollout.enable_prefix_caching=False
 """
 
 from __future__ import annotations
@@ -19,29 +22,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.derived import ROLLOUT
-from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
-RULE = Rule("TS518", "batched-tokens", "error")
+RULE = Rule("TS518", "off-not-passed", "note")
 
-TOKENS, CHUNKED, LENGTH = (
-    f"{ROLLOUT}.{name}" for name in ("max_num_batched_tokens", "enable_chunked_prefill", "max_model_len")
-)
+ON = {"enable_chunked_prefill": "cuts long prompts into chunks", "enable_prefix_caching": "reuses prefixes"}
+"""What vLLM V1 has on by itself, and what it does then."""
 
 
 def check(view: View) -> Iterator[Found]:
-    if view.value(f"{ROLLOUT}.name") != "vllm" or view.true(CHUNKED) or view.at_least("0.9.1"):
+    if view.value(f"{ROLLOUT}.name") != "vllm" or view.at_least("0.9.1"):
         return
-    tokens, limit = view.integer(TOKENS), view.value(LENGTH)
-    if limit is None:
-        limit = view.facts.model().max_position_embeddings
-    if not isinstance(limit, int):
-        raise NotKnownError(LENGTH)
-    if tokens < limit:
-        yield Found(
-            f"{view.shown(TOKENS)} is below the model length of {limit}, without chunked prefill",
-            (TOKENS, CHUNKED, LENGTH),
-            fix=f"{TOKENS}={limit}, or {CHUNKED}=True",
-            why="vLLM refuses to start",
-        )
+    for name, does in ON.items():
+        key = f"{ROLLOUT}.{name}"
+        if view.value(key) is False:
+            yield Found(
+                f"verl {view.version} does not pass `{key}=False` on to vLLM, which {does} all the same",
+                (key,),
+                fix="drop it, or verl 0.9.1",
+                why="arguments that are false are left out, and vLLM's own default is on",
+            )
