@@ -1,4 +1,4 @@
-"""Model engines whose composed config no wheel prints: what their keys are is not known, and nothing is said of them."""
+"""Model engines whose composed config no wheel prints: their keys are not known, and nothing is said of them."""
 
 from __future__ import annotations
 
