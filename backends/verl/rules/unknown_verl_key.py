@@ -91,6 +91,9 @@ def check(view: View) -> Iterator[Found]:
         severity: Severity | None = None if _is_meant(view, leaf.key) or not foreign else "warning"
         if from_command(view, leaf) and not _is_meant(view, leaf.key):
             severity = "warning"  # `+` says that the key is known to be new
+        dead = gone(leaf.key, view.version)
+        if dead is not None and not dead.lost:
+            severity = "warning"  # the run does without it what it did with it
         yield _found(view, leaf, "verl takes it without a word and nothing reads it", severity)
     if unsure:
         raise NotKnownError(view.run.open)
@@ -125,11 +128,7 @@ def _is_meant(view: View, key: str) -> bool:
 
 
 def _is_renamed(view: View, key: str) -> bool:
-    return name_in(key, view.version) != key or _gone(view, key)
-
-
-def _gone(view: View, key: str) -> bool:
-    return gone(key, view.version) is not None
+    return name_in(key, view.version) != key or gone(key, view.version) is not None
 
 
 def _elsewhere(view: View, key: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Model engines whose composed config no wheel prints: their keys are not known, and nothing is said of them."""
+"""Keys that the release lacks, and engines whose keys are not known because no wheel prints their config."""
 
 from __future__ import annotations
 
@@ -28,3 +28,18 @@ def test_an_engine_that_the_release_lacks_is_an_error(
 ) -> None:
     result = laid_over(Example(MINDSPEED, {}, "0.9.1"), base, tmp_path, monkeypatch)
     assert {"TS802", "TS821"} <= {p.code for p in result.findings}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "severity"),
+    [
+        ("+trainer.use_legacy_worker_impl=disable", "warning"),  # there is but the new implementation
+        ("+data.sampler.class_name=Curriculum", "error"),  # the rows come in another order
+        ("trainer.use_legacy_worker_impl=disable", "error"),  # Hydra stops
+    ],
+)
+def test_a_key_that_is_gone_is_an_error_where_the_run_loses_by_it(
+    overrides: str, severity: str, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = laid_over(Example(overrides, {}, "0.9.1"), base, tmp_path, monkeypatch)
+    assert [p.severity for p in result.findings if p.code == "TS802"] == [severity], told(result)
