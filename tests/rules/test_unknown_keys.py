@@ -43,3 +43,35 @@ def test_a_key_that_is_gone_is_an_error_where_the_run_loses_by_it(
 ) -> None:
     result = laid_over(Example(overrides, {}, "0.9.1"), base, tmp_path, monkeypatch)
     assert [p.severity for p in result.findings if p.code == "TS802"] == [severity], told(result)
+
+
+TEACHERS = (
+    "distillation.enabled=True distillation.nnodes=1 distillation.n_gpus_per_node=1 "
+    "+distillation.teacher_models.maths.key=maths +distillation.teacher_models.maths.model_path=model "
+    "+distillation.teacher_models.maths.num_replicas=1 "
+    "+distillation.teacher_models.maths.inference.tensor_model_parallel_size=1"
+)
+
+
+@pytest.mark.parametrize("version", ["0.8.0", "0.9.1"])
+@pytest.mark.parametrize(
+    ("more", "severities"),
+    [
+        ("", []),
+        ("+distillation.teacher_models.maths.inference.engine_kwargs.vllm.swap_space=0", []),
+        ("+distillation.teacher_models.maths.world_size=1", ["error"]),  # merged into a dataclass
+        ("+distillation.teacher_models.maths.inference.swap_space=1", ["error"]),
+        ("+distillation.distillation_loss.temperature=2", ["error"]),
+        ("+distillation.teacher_models.maths.world_size=1 distillation.enabled=False", ["warning"]),
+    ],
+)
+def test_a_teacher_is_built_where_distillation_is_on(
+    more: str,
+    severities: list[str],
+    version: str,
+    base: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    result = laid_over(Example(f"{TEACHERS} {more}", {}, version), base, tmp_path, monkeypatch)
+    assert [p.severity for p in result.findings if p.code == "TS802"] == severities, told(result)

@@ -2,7 +2,8 @@
 
 Hydra refuses an override of an unknown key without `+`. In a file, and with `+`, verl takes it: without a word where
 the section stays a mapping (`data`, `trainer`, `algorithm`, `reward`, the top level), with a TypeError after Ray is up
-where it becomes a dataclass (`actor`, `critic`, `rollout`, and `ref` where there is a KL term).
+where it becomes a dataclass (`actor`, `critic`, `rollout`, `ref` where there is a KL term, `distillation` where it is
+on).
 
 Why: the setting that was meant keeps its default.
 Source: the release's generated config; utils/config.py omega_conf_to_dataclass; trainer/config/*.yaml `_target_`;
@@ -50,7 +51,7 @@ from toolspec.backends.verl.lint.derived import REF, has_critic, has_reference, 
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Change, Drop, Found, Rename, Rule
 from toolspec.backends.verl.lint.view import View
-from toolspec.backends.verl.releases import TABLES, ancestors, leaves, release
+from toolspec.backends.verl.releases import TABLES, ancestors, leaves, like_listed, release
 from toolspec.backends.verl.renames import LEGACY_READ, MOVED_WHOLE, below, gone, name_in, takes
 from toolspec.backends.verl.written.value import Said
 from toolspec.specs.problem import Severity
@@ -137,7 +138,7 @@ def _elsewhere(view: View, key: str) -> list[str]:
 
 def _closed(view: View, key: str) -> str:
     """The section around a key from which verl builds a dataclass, which takes no other field; "" for none."""
-    for above in sorted(ancestors(key), key=len, reverse=True):
+    for above in sorted(ancestors(like_listed(key)), key=len, reverse=True):
         if above in view.keys.open_mappings:
             return ""
         if above in view.keys.sections:
@@ -154,6 +155,9 @@ def _is_built(view: View, section: str) -> bool:
         return (whole or below(section, f"{REF}.fsdp_config")) and has_reference(view)
     if below(section, "critic"):
         return has_critic(view)
+    if below(section, "distillation"):
+        # trainer_base.py:360 of 0.9.1, ray_trainer.py:925 of 0.8.0; distillation.py _resolve_teacher_models
+        return view.value("distillation.enabled") is True
     return section.startswith("actor_rollout_ref.")
 
 
