@@ -27,19 +27,19 @@ from toolspec.backends.verl.lint.view import View
 
 RULE = Rule("TS518", "off-not-passed", "note")
 
-ON = {"enable_chunked_prefill": "cuts long prompts into chunks", "enable_prefix_caching": "reuses prefixes"}
-"""What vLLM V1 has on by itself, and what it does then."""
+ON = {"enable_chunked_prefill": "", "enable_prefix_caching": " (off for hybrid models)"}
+"""What vLLM V1 has on by itself for a model that generates, and the exception."""
 
 
 def check(view: View) -> Iterator[Found]:
     if view.value(f"{ROLLOUT}.name") != "vllm" or view.at_least("0.9.1"):
         return
-    for name, does in ON.items():
+    for name, exception in ON.items():
         key = f"{ROLLOUT}.{name}"
         if view.value(key) is False:
             yield Found(
-                f"verl {view.version} does not pass `{key}=False` on to vLLM, which {does} all the same",
+                f"verl {view.version} does not pass `{key}=False` on to vLLM, whose default is on{exception}",
                 (key,),
                 fix="drop it, or verl 0.9.1",
-                why="arguments that are false are left out, and vLLM's own default is on",
+                why="verl leaves out the arguments that are false",
             )
