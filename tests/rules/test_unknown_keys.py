@@ -75,3 +75,22 @@ def test_a_teacher_is_built_where_distillation_is_on(
 ) -> None:
     result = laid_over(Example(f"{TEACHERS} {more}", {}, version), base, tmp_path, monkeypatch)
     assert [p.severity for p in result.findings if p.code == "TS802"] == severities, told(result)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "codes"),
+    [
+        ("critic=dp_critic critic.optim.lr=1e-5 data=legacy_data", set()),
+        ("actor@actor_rollout_ref.actor=dp_actor actor_rollout_ref.actor.strategy=fsdp2", set()),
+        # Hydra takes both; the keys are those of a mixture.
+        ("critic=megatron_critic critic.megatron.tensor_model_parallel_size=2", set()),
+        ("actor@actor_rollout_ref.actor=megatron_actor actor_rollout_ref.actor.megatron.seed=1", set()),
+        ("critic=ds_critic critic.deepspeed_config.zero_stage=2", {"TS821"}),
+    ],
+)
+@pytest.mark.parametrize("version", ["0.7.1", "0.9.1"])
+def test_a_group_chosen_on_the_command_line_is_no_value(
+    overrides: str, codes: set[str], version: str, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = laid_over(Example(overrides, {}, version), base, tmp_path, monkeypatch)
+    assert {p.code for p in result.findings if p.severity == "error"} == codes, told(result)
