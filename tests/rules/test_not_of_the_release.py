@@ -1,4 +1,4 @@
-"""Keys that the release lacks, and engines whose keys are not known because no wheel prints their config."""
+"""Keys, groups, engines and names that the release lacks or does not print: what is certain of them, and what is not."""
 
 from __future__ import annotations
 
@@ -94,3 +94,12 @@ def test_a_group_chosen_on_the_command_line_is_no_value(
 ) -> None:
     result = laid_over(Example(overrides, {}, version), base, tmp_path, monkeypatch)
     assert {p.code for p in result.findings if p.severity == "error"} == codes, told(result)
+
+
+def test_a_loss_of_the_user_s_own_may_read_what_verl_s_do_not(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "actor_rollout_ref.actor.policy_loss.loss_mode={} actor_rollout_ref.actor.clip_ratio=0.15"
+    for loss, codes in (("dppo_tv", {"TS113"}), ("cppo", {"TS811"})):
+        result = laid_over(Example(text.format(loss), {}, "0.9.1"), base, tmp_path / loss, monkeypatch)
+        assert {p.code for p in result.findings if p.severity == "error"} == codes, told(result)
