@@ -1,4 +1,4 @@
-"""Keys, groups, engines and names that the release lacks or does not print: what is certain of them, and what is not."""
+"""Keys, groups, engines and names that a release lacks or does not print: what is certain, and what is not known."""
 
 from __future__ import annotations
 
