@@ -192,7 +192,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS515": "training-state-too-large",
         "TS516": "critic-attention",
         "TS517": "other-engine-arguments",
-        "TS518": "batched-tokens",
+        "TS518": "off-not-passed",
         "TS519": "empty-pool",
         "TS521": "shard-size",
         "TS522": "strategy-of-other-engine",

@@ -19,6 +19,7 @@ LENGTHS = (PROMPT_LENGTH, RESPONSE_LENGTH, "data.max_prompt_length", "data.max_r
 """The keys of `longest`, the ones that win first."""
 FUNCTION, MANAGER = "reward.custom_reward_function", "reward.reward_manager"
 TOOL_LOOP = "tool_agent"
+MODE = "trainer.v1.trainer_mode"
 
 
 def uses_v1(view: View) -> bool:
@@ -62,8 +63,16 @@ def legacy_workers(view: View) -> bool:
 
 
 def v1_mode(view: View) -> str:
-    """The V1 trainer's mode: `sync`, `colocate_async`, `separate_async`; "" where V0 runs."""
-    return view.text("trainer.v1.trainer_mode") if uses_v1(view) else ""
+    """The V1 trainer's mode: `sync`, `colocate_async`, `separate_async`; "" where V0 runs.
+
+    Raises NotKnownError for a mode that the release does not have.
+    """
+    if not uses_v1(view):
+        return ""
+    mode = view.text(MODE)
+    if mode not in (view.release.choices(MODE) or (mode,)):
+        raise NotKnownError(f"{MODE}={mode}")
+    return mode
 
 
 def update_prompts(view: View) -> int:

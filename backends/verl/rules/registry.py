@@ -57,7 +57,7 @@ MODULES: tuple[str, ...] = (
     "training_state_too_large",
     "critic_attention",
     "other_engine_arguments",
-    "batched_tokens",
+    "off_not_passed",
     "empty_pool",
     "shard_size",
     "strategy_of_other_engine",

@@ -2,7 +2,8 @@
 
 Hydra refuses an override of an unknown key without `+`. In a file, and with `+`, verl takes it: without a word where
 the section stays a mapping (`data`, `trainer`, `algorithm`, `reward`, the top level), with a TypeError after Ray is up
-where it becomes a dataclass (`actor`, `critic`, `rollout`, and `ref` where there is a KL term).
+where it becomes a dataclass (`actor`, `critic`, `rollout`, `ref` where there is a KL term, `distillation` where it is
+on).
 
 Why: the setting that was meant keeps its default.
 Source: the release's generated config; utils/config.py omega_conf_to_dataclass; trainer/config/*.yaml `_target_`;
@@ -37,6 +38,8 @@ Good:
         pass
 Bad (verl 0.9.1):
     actor_rollout_ref.actor.megatron.tensor_model_parallel_size=2
+Good:
+    +actor_rollout_ref.model.lora.fully_sharded_loras=True
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ from toolspec.backends.verl.lint.derived import REF, has_critic, has_reference, 
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Change, Drop, Found, Rename, Rule
 from toolspec.backends.verl.lint.view import View
-from toolspec.backends.verl.releases import TABLES, ancestors, leaves, release
+from toolspec.backends.verl.releases import TABLES, ancestors, leaves, like_listed, release
 from toolspec.backends.verl.renames import LEGACY_READ, MOVED_WHOLE, below, gone, name_in, takes
 from toolspec.backends.verl.written.value import Said
 from toolspec.specs.problem import Severity
@@ -89,6 +92,9 @@ def check(view: View) -> Iterator[Found]:
         severity: Severity | None = None if _is_meant(view, leaf.key) or not foreign else "warning"
         if from_command(view, leaf) and not _is_meant(view, leaf.key):
             severity = "warning"  # `+` says that the key is known to be new
+        dead = gone(leaf.key, view.version)
+        if dead is not None and not dead.lost:
+            severity = "warning"  # the run does without it what it did with it
         yield _found(view, leaf, "verl takes it without a word and nothing reads it", severity)
     if unsure:
         raise NotKnownError(view.run.open)
@@ -123,11 +129,7 @@ def _is_meant(view: View, key: str) -> bool:
 
 
 def _is_renamed(view: View, key: str) -> bool:
-    return name_in(key, view.version) != key or _gone(view, key)
-
-
-def _gone(view: View, key: str) -> bool:
-    return gone(key, view.version) is not None
+    return name_in(key, view.version) != key or gone(key, view.version) is not None
 
 
 def _elsewhere(view: View, key: str) -> list[str]:
@@ -136,7 +138,7 @@ def _elsewhere(view: View, key: str) -> list[str]:
 
 def _closed(view: View, key: str) -> str:
     """The section around a key from which verl builds a dataclass, which takes no other field; "" for none."""
-    for above in sorted(ancestors(key), key=len, reverse=True):
+    for above in sorted(ancestors(like_listed(key)), key=len, reverse=True):
         if above in view.keys.open_mappings:
             return ""
         if above in view.keys.sections:
@@ -153,6 +155,9 @@ def _is_built(view: View, section: str) -> bool:
         return (whole or below(section, f"{REF}.fsdp_config")) and has_reference(view)
     if below(section, "critic"):
         return has_critic(view)
+    if below(section, "distillation"):
+        # trainer_base.py:360 of 0.9.1, ray_trainer.py:925 of 0.8.0; distillation.py _resolve_teacher_models
+        return view.value("distillation.enabled") is True
     return section.startswith("actor_rollout_ref.")
 
 

@@ -195,7 +195,7 @@ def _with_arguments(
     for said in arguments.groups:
         groups[said.key] = said
     for said in overrides:
-        if said.key in GROUPS:
+        if said.key in GROUPS and said.op == "" and not isinstance(said.value, dict):
             groups[said.key] = said
         else:
             keyed.append(said)
@@ -213,7 +213,12 @@ def _with_arguments(
     )
 
 
-GROUPS = frozenset({"model_engine"})
+GROUPS = frozenset({"model_engine", "critic", "data", "reward", "distillation"})
+"""Config groups that verl's own configs put at the key of the same name, so that `critic=dp_critic` chooses a file.
+
+Source: the defaults of trainer/config/ppo_trainer.yaml in each release; hydra-core 1.3 _internal/defaults_list.py
+(an override is one of a group where a group has its name and its value is no mapping).
+"""
 
 
 def _base(name: Any, path: Any, folder: Path, files: Files) -> Run | tuple[str, str]:
