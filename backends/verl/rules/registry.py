@@ -76,6 +76,7 @@ MODULES: tuple[str, ...] = (
     "function_tool_schema",
     "rows_name_other_tool",
     "tool_method_call",
+    "tool_method_return",
     "prompt_names_other_tool",
     "prompt_shows_other_format",
     "parallel_calls_dropped",
