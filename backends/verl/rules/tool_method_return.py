@@ -157,9 +157,13 @@ def _method(owner: _Class, method: ast.AsyncFunctionDef) -> Iterator[Found]:
         if told:
             yield _found(owner, method.name, *told, node)
             return
-    only_raises = not returns and any(isinstance(node, ast.Raise) for node in nodes)
-    if not ends(method.body) and not only_raises:
+    stub = not returns and any(isinstance(node, ast.Raise) or _is_ellipsis(node) for node in nodes)
+    if not ends(method.body) and not stub:
         yield _found(owner, method.name, "can end without a `return`", ANSWERED, method)
+
+
+def _is_ellipsis(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is ...
 
 
 def _found(owner: _Class, name: str, told: str, why: str, node: ast.AST) -> Found:

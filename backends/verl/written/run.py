@@ -43,6 +43,7 @@ class Run(NamedTuple):
     base_after_self: verl's config comes after `_self_` in the defaults list. names_base: the defaults list names one.
     multirun: Hydra's --multirun is given, so that a value may be several.
     before: the runs that the same script starts before this one. options: Hydra's own, by their long names.
+    dotted: what a YAML file says under names with a dot in them, which is not where verl looks.
     """
 
     file: str
@@ -64,3 +65,4 @@ class Run(NamedTuple):
     multirun: bool = False
     before: tuple[Run, ...] = ()
     options: Mapping[str, tuple[Any, Span]] = MappingProxyType({})
+    dotted: tuple[Said, ...] = ()
