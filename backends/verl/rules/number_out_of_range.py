@@ -6,7 +6,8 @@ verl tests hardly any number. A size of 0 divides by zero or makes an empty batc
 Why: the run stops after the models have loaded, or trains nothing.
 Source: vLLM and SGLang SamplingParams (verify); torch clip_grad_norm_, called in
 workers/engine/fsdp/transformer_impl.py (0.9.1: :810); experimental/agent_loop/tool_agent_loop.py (0.9.1: :317, a
-slice of the calls); trainer/ppo/v1/trainer_base.py and trainer/ppo/ray_trainer.py of each release
+slice of the calls); trainer/ppo/core_algos.py get_kl_controller (0.9.1: :209); trainer/ppo/v1/trainer_base.py and
+trainer/ppo/ray_trainer.py of each release
 Bad:
     actor_rollout_ref.rollout.n=0
 Good:
@@ -15,12 +16,14 @@ Bad:
     actor_rollout_ref.rollout.top_p=1.5
 Bad:
     actor_rollout_ref.actor.grad_clip=0
+Bad:
+    algorithm.use_kl_in_reward=True algorithm.kl_ctrl.type=adaptive algorithm.kl_ctrl.horizon=0
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from toolspec.backends.verl.lint.derived import (
     ACTOR,
@@ -92,6 +95,29 @@ RANGES = (
     Range(f"{ACTOR}.clip_ratio_low", 0, None, "the clipped range is empty"),
     Range(f"{ACTOR}.clip_ratio_high", 0, None, "the clipped range is empty"),
     Range(
+        "algorithm.kl_ctrl.horizon",
+        1,
+        None,
+        "verl asserts it when the trainer starts, for kl_ctrl.type=adaptive",
+    ),
+    Range(
+        f"{ACTOR}.kl_loss_coef", 0, None, "it pays for distance from the reference model", severity="warning"
+    ),
+    Range(
+        "algorithm.kl_ctrl.kl_coef",
+        0,
+        None,
+        "it pays for distance from the reference model",
+        severity="warning",
+    ),
+    Range(
+        f"{ACTOR}.entropy_coeff",
+        0,
+        None,
+        "the entropy bonus becomes a penalty: the loss subtracts entropy_coeff × entropy",
+        severity="warning",
+    ),
+    Range(
         "algorithm.gamma",
         0,
         1,
@@ -101,11 +127,23 @@ RANGES = (
     Range("algorithm.lam", 0, 1, "advantages grow without bound", severity="warning"),
 )
 
+# Keys that are looked at only where another has this value.
+READ_IF: Mapping[str, tuple[tuple[str, Any], ...]] = {
+    "algorithm.kl_ctrl.horizon": (
+        ("algorithm.use_kl_in_reward", True),
+        ("algorithm.kl_ctrl.type", "adaptive"),
+    ),
+    "algorithm.kl_ctrl.kl_coef": (("algorithm.use_kl_in_reward", True),),
+    f"{ACTOR}.kl_loss_coef": ((f"{ACTOR}.use_kl_loss", True),),
+}
+
 
 def check(view: View) -> Iterator[Found]:
     for asked in RANGES:
         said = view.said(asked.key)
         if said is None or (asked.key.startswith("critic.") and not has_critic(view)):
+            continue
+        if any(view.value(key) != value for key, value in READ_IF.get(asked.key, ())):
             continue
         if asked.key.startswith("trainer.total_") and view.value("trainer.val_only"):
             continue

@@ -29,6 +29,8 @@ MODULES: tuple[str, ...] = (
     "equal_samples",
     "group_filter",
     "log_probs_missing",
+    "correction_thresholds",
+    "correction_unread",
     "estimator_needs",
     "critic_left_at_default",
     "critic_without_use",
