@@ -6,7 +6,8 @@ verl tests hardly any number. A size of 0 divides by zero or makes an empty batc
 Why: the run stops after the models have loaded, or trains nothing.
 Source: vLLM and SGLang SamplingParams (verify); torch clip_grad_norm_, called in
 workers/engine/fsdp/transformer_impl.py (0.9.1: :810); experimental/agent_loop/tool_agent_loop.py (0.9.1: :317, a
-slice of the calls); trainer/ppo/core_algos.py get_kl_controller (0.9.1: :209); trainer/ppo/v1/trainer_base.py and
+slice of the calls); trainer/ppo/core_algos.py get_kl_controller (0.9.1: :209);
+workers/rollout/vllm_rollout/utils.py:83-98 (get_vllm_max_lora_rank); trainer/ppo/v1/trainer_base.py and
 trainer/ppo/ray_trainer.py of each release
 Bad:
     actor_rollout_ref.rollout.n=0
@@ -27,6 +28,7 @@ from typing import Any, NamedTuple
 
 from toolspec.backends.verl.lint.derived import (
     ACTOR,
+    MODEL,
     MULTI_TURN,
     PROMPT_LENGTH,
     RESPONSE_LENGTH,
@@ -95,6 +97,12 @@ RANGES = (
     Range(f"{ACTOR}.clip_ratio_low", 0, None, "the clipped range is empty"),
     Range(f"{ACTOR}.clip_ratio_high", 0, None, "the clipped range is empty"),
     Range(
+        f"{MODEL}.lora_rank",
+        0,
+        512,
+        "verl's validate_config raises a ValueError for vLLM, whose largest rank that is",
+    ),
+    Range(
         "algorithm.kl_ctrl.horizon",
         1,
         None,
@@ -133,6 +141,7 @@ READ_IF: Mapping[str, tuple[tuple[str, Any], ...]] = {
         ("algorithm.use_kl_in_reward", True),
         ("algorithm.kl_ctrl.type", "adaptive"),
     ),
+    f"{MODEL}.lora_rank": ((f"{ROLLOUT}.name", "vllm"), (f"{MODEL}.lora.merge", False)),
     "algorithm.kl_ctrl.kl_coef": (("algorithm.use_kl_in_reward", True),),
     f"{ACTOR}.kl_loss_coef": ((f"{ACTOR}.use_kl_loss", True),),
 }
@@ -143,7 +152,7 @@ def check(view: View) -> Iterator[Found]:
         said = view.said(asked.key)
         if said is None or (asked.key.startswith("critic.") and not has_critic(view)):
             continue
-        if any(view.value(key) != value for key, value in READ_IF.get(asked.key, ())):
+        if any((view.value(key) or False) != value for key, value in READ_IF.get(asked.key, ())):
             continue
         if asked.key.startswith("trainer.total_") and view.value("trainer.val_only"):
             continue

@@ -156,6 +156,7 @@ MODULES: tuple[str, ...] = (
     "defaults_order",
     "searchpath",
     "number_out_of_range",
+    "unknown_value",
     "dotted_key",
     "variable_not_expanded",
     "override_twice",
