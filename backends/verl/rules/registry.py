@@ -162,6 +162,7 @@ MODULES: tuple[str, ...] = (
     "override_twice",
     "no_assignment",
     "sbatch_line_unread",
+    "quote_not_closed",
     "unresolved_interpolation",
     "untrusted_model_code",
     "config_path",
