@@ -163,6 +163,7 @@ MODULES: tuple[str, ...] = (
     "no_assignment",
     "sbatch_line_unread",
     "quote_not_closed",
+    "variable_not_exported",
     "unresolved_interpolation",
     "untrusted_model_code",
     "config_path",
