@@ -110,7 +110,7 @@ def _absolute(view: View, path: PurePosixPath, stem: str, span: Span) -> Iterato
     folder = from_here(Path(path))
     if not is_folder(folder) or view.files.read(folder / f"{stem}.yaml") is not None:
         return
-    there = [name.removesuffix(".yaml") for name in view.files.named(folder, "*.yaml")]
+    there = [name.removesuffix(".yaml") for name in view.files.named(folder, r".+\.yaml")]
     if there:
         close = nearest(stem, there)
         yield Found(
