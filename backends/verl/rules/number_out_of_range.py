@@ -96,6 +96,8 @@ RANGES = (
     Range(f"{ROLLOUT}.val_kwargs.top_p", 0, 1, REFUSED, above=True),
     Range(f"{ACTOR}.clip_ratio_low", 0, None, "the clipped range is empty"),
     Range(f"{ACTOR}.clip_ratio_high", 0, None, "the clipped range is empty"),
+    Range(f"{ROLLOUT}.max_num_seqs", 1, None, "vLLM refuses to start"),
+    Range(f"{ACTOR}.loss_scale_factor", 0, None, "the loss is divided by it", above=True),
     Range(
         f"{MODEL}.lora_rank",
         0,
@@ -141,6 +143,8 @@ READ_IF: Mapping[str, tuple[tuple[str, Any], ...]] = {
         ("algorithm.use_kl_in_reward", True),
         ("algorithm.kl_ctrl.type", "adaptive"),
     ),
+    f"{ROLLOUT}.max_num_seqs": ((f"{ROLLOUT}.name", "vllm"),),
+    f"{ACTOR}.loss_scale_factor": ((f"{ACTOR}.loss_agg_mode", "seq-mean-token-sum-norm"),),
     f"{MODEL}.lora_rank": ((f"{ROLLOUT}.name", "vllm"), (f"{MODEL}.lora.merge", False)),
     "algorithm.kl_ctrl.kl_coef": (("algorithm.use_kl_in_reward", True),),
     f"{ACTOR}.kl_loss_coef": ((f"{ACTOR}.use_kl_loss", True),),

@@ -67,6 +67,7 @@ MODULES: tuple[str, ...] = (
     "half_precision_weights",
     "tools_never_run",
     "template_without_tools",
+    "template_without_messages",
     "other_tool_format",
     "turns_without_end",
     "chat_tokens",
