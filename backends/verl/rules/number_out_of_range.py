@@ -96,6 +96,12 @@ RANGES = (
     Range(f"{ROLLOUT}.val_kwargs.top_p", 0, 1, REFUSED, above=True),
     Range(f"{ACTOR}.clip_ratio_low", 0, None, "the clipped range is empty"),
     Range(f"{ACTOR}.clip_ratio_high", 0, None, "the clipped range is empty"),
+    Range(
+        "trainer.v1.sampler.max_off_policy_threshold",
+        1,
+        None,
+        "verl asserts it when the trainer starts; null is no limit",
+    ),
     Range(f"{ROLLOUT}.max_num_seqs", 1, None, "vLLM refuses to start"),
     Range(f"{ACTOR}.loss_scale_factor", 0, None, "the loss is divided by it", above=True),
     Range(
@@ -143,6 +149,7 @@ READ_IF: Mapping[str, tuple[tuple[str, Any], ...]] = {
         ("algorithm.use_kl_in_reward", True),
         ("algorithm.kl_ctrl.type", "adaptive"),
     ),
+    "trainer.v1.sampler.max_off_policy_threshold": (("trainer.use_v1", True),),
     f"{ROLLOUT}.max_num_seqs": ((f"{ROLLOUT}.name", "vllm"),),
     f"{ACTOR}.loss_scale_factor": ((f"{ACTOR}.loss_agg_mode", "seq-mean-token-sum-norm"),),
     f"{MODEL}.lora_rank": ((f"{ROLLOUT}.name", "vllm"), (f"{MODEL}.lora.merge", False)),

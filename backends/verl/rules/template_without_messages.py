@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from toolspec.backends.verl.lint.derived import runs_own_code
 from toolspec.backends.verl.lint.facts.template import CUSTOM
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
@@ -35,4 +36,6 @@ def check(view: View) -> Iterator[Found]:
         (CUSTOM,),
         fix=f'{CUSTOM}="$(cat {text})"' if path else "the text of a chat template",
         why="verl hands the text itself to the tokenizer",
+        # Code of the user's own may read the file that it names.
+        severity="warning" if runs_own_code(view) else None,
     )

@@ -76,6 +76,9 @@ def _words(view: View) -> Iterator[Word]:
 
 
 def _fsdp(view: View) -> Iterator[Word]:
+    if engine_of(view) == "megatron":
+        words = ("bfloat16", "float16")
+        yield Word(f"{ACTOR}.megatron.dtype", words, "verl asserts it when it reads the configuration")
     if engine_of(view) != "dp":
         return
     stops = "verl raises `unexpected precision` when it loads the model"
