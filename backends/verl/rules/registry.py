@@ -31,6 +31,7 @@ MODULES: tuple[str, ...] = (
     "log_probs_missing",
     "correction_thresholds",
     "correction_unread",
+    "distillation_settings",
     "estimator_needs",
     "critic_left_at_default",
     "critic_without_use",
