@@ -168,6 +168,7 @@ MODULES: tuple[str, ...] = (
     "quote_not_closed",
     "variable_not_exported",
     "runtime_env_values",
+    "several_drivers",
     "unresolved_interpolation",
     "untrusted_model_code",
     "config_path",
