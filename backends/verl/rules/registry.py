@@ -169,6 +169,7 @@ MODULES: tuple[str, ...] = (
     "variable_not_exported",
     "runtime_env_values",
     "several_drivers",
+    "variable_misspelt",
     "unresolved_interpolation",
     "untrusted_model_code",
     "config_path",
