@@ -117,6 +117,9 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS128": "dynamic-batch-mismatch",
         "TS129": "whole-batch-micro-size",
         "TS130": "lora-of-other-engine",
+        "TS131": "correction-thresholds",
+        "TS132": "correction-unread",
+        "TS133": "distillation-settings",
         # lengths and budgets
         "TS201": "overlong-buffer",
         "TS202": "no-tool-round",
@@ -149,6 +152,9 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS320": "other-tool-format",
         "TS321": "turns-without-end",
         "TS322": "chat-tokens",
+        "TS323": "tool-method-return",
+        "TS324": "template-without-messages",
+        "TS325": "agent-loop-config",
         # the reward
         "TS401": "answers-are-lists",
         "TS402": "code-file-missing",
@@ -224,6 +230,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS632": "agent-name-unknown",
         "TS634": "loader-settings",
         "TS635": "validation-overlap",
+        "TS636": "tool-arguments-misplaced",
         # checkpoints, trackers and validation
         "TS701": "evaluation-without-data",
         "TS702": "equal-samples",
@@ -241,6 +248,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS719": "validation-only-never",
         "TS721": "never-validates",
         "TS722": "generations-nowhere",
+        "TS723": "metrics-without-stats",
         # releases of verl, their keys and packages
         "TS801": "release-cannot",
         "TS802": "unknown-verl-key",
@@ -262,6 +270,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS821": "unknown-config-group",
         "TS822": "defaults-order",
         "TS823": "number-out-of-range",
+        "TS824": "dotted-key",
+        "TS825": "unknown-value",
         # launches
         "TS901": "override-syntax",
         "TS902": "broken-continuation",
@@ -276,5 +286,14 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS912": "too-few-cpus",
         "TS913": "overrides-apart",
         "TS914": "unknown-option",
+        "TS915": "override-twice",
+        "TS916": "no-assignment",
+        "TS917": "sbatch-line-unread",
+        "TS918": "variable-not-expanded",
+        "TS919": "quote-not-closed",
+        "TS920": "variable-not-exported",
+        "TS921": "runtime-env-values",
+        "TS922": "several-drivers",
+        "TS923": "variable-misspelt",
     }
 )

@@ -132,14 +132,6 @@ GONE: tuple[Gone, ...] = (
         "agent.agent_loop_config_path names the agent loops instead",
         "the agent loop",
     ),
-    *(
-        Gone(
-            f"{role}.fsdp_config.dtype",
-            "0.8.0",
-            "FSDP computes in fsdp_config.mixed_precision.param_dtype, bf16 where it is not set",
-        )
-        for role in ("actor_rollout_ref.actor", "actor_rollout_ref.ref")
-    ),
     Gone("data.continuous_token", "0.9.1", "it is always on"),
     *(
         Gone(f"{role}.megatron.grad_offload", "0.9.1", "gradients go where param_offload puts the parameters")

@@ -35,6 +35,7 @@ from toolspec.backends.verl.lint.derived import (
     ROLLOUT,
     has_critic,
 )
+from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.specs.problem import Severity
@@ -159,29 +160,39 @@ READ_IF: Mapping[str, tuple[tuple[str, Any], ...]] = {
 
 
 def check(view: View) -> Iterator[Found]:
+    unknown: NotKnownError | None = None
     for asked in RANGES:
-        said = view.said(asked.key)
-        if said is None or (asked.key.startswith("critic.") and not has_critic(view)):
-            continue
-        if any((view.value(key) or False) != value for key, value in READ_IF.get(asked.key, ())):
-            continue
-        if asked.key.startswith("trainer.total_") and view.value("trainer.val_only"):
-            continue
-        value = view.value(asked.key)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            continue  # null, or of another type
-        if (
-            value < asked.low
-            or (asked.above and value == asked.low)
-            or (asked.high is not None and value > asked.high)
-        ):
-            yield Found(
-                f"{view.shown(asked.key)} is not {_words(asked)}",
-                (asked.key,),
-                fix=f"{asked.key}={_nearest(asked, value)}" if not asked.above or value > asked.low else "",
-                why=asked.why,
-                severity=asked.severity,
-            )
+        try:
+            yield from _one(view, asked)
+        except NotKnownError as error:
+            unknown = unknown or error
+    if unknown is not None:
+        raise unknown
+
+
+def _one(view: View, asked: Range) -> Iterator[Found]:
+    said = view.said(asked.key)
+    if said is None or (asked.key.startswith("critic.") and not has_critic(view)):
+        return
+    if any((view.value(key) or False) != value for key, value in READ_IF.get(asked.key, ())):
+        return
+    if asked.key.startswith("trainer.total_") and view.value("trainer.val_only"):
+        return
+    value = view.value(asked.key)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return  # null, or of another type
+    if (
+        value < asked.low
+        or (asked.above and value == asked.low)
+        or (asked.high is not None and value > asked.high)
+    ):
+        yield Found(
+            f"{view.shown(asked.key)} is not {_words(asked)}",
+            (asked.key,),
+            fix=f"{asked.key}={_nearest(asked, value)}" if not asked.above or value > asked.low else "",
+            why=asked.why,
+            severity=asked.severity,
+        )
 
 
 def _words(asked: Range) -> str:

@@ -73,7 +73,17 @@ LATE = "the agent loop workers stop when they load it, after the models"
 
 
 def check(view: View) -> Iterator[Found]:
-    yield from _functions(view)
+    unknown: NotKnownError | None = None
+    for part in (_tools, _functions):
+        try:
+            yield from part(view)
+        except NotKnownError as error:
+            unknown = unknown or error
+    if unknown is not None:
+        raise unknown
+
+
+def _tools(view: View) -> Iterator[Found]:
     file = view.facts.tools_file()
     if file is None:
         return

@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from toolspec.backends.verl.lint.derived import ACTOR, REF, ROLLOUT, engine_of, has_critic, has_reference
+from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.specs.nearest import nearest
@@ -53,26 +54,35 @@ class Word(NamedTuple):
 
 
 def check(view: View) -> Iterator[Found]:
-    for word in _words(view):
-        if view.said(word.key) is None:
-            continue
-        value = view.value(word.key)
-        if value is None or isinstance(value, bool) or str(value) in word.words:
-            continue
-        close = nearest(str(value), word.words)
-        yield Found(
-            f"{view.shown(word.key)} is {'none of ' if word.words[1:] else 'not '}{', '.join(word.words)}",
-            (word.key,),
-            fix=f"{word.key}={close[0] if close else word.words[0]}",
-            why=word.why,
-            severity=word.severity,
-        )
-
-
-def _words(view: View) -> Iterator[Word]:
+    unknown: NotKnownError | None = None
     makers: tuple[Callable[[View], Iterator[Word]], ...] = (_fsdp, _engine, _profiler)
     for make in makers:
-        yield from make(view)
+        try:
+            for word in make(view):
+                try:
+                    yield from _one(view, word)
+                except NotKnownError as error:
+                    unknown = unknown or error
+        except NotKnownError as error:
+            unknown = unknown or error
+    if unknown is not None:
+        raise unknown
+
+
+def _one(view: View, word: Word) -> Iterator[Found]:
+    if view.said(word.key) is None:
+        return
+    value = view.value(word.key)
+    if value is None or isinstance(value, bool) or str(value) in word.words:
+        return
+    close = nearest(str(value), word.words)
+    yield Found(
+        f"{view.shown(word.key)} is {'none of ' if word.words[1:] else 'not '}{', '.join(word.words)}",
+        (word.key,),
+        fix=f"{word.key}={close[0] if close else word.words[0]}",
+        why=word.why,
+        severity=word.severity,
+    )
 
 
 def _fsdp(view: View) -> Iterator[Word]:
