@@ -272,6 +272,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS823": "number-out-of-range",
         "TS824": "dotted-key",
         "TS825": "unknown-value",
+        "TS826": "model-folder",
         # launches
         "TS901": "override-syntax",
         "TS902": "broken-continuation",

@@ -98,6 +98,20 @@ RANGES = (
     Range(f"{ACTOR}.clip_ratio_low", 0, None, "the clipped range is empty"),
     Range(f"{ACTOR}.clip_ratio_high", 0, None, "the clipped range is empty"),
     Range(
+        f"{ACTOR}.optim.weight_decay",
+        0,
+        None,
+        "torch's optimizers raise a ValueError; others make the weights grow",
+        severity="warning",
+    ),
+    Range(
+        f"{ACTOR}.optim.lr_warmup_steps_ratio",
+        0,
+        1,
+        "the rate is not reached before the run ends",
+        severity="warning",
+    ),
+    Range(
         "trainer.v1.sampler.max_off_policy_threshold",
         1,
         None,

@@ -172,6 +172,7 @@ MODULES: tuple[str, ...] = (
     "variable_misspelt",
     "unresolved_interpolation",
     "untrusted_model_code",
+    "model_folder",
     "config_path",
     "broken_continuation",
     "sweep_without_multirun",

@@ -26,12 +26,14 @@ class Composed:
 
     base: verl's own config among the defaults, "" for none. base_after_self: it comes after `_self_`, so that its
     values win. open: what could not be read, "" for nothing. dotted: leaves under a name with a dot in it, which is one
-    key of that name and no path (OmegaConf, run), so that they are not among `said`.
+    key of that name and no path (OmegaConf, run), so that they are not among `said`. unread: entries of the defaults
+    list that are not at hand.
     """
 
     def __init__(self, files: dict[str, tuple[str, ...]]) -> None:
         self.said: list[Said] = []
         self.dotted: list[Said] = []
+        self.unread: list[Said] = []
         self.groups: dict[str, Said] = {}
         self.hydra: dict[str, Said] = {}
         self.base = ""
@@ -85,10 +87,12 @@ def _take(
     data = read(beside) if depth < DEEPEST else None
     if data is None:
         found.open = found.open or f"`{name}` of the defaults list is not at hand"
+        found.unread.append(Said("defaults", name, span, span))
         return
     inner = compose(data, beside, read, depth + 1)
     found.said += inner.said
     found.dotted += inner.dotted
+    found.unread += inner.unread
     found.groups.update(inner.groups)
     found.files.update(inner.files)
     found.open = found.open or inner.open
