@@ -32,7 +32,9 @@ def check(view: View) -> Iterator[Found]:
             yield Found(
                 f"`{said.key}` is {text}, and Ray takes only texts there",
                 (said.key,),
-                fix=f'{said.key.rpartition(".")[2]}: "{text}"' if in_yaml else f"""{said.key}="'{text}'\"""",
+                fix=f'{said.key.rpartition(".")[2]}: "{text}"'
+                if in_yaml
+                else f"""{said.op}{said.key}="'{text}'\"""",
                 why="ray.init raises TypeError: env_vars must be Dict[str, str]",
                 span=said.span,
             )
