@@ -25,7 +25,7 @@ from toolspec.backends.verl.lint.derived import ROLLOUT
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
-RULE = Rule("TS518", "off-not-passed", "note")
+RULE = Rule("TS525", "off-not-passed", "note")
 
 ON = {"enable_chunked_prefill": "", "enable_prefix_caching": " (off for hybrid models)"}
 """What vLLM V1 has on by itself for a model that generates, and the exception."""

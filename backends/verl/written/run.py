@@ -43,6 +43,8 @@ class Run(NamedTuple):
     base_after_self: verl's config comes after `_self_` in the defaults list. names_base: the defaults list names one.
     multirun: Hydra's --multirun is given, so that a value may be several.
     before: the runs that the same script starts before this one. options: Hydra's own, by their long names.
+    dotted: what a YAML file says under names with a dot in them, which is not where verl looks. unread: entries of a
+    defaults list that are not at hand.
     """
 
     file: str
@@ -64,3 +66,5 @@ class Run(NamedTuple):
     multirun: bool = False
     before: tuple[Run, ...] = ()
     options: Mapping[str, tuple[Any, Span]] = MappingProxyType({})
+    dotted: tuple[Said, ...] = ()
+    unread: tuple[Said, ...] = ()

@@ -63,6 +63,8 @@ def _of_file(composed: Composed, file: Path, shown: str) -> Run:
         written=tuple(composed.said),
         base_after_self=composed.base_after_self,
         names_base=bool(composed.base),
+        dotted=tuple(composed.dotted),
+        unread=tuple(composed.unread),
     )
 
 
