@@ -37,6 +37,10 @@ Good:
         pass
 Bad (verl 0.9.1):
     actor_rollout_ref.actor.megatron.tensor_model_parallel_size=2
+Bad:
+    +env=alfworld env.max_steps=3
+Bad:
+    hydra.searchpath=[pkg://verl.trainer.config] +env=alfworld env.max_steps=3
 """
 
 from __future__ import annotations
