@@ -44,7 +44,9 @@ def read_yaml(data: bytes, file: Path, files: Files) -> Read:
     if not composed.base and not composed.open:
         assumed.append("the file is laid over ppo_trainer, which its defaults list does not name")
     run = _of_file(composed, file, str(file))
-    return Read((run._replace(assumed=tuple(assumed)),), dict(composed.files))
+    left = "" if ESSENTIAL & {one.key for one in run.said} else _LEFT
+    run = run._replace(assumed=tuple(assumed), open=run.open or left)
+    return Read((run,), dict(composed.files))
 
 
 def _of_file(composed: Composed, file: Path, shown: str) -> Run:
@@ -154,6 +156,7 @@ def _launched(
 
 ESSENTIAL = frozenset({"actor_rollout_ref.model.path", "data.train_files", "critic.model.path"})
 """What verl has no usable default for; a run that sets none of it takes them from somewhere else."""
+_LEFT = "model and data are not in the file: the command that starts it may set further keys"
 _ALL_ARGUMENTS = re.compile(r"\$(?:[@*]|\{[@*])")
 
 
