@@ -2,8 +2,8 @@
 
 Two marks. Several keys that no release knows, not all of them like one of its keys, where the release stops at each
 (or, in a config without a command, where another main must read them): the run is for a fork, or fails at these keys
-before anything else. And a package `verl` of another version in the folder of the start, which `python -m` imports before an
-installed one, where nobody asked for a release.
+before anything else. And a package `verl` of another version in the folder of the start, which `python -m` imports
+before an installed one, where nobody asked for a release.
 
 Then what verl does with other keys is less than certain: errors become warnings. What bash, Hydra's grammar and Python
 say stays, and so do the unknown keys themselves.
