@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolspec.backends.verl.interpolation import ABSENT, UnresolvedError
+from toolspec.backends.verl.interpolation import ABSENT, MISSING, UnresolvedError
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.overlay import Overlay
 from toolspec.backends.verl.releases import TABLES, Keys, Release, ancestors, leaves
@@ -171,6 +171,8 @@ class View:
             value = self._overlay.resolve(name)
         except UnresolvedError as error:
             raise NotKnownError(f"{name} ({error})") from None
+        if value == MISSING and name in self.final:
+            raise NotKnownError(f"{name} (`{MISSING}` leaves it to the command line)")
         return value
 
     def integer(self, key: str, null: int | None = None) -> int:

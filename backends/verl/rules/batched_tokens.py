@@ -1,7 +1,8 @@
 """Fewer batched tokens than sequences.
 
-A step of vLLM takes at least one token of each running sequence: `max_num_batched_tokens` must be at least `max_num_seqs`,
-by default 1024 up to 0.8.0 and 256 from 0.9.0 on. verl 0.9.1 raises it itself where prompts are prefilled whole.
+A step of vLLM takes at least one token of each running sequence: `max_num_batched_tokens` must be at least
+`max_num_seqs`, by default 1024 up to 0.8.0 and 256 from 0.9.0 on. verl 0.9.1 raises it itself where prompts are
+prefilled whole.
 
 Why: vLLM refuses to start, after the actor has loaded.
 Source: workers/rollout/vllm_rollout/vllm_async_server.py:1113-1119 (0.9.1); vLLM SchedulerConfig.verify_max_model_len

@@ -40,6 +40,10 @@ Bad (verl 0.9.1):
     actor_rollout_ref.actor.megatron.tensor_model_parallel_size=2
 Good:
     +actor_rollout_ref.model.lora.fully_sharded_loras=True
+Bad:
+    +env=alfworld env.max_steps=3
+Bad:
+    hydra.searchpath=[pkg://verl.trainer.config] +env=alfworld env.max_steps=3
 """
 
 from __future__ import annotations
@@ -89,7 +93,7 @@ def check(view: View) -> Iterator[Found]:
     for leaf in silent:
         if own and from_command(view, leaf) and not _is_renamed(view, leaf.key):
             continue  # `+` says that the key is new, and the user's own code is handed the configuration
-        severity: Severity | None = None if _is_meant(view, leaf.key) or not foreign else "warning"
+        severity: Severity | None = None if not foreign or _is_sure(view, leaf.key) else "warning"
         if from_command(view, leaf) and not _is_meant(view, leaf.key):
             severity = "warning"  # `+` says that the key is known to be new
         dead = gone(leaf.key, view.version)
@@ -126,6 +130,12 @@ def _is_foreign(view: View, unknown: list[Said]) -> bool:
 def _is_meant(view: View, key: str) -> bool:
     """Whether it is plain which key of verl's was meant."""
     return view.keys.nearest(key) is not None or _is_renamed(view, key)
+
+
+def _is_sure(view: View, key: str) -> bool:
+    """The same in a file of another program's, whose own sections may have keys that are like verl's."""
+    own = key.rpartition(".")[0] not in view.keys.sections
+    return _is_renamed(view, key) or (not own and _is_meant(view, key))
 
 
 def _is_renamed(view: View, key: str) -> bool:

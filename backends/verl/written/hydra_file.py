@@ -78,6 +78,9 @@ def _take(
             if group.startswith("hydra/"):
                 continue
             found.groups[group] = Said(group, option, span, span, text=str(option))
+            if read(file.parent / group.partition("@")[0] / f"{option}.yaml") is not None:
+                # It may set any key, by a package of its own.
+                found.open = found.open or f"`{group}: {option}` of the defaults list is not read"
         return
     name = str(entry).lstrip("/")
     if name in BASES:
