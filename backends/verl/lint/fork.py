@@ -27,8 +27,20 @@ STRANGE = 3
 """Keys of no release from which on a run is taken to be for another verl; fewer may be slips."""
 ABOVE = 4
 """Folders above a script in which a checkout is looked for: scripts lie in `examples/NAME/`, and start at its root."""
-CERTAIN = frozenset({"TS034", "TS061", "TS802", "TS901", "TS902", "TS903", "TS904", "TS913", "TS914"})
-"""Codes that hold for any verl, and the unknown keys."""
+CERTAIN = frozenset(
+    {
+        "secret-by-value",
+        "python-syntax",
+        "unknown-verl-key",
+        "override-syntax",
+        "broken-continuation",
+        "sweep-without-multirun",
+        "braces-expanded",
+        "overrides-apart",
+        "unknown-option",
+    }
+)
+"""Rules that hold for any verl, and the unknown keys."""
 
 
 def less_certain(view: View, findings: Sequence[Problem], other: str) -> tuple[tuple[Problem, ...], str]:
@@ -46,7 +58,7 @@ def less_certain(view: View, findings: Sequence[Problem], other: str) -> tuple[t
 
 
 def _verls(finding: Problem) -> bool:
-    return finding.severity == "error" and finding.code not in CERTAIN
+    return finding.severity == "error" and finding.name not in CERTAIN
 
 
 def _fork(view: View) -> str:
@@ -63,9 +75,8 @@ def _of_no_release(view: View) -> Iterator[str]:
     config = view.run.launch is None and view.run.file != ARGUMENTS
     try:
         for found in unknown_verl_key.check(view):
-            key = found.keys[0]
-            if (found.severity is None or config) and not _is_of_another(view, key):
-                yield key
+            if found.keys and (found.severity is None or config) and not _is_of_another(view, found.keys[0]):
+                yield found.keys[0]
     except NotKnownError:
         return  # what was found before is enough, or nothing is
 

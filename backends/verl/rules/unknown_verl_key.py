@@ -57,6 +57,7 @@ from toolspec.backends.verl.lint.rule import Change, Drop, Found, Rename, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.releases import TABLES, ancestors, leaves, like_listed, release
 from toolspec.backends.verl.renames import LEGACY_READ, MOVED_WHOLE, below, gone, name_in, takes
+from toolspec.backends.verl.written.run import LEFT
 from toolspec.backends.verl.written.value import Said
 from toolspec.specs.problem import Severity
 
@@ -88,8 +89,8 @@ def check(view: View) -> Iterator[Found]:
                     yield _found(view, leaf, _stops(section))
                 else:
                     silent.append(leaf)
-    foreign = _is_foreign(view, silent)
-    own = runs_own_code(view)
+    own = view.run.open == LEFT or runs_own_code(view)  # the command may name it
+    foreign = own or _is_foreign(view, silent)
     for leaf in silent:
         if own and from_command(view, leaf) and not _is_renamed(view, leaf.key):
             continue  # `+` says that the key is new, and the user's own code is handed the configuration
@@ -121,7 +122,7 @@ def _carried(view: View, key: str) -> bool:
 
 def _is_foreign(view: View, unknown: list[Said]) -> bool:
     """Whether something else than verl may read keys that verl does not."""
-    if runs_own_code(view) or _RECIPES & set(view.run.folder.absolute().parts):
+    if _RECIPES & set(view.run.folder.absolute().parts):
         return True
     strange = [said for said in unknown if not from_command(view, said) and not _is_meant(view, said.key)]
     return len(strange) >= FOREIGN

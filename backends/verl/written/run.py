@@ -15,6 +15,8 @@ from toolspec.specs.problem import Problem, Span
 MAIN = "verl.trainer.main_ppo"
 ARGUMENTS = "--"
 """The name under which arguments of the command line are shown, one a line."""
+LEFT = "model and data are not in the file: the command that starts it may set further keys"
+"""Why a config alone may be no whole run (`Run.open`); what it says is known all the same."""
 
 
 def split_hydra(said: Iterable[Said]) -> tuple[list[Said], dict[str, Said]]:

@@ -12,7 +12,7 @@ from toolspec.backends.verl.written.bases import BASES, PRIMARY
 from toolspec.backends.verl.written.files import Files
 from toolspec.backends.verl.written.launches import blank_words, lost_arguments, main_of
 from toolspec.backends.verl.written.placing import placed
-from toolspec.backends.verl.written.run import ARGUMENTS, MAIN, Launch, Run, split_hydra
+from toolspec.backends.verl.written.run import ARGUMENTS, LEFT, MAIN, Launch, Run, split_hydra
 from toolspec.backends.verl.written.shell.text import Command, Script, Word
 from toolspec.backends.verl.written.value import Said, Unknown
 from toolspec.specs.named_file import from_here
@@ -44,7 +44,7 @@ def read_yaml(data: bytes, file: Path, files: Files) -> Read:
     if not composed.base and not composed.open:
         assumed.append("the file is laid over ppo_trainer, which its defaults list does not name")
     run = _of_file(composed, file, str(file))
-    left = "" if ESSENTIAL & {one.key for one in run.said} else _LEFT
+    left = "" if ESSENTIAL & {one.key for one in run.said} else LEFT
     run = run._replace(assumed=tuple(assumed), open=run.open or left)
     return Read((run,), dict(composed.files))
 
@@ -158,7 +158,6 @@ def _launched(
 
 ESSENTIAL = frozenset({"actor_rollout_ref.model.path", "data.train_files", "critic.model.path"})
 """What verl has no usable default for; a run that sets none of it takes them from somewhere else."""
-_LEFT = "model and data are not in the file: the command that starts it may set further keys"
 _ALL_ARGUMENTS = re.compile(r"\$(?:[@*]|\{[@*])")
 
 
