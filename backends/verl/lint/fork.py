@@ -38,6 +38,12 @@ CERTAIN = frozenset(
         "braces-expanded",
         "overrides-apart",
         "unknown-option",
+        "no-assignment",
+        "variable-not-expanded",
+        "quote-not-closed",
+        "runtime-env-values",
+        "several-drivers",
+        "gpus-of-the-job",
     }
 )
 """Rules that hold for any verl, and the unknown keys."""
