@@ -24,6 +24,9 @@ HELD: dict[str, dict[tuple[str, ...], str]] = {
     "utils/dataset/rl_dataset.py": {("config",): "data", ("self", "config"): "data"},
     "trainer/ppo/utils.py": {("data_config",): "data"},
     "trainer/ppo/reward.py": {("reward_fn_config",): "reward.custom_reward_function"},
+    "workers/rollout/vllm_rollout/vllm_async_server.py": {
+        ("self", "model_config"): "actor_rollout_ref.model"
+    },
 }
 
 

@@ -117,6 +117,9 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS128": "dynamic-batch-mismatch",
         "TS129": "whole-batch-micro-size",
         "TS130": "lora-of-other-engine",
+        "TS131": "correction-thresholds",
+        "TS132": "correction-unread",
+        "TS133": "distillation-settings",
         # lengths and budgets
         "TS201": "overlong-buffer",
         "TS202": "no-tool-round",
@@ -149,6 +152,9 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS320": "other-tool-format",
         "TS321": "turns-without-end",
         "TS322": "chat-tokens",
+        "TS323": "tool-method-return",
+        "TS324": "template-without-messages",
+        "TS325": "agent-loop-config",
         # the reward
         "TS401": "answers-are-lists",
         "TS402": "code-file-missing",
@@ -198,6 +204,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS522": "strategy-of-other-engine",
         "TS523": "offload-unread",
         "TS524": "half-precision-weights",
+        "TS525": "off-not-passed",
         # data
         "TS601": "no-data-file",
         "TS602": "no-prompt-column",
@@ -224,6 +231,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS632": "agent-name-unknown",
         "TS634": "loader-settings",
         "TS635": "validation-overlap",
+        "TS636": "tool-arguments-misplaced",
         # checkpoints, trackers and validation
         "TS701": "evaluation-without-data",
         "TS702": "equal-samples",
@@ -241,6 +249,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS719": "validation-only-never",
         "TS721": "never-validates",
         "TS722": "generations-nowhere",
+        "TS723": "metrics-without-stats",
         # releases of verl, their keys and packages
         "TS801": "release-cannot",
         "TS802": "unknown-verl-key",
@@ -262,6 +271,9 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS821": "unknown-config-group",
         "TS822": "defaults-order",
         "TS823": "number-out-of-range",
+        "TS824": "dotted-key",
+        "TS825": "unknown-value",
+        "TS826": "model-folder",
         # launches
         "TS901": "override-syntax",
         "TS902": "broken-continuation",
@@ -276,5 +288,14 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS912": "too-few-cpus",
         "TS913": "overrides-apart",
         "TS914": "unknown-option",
+        "TS915": "override-twice",
+        "TS916": "no-assignment",
+        "TS917": "sbatch-line-unread",
+        "TS918": "variable-not-expanded",
+        "TS919": "quote-not-closed",
+        "TS920": "variable-not-exported",
+        "TS921": "runtime-env-values",
+        "TS922": "several-drivers",
+        "TS923": "variable-misspelt",
     }
 )

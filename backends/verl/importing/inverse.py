@@ -36,6 +36,7 @@ def same(path: str, *keys: str, derived: bool = False) -> Inverse:
 
 
 MULTI_TURN, VALIDATION = f"{ROLLOUT}.multi_turn", f"{ROLLOUT}.val_kwargs"
+COMPUTED = "mixed_precision.param_dtype"
 FSDP, CRITIC_FSDP = f"{ACTOR}.fsdp_config", "critic.fsdp"
 
 
@@ -64,7 +65,9 @@ INVERSE: tuple[Inverse, ...] = (
         "critic.model.trust_remote_code",
     ),
     same(
-        "model.dtype", f"{ROLLOUT}.dtype", f"{FSDP}.dtype", f"{REF}.fsdp_config.dtype", f"{CRITIC_FSDP}.dtype"
+        "model.dtype",
+        f"{ROLLOUT}.dtype",
+        *(f"{one}.{key}" for one in (FSDP, f"{REF}.fsdp_config", CRITIC_FSDP) for key in ("dtype", COMPUTED)),
     ),
     same("model.attention", f"{MODEL}.override_config.attn_implementation", f"{MODEL}.use_remove_padding"),
     same("model.thinking", "data.apply_chat_template_kwargs.enable_thinking"),

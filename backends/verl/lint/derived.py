@@ -6,6 +6,7 @@ named.
 
 from __future__ import annotations
 
+import re
 from math import lcm
 
 from toolspec.backends.verl.lint.not_known import NotKnownError
@@ -19,6 +20,7 @@ LENGTHS = (PROMPT_LENGTH, RESPONSE_LENGTH, "data.max_prompt_length", "data.max_r
 """The keys of `longest`, the ones that win first."""
 FUNCTION, MANAGER = "reward.custom_reward_function", "reward.reward_manager"
 TOOL_LOOP = "tool_agent"
+MODE = "trainer.v1.trainer_mode"
 
 
 def uses_v1(view: View) -> bool:
@@ -62,8 +64,16 @@ def legacy_workers(view: View) -> bool:
 
 
 def v1_mode(view: View) -> str:
-    """The V1 trainer's mode: `sync`, `colocate_async`, `separate_async`; "" where V0 runs."""
-    return view.text("trainer.v1.trainer_mode") if uses_v1(view) else ""
+    """The V1 trainer's mode: `sync`, `colocate_async`, `separate_async`; "" where V0 runs.
+
+    Raises NotKnownError for a mode that the release does not have.
+    """
+    if not uses_v1(view):
+        return ""
+    mode = view.text(MODE)
+    if mode not in (view.release.choices(MODE) or (mode,)):
+        raise NotKnownError(f"{MODE}={mode}")
+    return mode
 
 
 def update_prompts(view: View) -> int:
@@ -186,9 +196,27 @@ def dynamic(view: View, role: str = ACTOR) -> bool:
     return view.true(f"{role}.{name}")
 
 
+EXTERNAL_MODULES = "VERL_USE_EXTERNAL_MODULES"
+_NOT_SET = re.compile(rf"^\s*(?:#|unset\b|.*\b{EXTERNAL_MODULES}=(?:\s|$|\"\"|''))")
+
+
+def imports_modules(view: View) -> bool:
+    """Whether verl may import modules of the user's before anything else, which may register any name or patch verl.
+
+    Source: verl/__init__.py (0.7.1 and 0.8.0: :38-41; 0.9.1: :49-52), in every process that has the variable.
+    """
+    said = any(EXTERNAL_MODULES in f"{one.key}={one.text}" for one in view.said_below("ray_kwargs.ray_init"))
+    launch = view.run.launch
+    if launch is None:
+        return said
+    lines = launch.script.lines  # also a job's --runtime-env-json, or an option of a container
+    named = any(EXTERNAL_MODULES in line and not _NOT_SET.match(line) for line in lines)
+    return said or named or bool(launch.command.text(EXTERNAL_MODULES))
+
+
 def runs_own_code(view: View) -> bool:
     """Whether code of the user's is handed the configuration, so that it may read keys that verl does not."""
-    if view.value("reward.reward_manager.source") == "importlib":
+    if view.value("reward.reward_manager.source") == "importlib" or imports_modules(view):
         return True
     keys = (
         "data.custom_cls.path",

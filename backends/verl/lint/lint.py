@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from toolspec.backends.verl.lint.engine import Skipped, apply
+from toolspec.backends.verl.lint.fork import checkout, less_certain
 from toolspec.backends.verl.lint.rule import Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.releases import NEWEST, RELEASES, parse_target, release
 from toolspec.backends.verl.rules.registry import Loaded, rules
 from toolspec.backends.verl.written.files import Files
 from toolspec.backends.verl.written.runs import Read, read_argument_list, read_script_file, read_yaml
+from toolspec.specs.named_file import from_here
 from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order
 
 _PIN = re.compile(r"^\s*verl(?:\[[^\]]*\])?\s*==\s*([\w.]+)", re.MULTILINE)
@@ -116,7 +118,18 @@ def _lint(
 ) -> Linted:
     version, assumed = choose_release(target, folder, files)
     loaded = rules() if chosen is None else tuple(chosen)
-    return lint_runs(name, read, version, files, loaded, kind, assumed)
+    other = "" if kind == "spec" else _other_verl(version, folder, files)
+    if other and target is not None:
+        assumed, other = (*assumed, f"{other}, and it is judged as verl=={version}, which was asked for"), ""
+    return lint_runs(name, read, version, files, loaded, kind, assumed, other)
+
+
+def _other_verl(version: str, folder: Path, files: Files) -> str:
+    """What a package `verl` in the folder of the start is, where it is not the release; "" without one."""
+    found = checkout(folder, files)
+    if found is None or found[1] == version:
+        return ""
+    return f"verl is likely taken from {from_here(found[0])}, which is of version {found[1] or 'unknown'}"
 
 
 def lint_runs(
@@ -127,8 +140,12 @@ def lint_runs(
     loaded: Sequence[Loaded],
     kind: str,
     assumed: tuple[str, ...],
+    other: str = "",
 ) -> Linted:
-    """Every rule over every run of an input; what two runs have in common is said once."""
+    """Every rule over every run of an input; what two runs have in common is said once.
+
+    other: why verl is certainly another than the release.
+    """
     findings: list[Problem] = [*read.notes]
     checked: dict[Rule, None] = {}
     skipped: dict[tuple[str, str], Skipped] = {}
@@ -137,11 +154,12 @@ def lint_runs(
         view = View(run, release(version), files)
         report = apply(view, loaded)
         findings += run.problems
-        findings += report.findings
+        found, doubt = less_certain(view, report.findings, other)
+        findings += found
         checked.update(dict.fromkeys(report.checked))
         for one in report.skipped:
             skipped.setdefault((one.rule.code, one.needs), one)
-        taken.update(dict.fromkeys(run.assumed))
+        taken.update(dict.fromkeys((*run.assumed, *filter(None, (doubt,)))))
     left = tuple(one for one in skipped.values())
     return Linted(
         name,
@@ -172,7 +190,9 @@ def _once(findings: Sequence[Problem]) -> list[Problem]:
 
 
 def choose_release(target: str | None, folder: Path, files: Files) -> tuple[str, tuple[str, ...]]:
-    """The release: asked for, else that of a requirements file beside the input, else the newest (assumed).
+    """The release: asked for, else that of a requirements file or a checkout of verl beside the input, else the newest.
+
+    What nobody asked for is assumed.
 
     Raises ProblemError for a release that is not known.
     """
@@ -183,4 +203,7 @@ def choose_release(target: str | None, folder: Path, files: Files) -> tuple[str,
         pin = _PIN.search(data.decode("utf-8", "replace"))
         if pin and pin[1] in RELEASES:
             return pin[1], (f"target verl=={pin[1]}, from {name}",)
+    found = checkout(folder, files)
+    if found is not None and found[1] in RELEASES:
+        return found[1], (f"target verl=={found[1]}, the version of {from_here(found[0])}",)
     return NEWEST, (f"target verl=={NEWEST}, the newest release known",)

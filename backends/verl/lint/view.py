@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolspec.backends.verl.interpolation import ABSENT, UnresolvedError
+from toolspec.backends.verl.interpolation import ABSENT, MISSING, UnresolvedError
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.overlay import Overlay
 from toolspec.backends.verl.releases import TABLES, Keys, Release, ancestors, leaves
@@ -22,6 +22,9 @@ from toolspec.specs.problem import Span
 
 if TYPE_CHECKING:
     from toolspec.backends.verl.lint.facts.facts import Facts
+
+ROLES = ("actor", "ref", "critic")
+"""Config groups that have a file for each model engine: `dp_actor`, `megatron_actor`."""
 
 
 class View:
@@ -47,13 +50,28 @@ class View:
 
     @cached_property
     def engine(self) -> str:
-        """The model engine: `dp`, `megatron`, `veomni`, … Raises NotKnownError."""
+        """The model engine: `dp`, `megatron`, … Raises NotKnownError, also where a role has the file of another."""
+        engine = self._model_engine()
+        for name, said in self.run.groups.items():
+            group = name.partition("@")[0]
+            if group == "model_engine" or group not in self.release.groups or "${" in said.text:
+                continue
+            own = {f"{engine}_{group}"} if group in ROLES else self.release.groups[group]
+            if isinstance(said.value, Unknown) or str(said.value) not in own:
+                raise NotKnownError(f"{name}={said.text}, whose keys are not those of model_engine={engine}")
+        return engine
+
+    def _model_engine(self) -> str:
         said = self.run.groups.get("model_engine")
-        if said is not None:
-            if isinstance(said.value, Unknown):
-                raise NotKnownError(f"model_engine ({said.value.reason})")
-            return str(said.value) if str(said.value) in self.release.engines else "dp"
-        return BASES.get(self.run.base, "dp")
+        if said is None:
+            return BASES.get(self.run.base, "dp")
+        if isinstance(said.value, Unknown):
+            raise NotKnownError(f"model_engine ({said.value.reason})")
+        engine = str(said.value)
+        if engine not in self.release.engines and engine in self.release.groups["model_engine"]:
+            # `mindspeed` of 0.8.0: the wheel has its group and prints no composed config of it.
+            raise NotKnownError(f"model_engine={engine}, of which verl {self.version} prints no config")
+        return engine if engine in self.release.engines else "dp"  # TS821 says that there is none
 
     @cached_property
     def keys(self) -> Keys:
@@ -153,6 +171,8 @@ class View:
             value = self._overlay.resolve(name)
         except UnresolvedError as error:
             raise NotKnownError(f"{name} ({error})") from None
+        if value == MISSING and name in self.final:
+            raise NotKnownError(f"{name} (`{MISSING}` leaves it to the command line)")
         return value
 
     def integer(self, key: str, null: int | None = None) -> int:

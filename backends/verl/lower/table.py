@@ -164,6 +164,12 @@ def sharding(section: str, fsdp: str, role: str, when: Any = None) -> tuple[Row,
         Row(f"{fsdp}.param_offload", f"train.offload.{role}.params", when=when),
         *optimizer,
         Row(f"{fsdp}.dtype", "model.dtype", when=when, note="of the computation; the master copy stays fp32"),
+        # 0.7.1 reads `dtype` too, later ones this alone (workers/engine/fsdp/transformer_impl.py _build_fsdp_module).
+        Row(
+            f"{fsdp}.mixed_precision.param_dtype",
+            "model.dtype",
+            when=lambda plan: plan["model.dtype"] != "bfloat16" and (when is None or when(plan)),
+        ),
         Row(f"{fsdp}.seed", "train.seed", when=when),
     )
 

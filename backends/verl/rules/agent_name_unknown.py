@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from toolspec.backends.verl.lint.derived import MODEL, ROLLOUT
+from toolspec.backends.verl.lint.derived import MODEL, ROLLOUT, imports_modules
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
@@ -34,6 +34,8 @@ def check(view: View) -> Iterator[Found]:
     if view.run.spec is not None and view.said(f"{AGENT}.agent_loop_config_path") is not None:
         return  # the bundle brings its loops
     if view.value(f"{AGENT}.agent_loop_manager_class") or view.value(f"{MODEL}.external_lib"):
+        return
+    if imports_modules(view):
         return
     known = (*view.release.enums["agent_loop"], *_own(view))
     unknown: NotKnownError | None = None

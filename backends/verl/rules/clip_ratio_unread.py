@@ -16,17 +16,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.derived import ACTOR
+from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
 RULE = Rule("TS113", "clip-ratio-unread", "error")
 
 CLIP, LOW, HIGH = (f"{ACTOR}.clip_ratio{side}" for side in ("", "_low", "_high"))
+LOSS = f"{ACTOR}.policy_loss.loss_mode"
 
 
 def check(view: View) -> Iterator[Found]:
     if view.said(CLIP) is None or view.value(CLIP) is None:
         return
+    if view.text(LOSS) not in (view.release.choices(LOSS) or ()):
+        raise NotKnownError(f"what the loss `{view.text(LOSS)}` reads, which is none of verl's")
     given = view.number(CLIP)
     left = [key for key in (LOW, HIGH) if view.said(key) is None and view.value(key) not in (None, given)]
     if len(left) == 2:

@@ -10,6 +10,8 @@ Bad:
     --- run.sh
     ray start --head --num-cpus=32
     python3 -m verl.trainer.main_ppo data.train_batch_size=32 ray_kwargs.ray_init.num_cpus=32
+Bad:
+    +ray_kwargs.ray_init.address=auto ray_kwargs.ray_init.num_cpus=64
 Good:
     ray_kwargs.ray_init.num_cpus=32
 """
@@ -29,7 +31,17 @@ REFUSED = ("num_cpus", "num_gpus", "resources", "object_store_memory")
 
 
 def check(view: View) -> Iterator[Found]:
-    launch = view.run.launch
+    launch, address = view.run.launch, view.said(f"{INIT}.address")
+    if address is not None and isinstance(address.value, str) and address.value != "local":
+        for name in REFUSED:
+            if view.value(f"{INIT}.{name}") is not None:
+                yield Found(
+                    f"{view.shown(f'{INIT}.{name}')}, and address={address.value} is a cluster that runs",
+                    (f"{INIT}.{name}", f"{INIT}.address"),
+                    fix=f"{INIT}.{name}=null; give the number to `ray start`",
+                    why=f"ray.init raises ValueError: {name} must not be provided to an existing cluster",
+                )
+        return
     if launch is None:
         return
     for name in REFUSED:

@@ -12,6 +12,8 @@ Good:
     data.filter_overlong_prompts=True
 Bad (verl 0.9.1):
     transfer_queue.enable=False
+Bad:
+    actor_rollout_ref.actor.fsdp_config.dtype=float16
 """
 
 from __future__ import annotations
@@ -19,12 +21,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.composition import refusals
-from toolspec.backends.verl.lint.derived import ROLLOUT, uses_v1
+from toolspec.backends.verl.lint.derived import ROLLOUT, engine_of, uses_v1
 from toolspec.backends.verl.lint.rule import Drop, Found, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.renames import ONLY_V0, below, gone
 
 RULE = Rule("TS807", "dead-verl-key", "warning")
+
+
+TYPES = ("actor_rollout_ref.actor.fsdp_config.dtype", "actor_rollout_ref.ref.fsdp_config.dtype")
 
 
 def check(view: View) -> Iterator[Found]:
@@ -57,6 +62,7 @@ def check(view: View) -> Iterator[Found]:
                 span=said.key_span,
                 changes=(Drop(key),),
             )
+    yield from _computed_in(view)
 
 
 def _switched_on(view: View) -> Iterator[Found]:
@@ -70,3 +76,20 @@ def _switched_on(view: View) -> Iterator[Found]:
             fix="drop it, or trainer.use_v1=False",
             span=said.key_span,
         )
+
+
+def _computed_in(view: View) -> Iterator[Found]:
+    """The engine of 0.8.0 and later asks mixed_precision alone (workers/engine/fsdp/transformer_impl.py, 0.9.1:
+    :391-400); the workers of 0.7.1 ask this key (fsdp_workers.py:569)."""
+    if view.run.spec is not None or not view.at_least("0.8.0") or engine_of(view) != "dp":
+        return
+    for key in TYPES:
+        said = view.said(key)
+        if said is not None and view.value(key) not in ("bfloat16", "bf16"):
+            yield Found(
+                f"verl {view.version} takes `{key}` and does nothing with it: FSDP computes in bf16 unless "
+                "fsdp_config.mixed_precision says otherwise",
+                (key,),
+                fix=f"+{key.removesuffix('dtype')}mixed_precision.param_dtype={view.value(key)}",
+                span=said.key_span,
+            )

@@ -70,6 +70,23 @@ def check(view: View) -> Iterator[Found]:
             fix=f"+{keys}=[accuracy,format]",
             why="verl asserts it after the first rollout",
         )
+    weights = "algorithm.gdpo_reward_weights"
+    parts, given = view.value(keys), view.value(weights)
+    if (
+        estimator == "gdpo"
+        and isinstance(parts, list)
+        and isinstance(given, list)
+        and len(given) != len(parts)
+    ):
+        yield Found(
+            f"{len(given)} weights in {weights} for {len(parts)} parts of the reward",
+            (weights, keys),
+            fix=f"one weight for each of {', '.join(str(part) for part in parts)}",
+            why="verl stops after the first rollout"
+            if len(given) < len(parts)
+            else "those left over weigh nothing",
+            severity=None if len(given) < len(parts) else "warning",
+        )
     squares = f"{ACTOR}.calculate_sum_pi_squared"
     if estimator.endswith("optimal_token_baseline") and not view.value(squares):
         yield Found(

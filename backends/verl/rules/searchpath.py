@@ -11,6 +11,11 @@ Bad:
       searchpath: [file://verl/trainer/config]
     defaults: [ppo_trainer, _self_]
     data: {train_files: train.parquet, val_files: val.parquet}
+Bad:
+    --- config.yaml
+    hydra:
+      searchpath: [pkg://verl.trainer.configs]
+    defaults: [ppo_trainer, _self_]
 Good:
     data.train_batch_size=32
 """
@@ -22,10 +27,12 @@ from pathlib import Path
 
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
+from toolspec.specs.nearest import nearest
 
 RULE = Rule("TS812", "searchpath", "error")
 
 KEY = "hydra.searchpath"
+OWN = ("verl.trainer.config",)
 # Keys that name a file beside the config where the run is started in its folder.
 FILES = (
     "data.train_files",
@@ -40,6 +47,18 @@ def check(view: View) -> Iterator[Found]:
     if said is None:
         return
     entries = said.value if isinstance(said.value, list) else [said.value]
+    for entry in entries:
+        package = str(entry).removeprefix("pkg://")
+        if package != str(entry) and package not in OWN and nearest(package, OWN):
+            yield Found(
+                f"verl {view.version} has no package of configs `{package}`",
+                (KEY,),
+                fix=f"pkg://{OWN[0]}",
+                why="Hydra stops: it cannot load ppo_trainer",
+                span=said.span,
+                severity=None if len(entries) == 1 and package.startswith("verl.trainer.") else "warning",
+            )
+            return
     if any(str(entry).startswith("pkg://verl") for entry in entries):
         return
     for entry in entries:

@@ -1,11 +1,13 @@
 """A tool class whose methods do not take what verl calls them with.
 
 verl awaits `create(create_kwargs={…})` and `execute(instance_id, arguments, agent_data=…)`. What rows hold for a tool
-arrives as the one mapping `create_kwargs`: a parameter of another name keeps its default.
+arrives as the one mapping `create_kwargs`: a parameter of another name keeps its default. The class itself is called
+with `config` and `tool_schema`, and its `name` is read afterwards.
 
 Why: a call that raises is answered to the model as "Error executing tool"; a tool that never learns the truth of its
 row says "wrong" to every answer.
-Source: experimental/agent_loop/tool_agent_loop.py _call_tool (0.7.1: :432; 0.8.0: :449; 0.9.1: :486)
+Source: experimental/agent_loop/tool_agent_loop.py _call_tool (0.7.1: :432; 0.8.0: :449; 0.9.1: :486) and __init__
+(0.9.1: :118); tools/tool_registry.py:72 (0.8.0, 0.9.1), tools/utils/tool_registry.py:123 (0.7.1)
 Bad:
     --- tools.py
     from verl.tools.base_tool import BaseTool
@@ -23,18 +25,39 @@ Bad:
     class Calculator(BaseTool):
         async def execute(self, instance_id, parameters):
             return None, 0.0, {}
-Good:
+Bad:
     --- tools.py
     from verl.tools.base_tool import BaseTool
 
 
     class Calculator(BaseTool):
+        def __init__(self):
+            super().__init__(None, None)
+Bad:
+    --- tools.py
+    from verl.tools.base_tool import BaseTool
+
+
+    class Calculator(BaseTool):
+        def __init__(self, config, tool_schema):
+            self.precision = config.get("precision", 4)
+Good:
+    --- tools.py
+    from verl.tools.base_tool import BaseTool
+    from verl.tools.schemas import ToolResponse
+
+
+    class Calculator(BaseTool):
+        def __init__(self, config, tool_schema):
+            super().__init__(config, tool_schema)
+            self.precision = config.get("precision", 4)
+
         async def create(self, instance_id=None, create_kwargs=None, **kwargs):
             self.truth = (create_kwargs or {}).get("ground_truth")
             return instance_id, None
 
         async def execute(self, instance_id, parameters, **kwargs):
-            return None, 0.0, {}
+            return ToolResponse(text="4"), 0.0, {}
 """
 
 from __future__ import annotations
@@ -42,13 +65,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from toolspec.backends.verl.lint.facts.code import python_file
-from toolspec.backends.verl.lint.facts.tools import Tool, module_file
+from toolspec.backends.verl.lint.facts.tools import Tool, class_of
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
+from toolspec.compiler.facts.module_names import ModuleNames
 from toolspec.compiler.facts.python_source import PythonSource
 from toolspec.compiler.facts.signature import FunctionSignature, read_signature
-from toolspec.specs.problem import ProblemError
 
 RULE = Rule("TS307", "tool-method-call", "error")
 
@@ -61,27 +83,61 @@ ANSWERED = "verl answers every call of the tool with the TypeError"
 def check(view: View) -> Iterator[Found]:
     file = view.facts.tools_file()
     for tool in file.tools if file else ():
-        found = _class_of(view, tool)
+        found = class_of(view, tool)
         if found is None or tool.value.get("mcp"):
             continue
-        source, node = found
+        source, names, node = found
+        yield from _constructor(source, names, node, tool)
         for method in node.body:
             if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.name in CALLS:
                 yield from _method(source, method, tool)
 
 
-def _class_of(view: View, tool: Tool) -> tuple[PythonSource, ast.ClassDef] | None:
-    """A class that is written beside the run; others are the business of whoever installed them."""
-    module, _, name = str(tool.value.get("class_name") or "").rpartition(".")
-    path = module_file(view, module) if module else None
-    if path is None:
-        return None
-    try:
-        source, names = python_file(view, path)
-    except ProblemError:
-        return None
-    node = names.classes.get(name)
-    return (source, node) if node is not None else None
+def _constructor(source: PythonSource, names: ModuleNames, node: ast.ClassDef, tool: Tool) -> Iterator[Found]:
+    """`cls(config=…, tool_schema=…)`, then `tool.name` and `tool.tool_schema`."""
+    made = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
+    if len(made) != 1 or made[0].decorator_list or node.decorator_list or node.keywords:
+        return
+    signature = read_signature(source, made[0])
+    refused = _refused(signature, 0, ("config", "tool_schema"))
+    told, fix = (
+        f"{refused}; verl calls {node.name}(config=…, tool_schema=…)",
+        "def __init__(self, config, tool_schema)",
+    )
+    if not refused:
+        own_base = [names.origin(base) for base in node.bases] == ["verl.tools.base_tool.BaseTool"]
+        if not own_base or _sets_up(node, made[0]):
+            return
+        told, fix = (
+            "does not call super().__init__, which sets `name`",
+            "super().__init__(config, tool_schema)",
+        )
+    yield Found(
+        f"`__init__` of `{tool.name}` {told}",
+        (f"{tool.key}.__init__",),
+        fix=fix,
+        why="the agent loop stops when it makes its tools, after the models have loaded",
+        span=signature.span,
+    )
+
+
+def _sets_up(node: ast.ClassDef, method: ast.FunctionDef) -> bool:
+    """Whether the class may have a `name`: it calls another `__init__` or a function with itself, or names it."""
+    if any(
+        isinstance(part, ast.Attribute) and part.attr in ("__init__", "name", "__dict__")
+        for part in ast.walk(method)
+    ):
+        return True
+    if any(isinstance(part, ast.Name) and part.id in ("super", "setattr") for part in ast.walk(method)):
+        return True
+    if any(
+        isinstance(part, ast.Call)
+        and isinstance(part.func, ast.Attribute)
+        and ast.unparse(part.func.value) == "self"
+        for part in ast.walk(method)
+    ):
+        return True
+    return any("name" in ast.unparse(part) for part in node.body if part is not method)
 
 
 def _method(

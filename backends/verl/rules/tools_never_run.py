@@ -13,6 +13,10 @@ Bad:
     actor_rollout_ref.rollout.agent.default_agent_loop=single_turn_agent
 Good:
     actor_rollout_ref.rollout.agent.default_agent_loop=tool_agent
+Bad:
+    --- train.parquet
+    {"data_source": "c", "prompt": [{"role": "user", "content": "2?"}], "reward_model": {"ground_truth": "2"}, \
+"agent_name": "single_turn_agent"}
 """
 
 from __future__ import annotations
@@ -27,18 +31,21 @@ from toolspec.specs.problem import Severity
 
 RULE = Rule("TS301", "tools-never-run", "error")
 
+SINGLE = "single_turn_agent"
 LOOP = f"{ROLLOUT}.agent.default_agent_loop"
 
 
 def check(view: View) -> Iterator[Found]:
     tools = names_tools(view)
     asked = (*tools, *((f"{MULTI_TURN}.enable",) if view.value(f"{MULTI_TURN}.enable") else ()))
-    if not asked or view.text(LOOP) != "single_turn_agent":
-        return
-    if view.value(f"{ROLLOUT}.agent.agent_loop_manager_class"):
+    if not asked or view.value(f"{ROLLOUT}.agent.agent_loop_manager_class"):
         return
     rows = view.facts.agent_names()
     if rows is not None and rows != {None}:
+        if {name or view.text(LOOP) for name in rows} == {SINGLE} and not view.value("data.custom_cls.path"):
+            yield _rows_choose(view, asked)
+        return
+    if view.text(LOOP) != SINGLE:
         return
     if view.value("data.custom_cls.path"):
         raise NotKnownError("the rows that data.custom_cls makes, which may have a column agent_name")
@@ -57,4 +64,15 @@ def check(view: View) -> Iterator[Found]:
         + ("" if rows is not None else ". Rows with a column `agent_name` choose their own loop"),
         span=view.span(LOOP, *asked),
         severity=severity,
+    )
+
+
+def _rows_choose(view: View, asked: tuple[str, ...]) -> Found:
+    return Found(
+        f"{view.name(asked[0])} is set, and the column `agent_name` of the rows is {SINGLE}",
+        ("dataset:agent_name", *asked, LOOP, "data.train_files"),
+        fix="write tool_agent into the column, or drop the column",
+        why=f"the column wins over rollout.agent.default_agent_loop={view.text(LOOP)}, and only tool_agent runs tools",
+        span=view.span("data.train_files", *asked),
+        severity=None if view.facts.rows().complete else "warning",
     )

@@ -4,7 +4,8 @@ verl imports `class_name` of every entry and reads `config.type`. The sample too
 tools left the package in 0.8.0.
 
 Why: the agent loop workers stop when they start, after the models have loaded.
-Source: tools/tool_registry.py (0.9.1: :41-81), tools/utils/tool_registry.py of 0.7.1; the modules of each wheel
+Source: tools/tool_registry.py (0.9.1: :41-81), tools/utils/tool_registry.py of 0.7.1; tools/function_tool.py:151
+(0.8.0, 0.9.1); the modules of each wheel
 Bad:
     --- tools.yaml
     (missing)
@@ -24,6 +25,8 @@ Bad:
     tools:
       - class_name: verl.tools.gsm8k_tool.Gsm8kTool
         config: {type: native}
+Bad:
+    actor_rollout_ref.rollout.multi_turn.function_tool_path=functions.py
 Good:
     actor_rollout_ref.rollout.multi_turn.tool_config_path=tools.yaml
 """
@@ -34,7 +37,14 @@ import ast
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.facts.code import python_file
-from toolspec.backends.verl.lint.facts.tools import TOOLS_FILE, Tool, ToolsFile, module_file
+from toolspec.backends.verl.lint.facts.places import is_missing
+from toolspec.backends.verl.lint.facts.tools import (
+    FUNCTIONS_FILE,
+    TOOLS_FILE,
+    Tool,
+    ToolsFile,
+    module_file,
+)
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
@@ -63,6 +73,17 @@ LATE = "the agent loop workers stop when they load it, after the models"
 
 
 def check(view: View) -> Iterator[Found]:
+    unknown: NotKnownError | None = None
+    for part in (_tools, _functions):
+        try:
+            yield from part(view)
+        except NotKnownError as error:
+            unknown = unknown or error
+    if unknown is not None:
+        raise unknown
+
+
+def _tools(view: View) -> Iterator[Found]:
     file = view.facts.tools_file()
     if file is None:
         return
@@ -88,6 +109,26 @@ def check(view: View) -> Iterator[Found]:
             unknown = unknown or error
     if unknown is not None:
         raise unknown
+
+
+def _functions(view: View) -> Iterator[Found]:
+    """The file of function tools: load_function_tools_from_path asks whether it is a file."""
+    said = view.said(FUNCTIONS_FILE)
+    if said is None or not view.keys.listed(view.name(FUNCTIONS_FILE)) or view.run.spec is not None:
+        return
+    text = view.text(FUNCTIONS_FILE)
+    path = view.path(text) if text else None
+    if (
+        text
+        and (path is None or not path.is_file())
+        and (path is not None or is_missing(view, FUNCTIONS_FILE, text))
+    ):
+        yield Found(
+            f"there is no file {text}",
+            (FUNCTIONS_FILE,),
+            fix="name the Python file of the functions",
+            why=LATE,
+        )
 
 
 def _type(view: View, file: ToolsFile, tool: Tool) -> Iterator[Found]:

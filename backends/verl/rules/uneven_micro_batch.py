@@ -17,6 +17,8 @@ Good (verl 0.9.1):
     trainer.val_only=True trainer.val_before_train=True
 Bad (verl 0.7.1):
     actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=5
+Good (verl 0.7.1):
+    algorithm.adv_estimator=gae critic.model.path=model critic.use_dynamic_bsz=True critic.ppo_micro_batch_size=16
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ from toolspec.backends.verl.lint.view import View
 
 RULE = Rule("TS103", "uneven-micro-batch", "error")
 
-UPDATE = "ppo_micro_batch_size_per_gpu"
+UPDATE, WHOLE = "ppo_micro_batch_size_per_gpu", "ppo_micro_batch_size"
 LOOPS = f"{ROLLOUT}.agent.agent_loop_config_path"
 LOG_PROB = "log_prob_micro_batch_size_per_gpu"
 
@@ -79,10 +81,12 @@ def _own_loops(view: View) -> bool:
 
 
 def _update(view: View, role: str) -> Iterator[Found]:
-    key, size = f"{role}.{UPDATE}", _size(view, f"{role}.{UPDATE}")
+    key, size, ranks = f"{role}.{UPDATE}", _size(view, f"{role}.{UPDATE}"), data_parallel(view, role)
+    if legacy_workers(view) and (whole := _size(view, f"{role}.{WHOLE}")):
+        key, size = f"{role}.{WHOLE}", whole // ranks  # they share it out, and it wins
     if not size:
         return
-    mini, ranks = view.integer(f"{role}.ppo_mini_batch_size") * group(view), data_parallel(view, role)
+    mini = view.integer(f"{role}.ppo_mini_batch_size") * group(view)
     if mini % ranks and not legacy_workers(view):
         return  # uneven-ranks says it
     if (mini // ranks) % size:
@@ -110,6 +114,6 @@ def _found(view: View, key: str, size: int, samples: int, what: str, more: tuple
     return Found(
         f"the {samples} trajectories {what} that a rank has do not split into micro batches of {size}",
         (key, *more, f"{ROLLOUT}.n", "trainer.n_gpus_per_node"),
-        fix=f"{view.name(key)}={fits}{other}",
+        fix=f"{view.name(f'{key}_per_gpu' if key.endswith(WHOLE) else key)}={fits}{other}",
         why=f"the workers assert it, {'when they are made' if legacy_workers(view) else 'after the first rollout'}",
     )

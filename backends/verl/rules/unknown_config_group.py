@@ -7,6 +7,10 @@ Why: Hydra stops before anything starts.
 Source: the folders of trainer/config in each wheel; hydra-core 1.3 _internal/defaults_list.py
 Bad:
     model_engine=fsdp
+Bad:
+    --- config.yaml
+    defaults: [ppo_trainner, _self_]
+    data: {train_batch_size: 32}
 Good:
     model_engine=dp
 Bad (verl 0.7.1):
@@ -26,9 +30,12 @@ from toolspec.specs.nearest import nearest
 RULE = Rule("TS821", "unknown-config-group", "error")
 
 VERLS = "pkg://verl"
+SLIP = 2
+"""Letters more or less of a name that is still the same with a slip."""
 
 
 def check(view: View) -> Iterator[Found]:
+    yield from _defaults(view)
     if _other_folders(view):
         return
     for name, said in view.run.groups.items():
@@ -46,6 +53,21 @@ def check(view: View) -> Iterator[Found]:
                 and str(option).rpartition("/")[2] not in options
             ):
                 yield _found(view, name, said, f"`{option}` for the config group `{group}`", options)
+
+
+def _defaults(view: View) -> Iterator[Found]:
+    """An entry that is nearly the name of a config of verl's; others may lie where the run is started."""
+    own = [name for name in view.release.groups[""] if name.startswith("ppo_")]
+    for said in view.run.unread:
+        close = nearest(str(said.value), own)
+        if close and abs(len(close[0]) - len(str(said.value))) <= SLIP:
+            yield Found(
+                f"verl {view.version} has no config `{said.value}`",
+                ("defaults",),
+                fix=f"defaults: [{close[0]}, _self_]",
+                why="Hydra stops before anything starts: it cannot find the file",
+                span=said.span,
+            )
 
 
 def _other_folders(view: View) -> bool:

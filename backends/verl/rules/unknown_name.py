@@ -1,7 +1,8 @@
 """A name that the release looks up in a registry and does not find.
 
 Estimators, loss modes, KL estimators, reward managers, parsers, trackers, rollout engines and others are texts that
-verl looks up late: most after the models have loaded.
+verl looks up late: most after the models have loaded. A module of your own may register more, if
+`actor_rollout_ref.model.external_lib` or the variable `VERL_USE_EXTERNAL_MODULES` names it.
 
 Why: the run stops at the lookup, which may be the first update.
 Source: `enums` of the release's table, each with the place that looks it up
@@ -11,6 +12,14 @@ Bad:
     actor_rollout_ref.actor.kl_loss_type=k4
 Good:
     actor_rollout_ref.actor.kl_loss_type=low_var_kl
+Good (verl 0.9.1):
+    --- run.sh
+    export VERL_USE_EXTERNAL_MODULES=my_trainer
+    python3 -m verl.trainer.main_ppo $ARGUMENTS trainer.v1.trainer_mode=mine
+Bad (verl 0.9.1):
+    --- run.sh
+    unset VERL_USE_EXTERNAL_MODULES
+    python3 -m verl.trainer.main_ppo $ARGUMENTS trainer.v1.trainer_mode=mine
 """
 
 from __future__ import annotations
@@ -18,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from toolspec.backends.verl.lint.derived import has_critic, has_reference
+from toolspec.backends.verl.lint.derived import has_critic, has_reference, imports_modules
 from toolspec.backends.verl.lint.rule import Found, Put, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.releases import RELEASES, release
@@ -74,7 +83,7 @@ def check(view: View) -> Iterator[Found]:
 
 
 def _own(view: View, key: str) -> bool:
-    if view.value("actor_rollout_ref.model.external_lib"):
+    if view.value("actor_rollout_ref.model.external_lib") or imports_modules(view):
         return True
     switch = REGISTERED_BY.get(key)
     return switch is not None and view.value(switch[0]) != switch[1]

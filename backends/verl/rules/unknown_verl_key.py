@@ -2,7 +2,8 @@
 
 Hydra refuses an override of an unknown key without `+`. In a file, and with `+`, verl takes it: without a word where
 the section stays a mapping (`data`, `trainer`, `algorithm`, `reward`, the top level), with a TypeError after Ray is up
-where it becomes a dataclass (`actor`, `critic`, `rollout`, and `ref` where there is a KL term).
+where it becomes a dataclass (`actor`, `critic`, `rollout`, `ref` where there is a KL term, `distillation` where it is
+on).
 
 Why: the setting that was meant keeps its default.
 Source: the release's generated config; utils/config.py omega_conf_to_dataclass; trainer/config/*.yaml `_target_`;
@@ -37,6 +38,12 @@ Good:
         pass
 Bad (verl 0.9.1):
     actor_rollout_ref.actor.megatron.tensor_model_parallel_size=2
+Good:
+    +actor_rollout_ref.model.lora.fully_sharded_loras=True
+Bad:
+    +env=alfworld env.max_steps=3
+Bad:
+    hydra.searchpath=[pkg://verl.trainer.config] +env=alfworld env.max_steps=3
 """
 
 from __future__ import annotations
@@ -48,8 +55,9 @@ from toolspec.backends.verl.lint.derived import REF, has_critic, has_reference, 
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Change, Drop, Found, Rename, Rule
 from toolspec.backends.verl.lint.view import View
-from toolspec.backends.verl.releases import TABLES, ancestors, leaves, release
+from toolspec.backends.verl.releases import TABLES, ancestors, leaves, like_listed, release
 from toolspec.backends.verl.renames import LEGACY_READ, MOVED_WHOLE, below, gone, name_in, takes
+from toolspec.backends.verl.written.run import LEFT
 from toolspec.backends.verl.written.value import Said
 from toolspec.specs.problem import Severity
 
@@ -81,14 +89,17 @@ def check(view: View) -> Iterator[Found]:
                     yield _found(view, leaf, _stops(section))
                 else:
                     silent.append(leaf)
-    foreign = _is_foreign(view, silent)
-    own = runs_own_code(view)
+    own = view.run.open == LEFT or runs_own_code(view)  # the command may name it
+    foreign = own or _is_foreign(view, silent)
     for leaf in silent:
         if own and from_command(view, leaf) and not _is_renamed(view, leaf.key):
             continue  # `+` says that the key is new, and the user's own code is handed the configuration
-        severity: Severity | None = None if _is_meant(view, leaf.key) or not foreign else "warning"
+        severity: Severity | None = None if not foreign or _is_sure(view, leaf.key) else "warning"
         if from_command(view, leaf) and not _is_meant(view, leaf.key):
             severity = "warning"  # `+` says that the key is known to be new
+        dead = gone(leaf.key, view.version)
+        if dead is not None and not dead.lost:
+            severity = "warning"  # the run does without it what it did with it
         yield _found(view, leaf, "verl takes it without a word and nothing reads it", severity)
     if unsure:
         raise NotKnownError(view.run.open)
@@ -111,7 +122,7 @@ def _carried(view: View, key: str) -> bool:
 
 def _is_foreign(view: View, unknown: list[Said]) -> bool:
     """Whether something else than verl may read keys that verl does not."""
-    if runs_own_code(view) or _RECIPES & set(view.run.folder.absolute().parts):
+    if _RECIPES & set(view.run.folder.absolute().parts):
         return True
     strange = [said for said in unknown if not from_command(view, said) and not _is_meant(view, said.key)]
     return len(strange) >= FOREIGN
@@ -122,12 +133,14 @@ def _is_meant(view: View, key: str) -> bool:
     return view.keys.nearest(key) is not None or _is_renamed(view, key)
 
 
+def _is_sure(view: View, key: str) -> bool:
+    """The same in a file of another program's, whose own sections may have keys that are like verl's."""
+    own = key.rpartition(".")[0] not in view.keys.sections
+    return _is_renamed(view, key) or (not own and _is_meant(view, key))
+
+
 def _is_renamed(view: View, key: str) -> bool:
-    return name_in(key, view.version) != key or _gone(view, key)
-
-
-def _gone(view: View, key: str) -> bool:
-    return gone(key, view.version) is not None
+    return name_in(key, view.version) != key or gone(key, view.version) is not None
 
 
 def _elsewhere(view: View, key: str) -> list[str]:
@@ -136,7 +149,7 @@ def _elsewhere(view: View, key: str) -> list[str]:
 
 def _closed(view: View, key: str) -> str:
     """The section around a key from which verl builds a dataclass, which takes no other field; "" for none."""
-    for above in sorted(ancestors(key), key=len, reverse=True):
+    for above in sorted(ancestors(like_listed(key)), key=len, reverse=True):
         if above in view.keys.open_mappings:
             return ""
         if above in view.keys.sections:
@@ -153,6 +166,9 @@ def _is_built(view: View, section: str) -> bool:
         return (whole or below(section, f"{REF}.fsdp_config")) and has_reference(view)
     if below(section, "critic"):
         return has_critic(view)
+    if below(section, "distillation"):
+        # trainer_base.py:360 of 0.9.1, ray_trainer.py:925 of 0.8.0; distillation.py _resolve_teacher_models
+        return view.value("distillation.enabled") is True
     return section.startswith("actor_rollout_ref.")
 
 

@@ -6,7 +6,7 @@ are packages of `pkg://verl.trainer.config`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,15 @@ class Composed:
     """What a file and the files that it names say, in the order of their effect.
 
     base: verl's own config among the defaults, "" for none. base_after_self: it comes after `_self_`, so that its
-    values win. open: what could not be read, "" for nothing.
+    values win. open: what could not be read, "" for nothing. dotted: leaves under a name with a dot in it, which is one
+    key of that name and no path (OmegaConf, run), so that they are not among `said`. unread: entries of the defaults
+    list that are not at hand.
     """
 
     def __init__(self, files: dict[str, tuple[str, ...]]) -> None:
         self.said: list[Said] = []
+        self.dotted: list[Said] = []
+        self.unread: list[Said] = []
         self.groups: dict[str, Said] = {}
         self.hydra: dict[str, Said] = {}
         self.base = ""
@@ -47,7 +51,7 @@ def compose(data: bytes, file: Path, read: Read, depth: int = 0) -> Composed:
     tree = parse(data, str(file), OMEGACONF)
     found = Composed({str(file): tree.lines})
     entries = tree.value.get("defaults")
-    own = list(_leaves(tree))
+    own, found.dotted = _leaves(tree)
     if not isinstance(entries, list):
         found.said += own
         return found
@@ -74,6 +78,9 @@ def _take(
             if group.startswith("hydra/"):
                 continue
             found.groups[group] = Said(group, option, span, span, text=str(option))
+            if read(file.parent / group.partition("@")[0] / f"{option}.yaml") is not None:
+                # It may set any key, by a package of its own.
+                found.open = found.open or f"`{group}: {option}` of the defaults list is not read"
         return
     name = str(entry).lstrip("/")
     if name in BASES:
@@ -83,9 +90,12 @@ def _take(
     data = read(beside) if depth < DEEPEST else None
     if data is None:
         found.open = found.open or f"`{name}` of the defaults list is not at hand"
+        found.unread.append(Said("defaults", name, span, span))
         return
     inner = compose(data, beside, read, depth + 1)
     found.said += inner.said
+    found.dotted += inner.dotted
+    found.unread += inner.unread
     found.groups.update(inner.groups)
     found.files.update(inner.files)
     found.open = found.open or inner.open
@@ -97,8 +107,13 @@ def _take(
         )
 
 
-def _leaves(tree: Tree) -> Iterator[Said]:
-    """Every leaf of the file but the defaults list, as dotted keys; an empty mapping is a leaf."""
+def _leaves(tree: Tree) -> tuple[list[Said], list[Said]]:
+    """Every leaf of the file but the defaults list, as dotted keys; an empty mapping is a leaf.
+
+    Those under a name that has a dot itself are apart.
+    """
+    plain: list[Said] = []
+    dotted: list[Said] = []
     todo: list[tuple[tuple[str, ...], Any]] = [
         ((name,), value) for name, value in tree.value.items() if name != "defaults"
     ]
@@ -108,9 +123,9 @@ def _leaves(tree: Tree) -> Iterator[Said]:
             todo = [((*path, name), below) for name, below in value.items()] + todo
             continue
         span = tree.spans[path]
-        text = _text(tree, span)
-        key = ".".join(path)
-        yield Said(key, value, span, tree.key_spans.get(path, span), text=text)
+        said = Said(".".join(path), value, span, tree.key_spans.get(path, span), text=_text(tree, span))
+        (dotted if any("." in name for name in path) else plain).append(said)
+    return plain, dotted
 
 
 def _text(tree: Tree, span: Span) -> str:

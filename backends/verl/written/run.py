@@ -15,6 +15,8 @@ from toolspec.specs.problem import Problem, Span
 MAIN = "verl.trainer.main_ppo"
 ARGUMENTS = "--"
 """The name under which arguments of the command line are shown, one a line."""
+LEFT = "model and data are not in the file: the command that starts it may set further keys"
+"""Why a config alone may be no whole run (`Run.open`); what it says is known all the same."""
 
 
 def split_hydra(said: Iterable[Said]) -> tuple[list[Said], dict[str, Said]]:
@@ -43,6 +45,8 @@ class Run(NamedTuple):
     base_after_self: verl's config comes after `_self_` in the defaults list. names_base: the defaults list names one.
     multirun: Hydra's --multirun is given, so that a value may be several.
     before: the runs that the same script starts before this one. options: Hydra's own, by their long names.
+    dotted: what a YAML file says under names with a dot in them, which is not where verl looks. unread: entries of a
+    defaults list that are not at hand.
     """
 
     file: str
@@ -64,3 +68,5 @@ class Run(NamedTuple):
     multirun: bool = False
     before: tuple[Run, ...] = ()
     options: Mapping[str, tuple[Any, Span]] = MappingProxyType({})
+    dotted: tuple[Said, ...] = ()
+    unread: tuple[Said, ...] = ()

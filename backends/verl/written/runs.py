@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +12,7 @@ from toolspec.backends.verl.written.bases import BASES, PRIMARY
 from toolspec.backends.verl.written.files import Files
 from toolspec.backends.verl.written.launches import blank_words, lost_arguments, main_of
 from toolspec.backends.verl.written.placing import placed
-from toolspec.backends.verl.written.run import ARGUMENTS, MAIN, Launch, Run, split_hydra
+from toolspec.backends.verl.written.run import ARGUMENTS, LEFT, MAIN, Launch, Run, split_hydra
 from toolspec.backends.verl.written.shell.text import Command, Script, Word
 from toolspec.backends.verl.written.value import Said, Unknown
 from toolspec.specs.named_file import from_here
@@ -44,7 +44,9 @@ def read_yaml(data: bytes, file: Path, files: Files) -> Read:
     if not composed.base and not composed.open:
         assumed.append("the file is laid over ppo_trainer, which its defaults list does not name")
     run = _of_file(composed, file, str(file))
-    return Read((run._replace(assumed=tuple(assumed)),), dict(composed.files))
+    left = "" if ESSENTIAL & {one.key for one in run.said} else LEFT
+    run = run._replace(assumed=tuple(assumed), open=run.open or left)
+    return Read((run,), dict(composed.files))
 
 
 def _of_file(composed: Composed, file: Path, shown: str) -> Run:
@@ -63,6 +65,8 @@ def _of_file(composed: Composed, file: Path, shown: str) -> Run:
         written=tuple(composed.said),
         base_after_self=composed.base_after_self,
         names_base=bool(composed.base),
+        dotted=tuple(composed.dotted),
+        unread=tuple(composed.unread),
     )
 
 
@@ -192,10 +196,16 @@ def _with_arguments(
     overrides, hydra = split_hydra(arguments.said)
     groups = dict(run.groups)
     keyed: list[Said] = []
+    elsewhere = ""
     for said in arguments.groups:
         groups[said.key] = said
+    beside = Path(run.file).parent if isinstance(base, Run) else None
+    searched = _searches({**run.hydra, **hydra}) or "--config-dir" in arguments.options
     for said in overrides:
-        if said.key in GROUPS:
+        own = said.key not in GROUPS and _may_be_group(said, searched, beside, files)
+        if own:
+            elsewhere = elsewhere or f"`{said.key}={said.text}` may choose a config that is not read"
+        if own or (said.key in GROUPS and said.op == "" and not isinstance(said.value, dict)):
             groups[said.key] = said
         else:
             keyed.append(said)
@@ -206,14 +216,44 @@ def _with_arguments(
         said=(*run.said, *keyed),
         groups=groups,
         hydra={**run.hydra, **hydra},
-        open=run.open or arguments.open,
+        open=run.open or arguments.open or elsewhere,
         problems=(*run.problems, *arguments.problems),
         multirun=arguments.sweeps,
         options=arguments.options,
     )
 
 
-GROUPS = frozenset({"model_engine"})
+GROUPS = frozenset({"model_engine", "critic", "data", "reward", "distillation"})
+"""Config groups that verl's own configs put at the key of the same name, so that `critic=dp_critic` chooses a file.
+
+Source: the defaults of trainer/config/ppo_trainer.yaml in each release; hydra-core 1.3 _internal/defaults_list.py
+(an override is one of a group where a group has its name and its value is no mapping).
+"""
+
+
+def _may_be_group(said: Said, searched: bool, beside: Path | None, files: Files) -> bool:
+    """Whether Hydra may take an override for the choice of a config of the user's, which may then set any key.
+
+    It asks its search path for a folder of that name, and not whether there is a `+`. searched: folders besides verl's
+    are on it. beside: the folder of the config that is named, which is on it too.
+
+    Source: hydra-core 1.3, core/override_parser and _internal/defaults_list.py (Overrides.__init__, group_exists).
+    """
+    if "." in said.key or said.op == "~" or not isinstance(said.value, (str, list, Unknown)):
+        return False
+    return searched or (beside is not None and bool(files.names(beside / said.key)))
+
+
+_VERLS = re.compile(r"pkg://verl\b.*|(?:file://)?(?:.*/)?verl/trainer/config/?")
+
+
+def _searches(hydra: Mapping[str, Said]) -> bool:
+    """Whether Hydra looks for configs in folders besides verl's."""
+    said = hydra.get("hydra.searchpath")
+    if said is None:
+        return False
+    paths = said.value if isinstance(said.value, list) else [said.value]
+    return not all(_VERLS.fullmatch(str(path)) for path in paths)
 
 
 def _base(name: Any, path: Any, folder: Path, files: Files) -> Run | tuple[str, str]:

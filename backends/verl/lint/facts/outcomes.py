@@ -37,14 +37,14 @@ class Outcomes:
 
     def of(self, function: FunctionNode, depth: int = 0) -> tuple[Outcome, ...]:
         """Every outcome in the order of the text, the end of the function last."""
-        own = list(_own(function))
+        own = list(own_nodes(function))
         if any(isinstance(part, ast.Yield | ast.YieldFrom) for part in own):
             return (Outcome("generator", function),)
         found: list[Outcome] = []
         for part in own:
             if isinstance(part, ast.Return):
                 found += self._value(part.value, part, function, depth)
-        if not _ends(function.body):
+        if not ends(function.body):
             found.append(Outcome("none", function))
         return tuple(found)
 
@@ -126,7 +126,7 @@ def _variable(name: str, at: ast.AST, function: FunctionNode) -> Outcome:
     keys: dict[str, ast.expr] = {}
     maybe: set[str] = set()
     top = {id(statement) for statement in function.body}
-    for part in _own(function):
+    for part in own_nodes(function):
         if isinstance(part, ast.Assign):
             for target in part.targets:
                 if isinstance(target, ast.Name) and target.id == name:
@@ -162,7 +162,7 @@ def _added_to(name: str, function: FunctionNode) -> set[str]:
     """Keys with `name["key"] += …`."""
     return {
         key
-        for part in _own(function)
+        for part in own_nodes(function)
         if isinstance(part, ast.AugAssign) and _subscript_of(part.target, name)
         if (key := _key(part.target)) is not None
     }
@@ -170,7 +170,7 @@ def _added_to(name: str, function: FunctionNode) -> set[str]:
 
 def _changed(name: str, function: FunctionNode) -> bool:
     """Whether the name is also bound or handed on in a way that may change what it holds."""
-    for part in _own(function):
+    for part in own_nodes(function):
         if isinstance(part, ast.Call):
             given = [*part.args, *(word.value for word in part.keywords)]
             if any(isinstance(value, ast.Name) and value.id == name for value in given):
@@ -215,7 +215,7 @@ def _key(node: ast.AST) -> str | None:
     return index.value if isinstance(index, ast.Constant) and isinstance(index.value, str) else None
 
 
-def _own(function: FunctionNode) -> list[ast.AST]:
+def own_nodes(function: FunctionNode) -> list[ast.AST]:
     """Nodes of the function without those of functions, classes and lambdas inside it, in the order of the text."""
     found: list[ast.AST] = []
     todo: list[ast.AST] = list(reversed(function.body))
@@ -227,7 +227,7 @@ def _own(function: FunctionNode) -> list[ast.AST]:
     return found
 
 
-def _ends(body: Sequence[ast.stmt]) -> bool:
+def ends(body: Sequence[ast.stmt]) -> bool:
     """Whether no path leaves the statements at their end. True in doubt."""
     if not body:
         return False
@@ -235,13 +235,13 @@ def _ends(body: Sequence[ast.stmt]) -> bool:
     if isinstance(last, ast.Return | ast.Raise | ast.Continue | ast.Break):
         return True
     if isinstance(last, ast.If):
-        return bool(last.orelse) and _ends(last.body) and _ends(last.orelse)
+        return bool(last.orelse) and ends(last.body) and ends(last.orelse)
     if isinstance(last, ast.With | ast.AsyncWith):
-        return _ends(last.body)
+        return ends(last.body)
     if isinstance(last, ast.Try):
-        if _ends(last.finalbody):
+        if ends(last.finalbody):
             return True
-        return (_ends(last.body) or _ends(last.orelse)) and all(_ends(h.body) for h in last.handlers)
+        return (ends(last.body) or ends(last.orelse)) and all(ends(h.body) for h in last.handlers)
     if isinstance(last, ast.While):
         return isinstance(last.test, ast.Constant) and bool(last.test.value)
     if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call):

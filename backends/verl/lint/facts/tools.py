@@ -5,15 +5,19 @@ Sources: tools/tool_registry.py and tools/function_tool.py of 0.8.0 and 0.9.1, t
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from toolspec.backends.verl.lint.derived import MULTI_TURN
+from toolspec.backends.verl.lint.facts.code import python_file
 from toolspec.backends.verl.lint.facts.places import is_missing
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.written.omegaconf_scalars import OMEGACONF
+from toolspec.compiler.facts.module_names import ModuleNames
+from toolspec.compiler.facts.python_source import PythonSource
 from toolspec.specs.problem import Problem, ProblemError, Span
 from toolspec.specs.yaml_tree import Tree, parse
 
@@ -104,3 +108,17 @@ def module_file(view: View, module: str) -> Path | None:
         if path is not None and path.is_file():
             return path
     return None
+
+
+def class_of(view: View, tool: Tool) -> tuple[PythonSource, ModuleNames, ast.ClassDef] | None:
+    """The class of an entry that is written beside the run; others are the business of whoever installed them."""
+    module, _, name = str(tool.value.get("class_name") or "").rpartition(".")
+    path = module_file(view, module) if module else None
+    if path is None:
+        return None
+    try:
+        source, names = python_file(view, path)
+    except ProblemError:
+        return None
+    node = names.classes.get(name)
+    return (source, names, node) if node is not None else None
