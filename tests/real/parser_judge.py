@@ -4,8 +4,9 @@ usage: parser_judge.py [MODEL_FOLDER] < asked.json > answers.json
 
 asked: `tools`: lists of schemas, or None; `cases`: [format, text, index of its tools, padding token]; and
 `encoded`: pairs of a format and a text that the model folder's tokenizer encodes. answers, in the same order: `cases`:
-[content, [[name, arguments, id], ...]] or the name of the exception's class; `stops`: format to what three tokenizers
-give as stop ids; `encoded`: [ids, text as decoded by the parser, answer].
+[content, [(name, arguments, id), ...]] or the name of the exception's class, as Python's `ascii` writes it, since JSON
+would join halves of a surrogate pair; `stops`: format to what three tokenizers give as stop ids; `encoded`: [decode's
+options, text as decoded by the parser, padding token, answer].
 """
 
 # mypy: disable-error-code="import-not-found,import-untyped"
@@ -50,12 +51,14 @@ class Noting:
         return self.tokenizer.convert_tokens_to_ids(token)
 
 
-async def answer(parser: Any, ids: list[int], tools: Any) -> Any:
+async def answer(parser: Any, ids: list[int], tools: Any) -> str:
     try:
         content, calls = await parser.extract_tool_calls(ids, tools)
     except Exception as error:
-        return type(error).__name__
-    return [content, [[call.name, call.arguments, getattr(call, "tool_call_id", None)] for call in calls]]
+        return ascii(type(error).__name__)
+    return ascii(
+        [content, [(call.name, call.arguments, getattr(call, "tool_call_id", None)) for call in calls]]
+    )
 
 
 async def judge(asked: dict[str, Any], folder: str | None) -> dict[str, Any]:
@@ -71,7 +74,7 @@ async def judge(asked: dict[str, Any], folder: str | None) -> dict[str, Any]:
         try:
             found = parser(name, Prepared(pad_token, text, 7))
         except Exception as error:
-            cases.append(type(error).__name__)
+            cases.append(ascii(type(error).__name__))
             continue
         cases.append(await answer(found, [], tools[index]))
     stops = {

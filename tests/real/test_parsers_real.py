@@ -15,7 +15,15 @@ import pytest
 from real.environment import Environment
 from real.parser_texts import deep, sound, texts, tools
 from real.tokenizer import model_folder
-from toolspec.backends.verl.parsers import FORMATS, NoAnswer, ParserFailure, parse, parse_ids, stop_token_ids
+from toolspec.backends.verl.parsers import (
+    FORMATS,
+    NoAnswer,
+    Parsed,
+    ParserFailure,
+    parse,
+    parse_ids,
+    stop_token_ids,
+)
 
 pytestmark = pytest.mark.real
 
@@ -43,15 +51,19 @@ def answering(number: Any) -> Callable[[str], Any]:
     return lambda _: number
 
 
-def ours(form: str, release: str, text: str, given: Any, pad: str | None) -> Any:
-    """In the judge's words; None: no answer."""
+def words(found: Parsed) -> str:
+    """An answer in the judge's words."""
+    return ascii([found.content, [tuple(call) for call in found.calls]])
+
+
+def ours(form: str, release: str, text: str, given: Any, pad: str | None) -> str | None:
+    """None: no answer."""
     try:
-        found = parse(form, release, text, given, pad)
+        return words(parse(form, release, text, given, pad))
     except NoAnswer:
         return None
     except ParserFailure as failure:
-        return str(failure)
-    return [found.content, [list(call) for call in found.calls]]
+        return ascii(str(failure))
 
 
 def test_every_text_is_read_alike(environment: Environment, release: str) -> None:
@@ -75,7 +87,11 @@ def test_every_text_is_read_alike(environment: Environment, release: str) -> Non
     assert not other, f"{len(other)} of {len(known)}: " + "\n".join(map(repr, other[:3]))
     for form in FORMATS:
         if release in FORMATS[form].releases:  # the texts do ask something
-            calls = [its for (case, _), its in zip(known, real, strict=True) if case[0] == form and its[1]]
+            calls = [
+                its
+                for (case, _), its in zip(known, real, strict=True)
+                if case[0] == form and not its.endswith("[]]")
+            ]
             assert len(calls) > COUNT / 6, form
 
 
@@ -107,4 +123,4 @@ def test_special_tokens_are_kept_as_verl_keeps_them(environment: Environment, re
             continue
         assert seen == [options]
         assert "<|im_end|>" in decoded
-        assert [found.content, [list(call) for call in found.calls]] == its
+        assert words(found) == its
