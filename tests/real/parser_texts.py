@@ -175,6 +175,12 @@ def deep(form: str) -> str:
     return text.replace('"DEEP"', "DEEP").replace("DEEP", DEEP)
 
 
+def expressions(form: str) -> list[str]:
+    """Every text that may be Python, as a parameter of every kind."""
+    given = [{key: each} for each in (*EXPRESSIONS, *TEXTS) for key in KEYS]
+    return [WRITERS[form](random.Random(6), ("search", one)) for one in given]
+
+
 def heap(dice: random.Random, form: str) -> str:
     """Marks of the format in any order."""
     pieces = (*MARKS[form] * 3, "a", "b c", dice.choice(PROSE), dice.choice(TEXTS[:24]))

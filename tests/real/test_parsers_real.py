@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from real.environment import Environment
-from real.parser_texts import deep, sound, texts, tools
+from real.parser_texts import deep, expressions, sound, texts, tools
 from real.tokenizer import model_folder
 from toolspec.backends.verl.parsers import (
     FORMATS,
@@ -76,6 +76,7 @@ def test_every_text_is_read_alike(environment: Environment, release: str) -> Non
         made += [  # what other formats write
             each for name in others for each in texts(name, count // 20, SEED + 1)
         ]
+        made += [(text, 0, "") for text in expressions(form)]
         made += [(deep(form), index, "") for index in range(len(lists))]
         asked += [(form, *each) for each in made]
     mine = [ours(form, release, text, lists[index], pad) for form, text, index, pad in asked]
