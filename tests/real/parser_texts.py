@@ -178,7 +178,8 @@ def deep(form: str) -> str:
 def expressions(form: str) -> list[str]:
     """Every text that may be Python, as a parameter of every kind."""
     given = [{key: each} for each in (*EXPRESSIONS, *TEXTS) for key in KEYS]
-    return [WRITERS[form](random.Random(6), ("search", one)) for one in given]
+    dice = random.Random(6)  # blanks around a value are drawn: some make it no Python
+    return [WRITERS[form](dice, ("search", one)) for one in given]
 
 
 def heap(dice: random.Random, form: str) -> str:
