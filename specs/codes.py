@@ -54,6 +54,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS041": "model-files",
         "TS042": "fetch",
         "TS043": "unknown-tool-format",
+        "TS044": "no-chat-template",
         "TS045": "nothing-to-import",
         "TS046": "outside-the-language",
         # Python source, tool schemas, imports

@@ -20,6 +20,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Say what a rule finds, why it matters, and where verl does it.",
     ),
     "rules": ("toolspec.cli.explain:rules_", "List the rules of lint."),
+    "template": (
+        "toolspec.cli.template:template",
+        "Show what the model sees of the tools, and whether its calls are read.",
+    ),
     "import": (
         "toolspec.cli.import_command:import_",
         "Make a spec of a verl config, a run script or arguments.",

@@ -1,0 +1,126 @@
+"""What is asked about: the template, the tools and the format of a run, from a spec, a verl config or a script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from toolspec.backends.verl.chat.seen_schema import Seen, as_seen
+from toolspec.backends.verl.lint.derived import ROLLOUT
+from toolspec.backends.verl.lint.facts.template import TOKENIZER, Template
+from toolspec.backends.verl.lint.lint import choose_release, kind_of
+from toolspec.backends.verl.lint.not_known import NotKnownError
+from toolspec.backends.verl.lint.view import View
+from toolspec.backends.verl.releases import release
+from toolspec.backends.verl.written.files import Files
+from toolspec.backends.verl.written.runs import read_script_file, read_yaml
+from toolspec.compiler.chat.folder import ChatFolder, read_chat_folder
+from toolspec.specs.problem import Problem, ProblemError, Span
+
+FORMAT, MODEL = f"{ROLLOUT}.multi_turn.format", "actor_rollout_ref.model.path"
+VARIABLES = "data.apply_chat_template_kwargs"
+
+
+class ToolSeen(NamedTuple):
+    """A tool as it is written, and as the release hands it to the template. whole: toolspec's own schema class does."""
+
+    name: str
+    written: Mapping[str, Any]
+    seen: Seen
+    whole: bool = False
+
+
+class Subject(NamedTuple):
+    """folder: of the tokenizer, None where only the template is at hand. variables: names that the template finds."""
+
+    file: str
+    release: str
+    assumed: tuple[str, ...]
+    template: Template
+    folder: ChatFolder | None
+    tools: tuple[ToolSeen, ...]
+    format: str
+    variables: Mapping[str, Any]
+
+    @property
+    def schemas(self) -> list[Mapping[str, Any]]:
+        return [tool.seen.schema for tool in self.tools if tool.seen.schema is not None]
+
+    @property
+    def pad_token(self) -> str | None:
+        return self.folder.pad_token if self.folder is not None else ""
+
+
+def read_subject(path: Path, target: str | None) -> Subject:
+    """Raises ProblemError: a file with errors, no template or no tools at hand, with what to provide."""
+    files = Files()
+    data = files.read(path)
+    if data is None:
+        raise _problem(f"cannot read {path}: {files.why_not(path)}", "TS020", "unreadable-file")
+    kind = kind_of(path, data)
+    if kind == "spec":
+        from toolspec.backends.verl.compile import compile_spec
+        from toolspec.backends.verl.lint.spec_run import run_of
+
+        compiled = compile_spec(path, (), target, writing=False)
+        view = View(run_of(compiled), release(compiled.plan.target), files)
+        facts = compiled.facts.tools
+        tools = tuple(ToolSeen(name, one.schema, Seen(one.schema), True) for name, one in facts.items())
+        assumed = compiled.assumed
+    else:
+        version, assumed = choose_release(target, path.parent, files)
+        read = read_script_file(data, path, files) if kind == "script" else read_yaml(data, path, files)
+        problems = [p for run in read.runs for p in run.problems if p.severity == "error"]
+        if problems or not read.runs:
+            raise ProblemError(tuple(problems) or tuple(read.notes))
+        view = View(read.runs[0], release(version), files)
+        tools = _tools_of(view, version)
+    try:
+        template = view.facts.template()
+        format = view.text(FORMAT) or "hermes"
+        kwargs = view.value(VARIABLES)
+    except NotKnownError as error:
+        raise _missing(path, str(error), view) from None
+    if not template.text:
+        raise _missing(path, f"the chat template of {template.owner}", view)
+    folder = _folder(view)
+    variables = {**(folder.variables if folder else {}), **(kwargs if isinstance(kwargs, dict) else {})}
+    return Subject(str(path), view.version, tuple(assumed), template, folder, tools, format, variables)
+
+
+def _tools_of(view: View, version: str) -> tuple[ToolSeen, ...]:
+    try:
+        file = view.facts.tools_file()
+    except NotKnownError as error:
+        raise _missing(Path(view.run.file), str(error), view) from None
+    found = []
+    for tool in file.tools if file is not None else ():
+        schema = tool.value.get("tool_schema")
+        if not isinstance(schema, Mapping):
+            continue  # the class brings its own
+        written = dict(schema)
+        found.append(ToolSeen(tool.name or f"tool {tool.number}", written, as_seen(written, version)))
+    return tuple(found)
+
+
+def _folder(view: View) -> ChatFolder | None:
+    try:
+        facts = view.facts.model(TOKENIZER if view.text(TOKENIZER) else MODEL)
+    except NotKnownError:
+        return None
+    return read_chat_folder(facts.directory) if facts.directory is not None else None
+
+
+def _missing(path: Path, what: str, view: View) -> ProblemError:
+    try:
+        model = view.text(MODEL)
+    except NotKnownError:
+        model = ""
+    named = "/" in model and not model.startswith((".", "/", "~"))
+    fix = f"toolspec fetch {model}" if named else "give a model's folder that is on this machine"
+    return _problem(f"this needs {what}", "TS044", "no-chat-template", Span(str(path), 1, 1), fix)
+
+
+def _problem(message: str, code: str, name: str, span: Span | None = None, fix: str = "") -> ProblemError:
+    return ProblemError((Problem(code, name, message, span, fix=fix),))
