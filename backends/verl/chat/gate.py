@@ -7,6 +7,7 @@ parser reads what it wrote.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -23,6 +24,13 @@ from toolspec.backends.verl.chat.probe import (
 )
 from toolspec.backends.verl.parsers import FORMATS, NoAnswer, ParserFailure, parse
 from toolspec.compiler.chat.process import ChatProcess, Failure
+
+# Harmony lets the recipient stand with the role, as templates write the history, or with the channel, as gpt-oss writes
+# its calls and verl's parser reads them (openai/harmony docs/format.md, "Receiving tool calls").
+_HISTORY = re.compile(
+    r"(?:<\|start\|>assistant)? to=functions\.([^<\s]+)<\|channel\|>commentary json<\|message\|>"
+)
+_AS_GENERATED = r"<|start|>assistant<|channel|>commentary to=functions.\1 <|constrain|>json<|message|>"
 
 State = Literal["ok", "warning", "error", "unknown"]
 Tool = Mapping[str, Any]
@@ -146,6 +154,8 @@ class Gate:
             yield Check(
                 "format", "error", f"verl {self.release} has no format `{self.format}`", f"one of {names}"
             )
+        elif self.turn({"text": "value-6174"}, probe_tool()) is None:
+            yield Check("format", "unknown", "a call cannot be told from what the template writes before it")
         else:
             fix = f"format {' or '.join(fitting)}" if fitting else f"none of verl {self.release} reads them"
             yield Check(
@@ -190,6 +200,8 @@ class Gate:
         return None
 
     def _reads(self, name: str, turn: str, tool: Tool, arguments: Mapping[str, Any]) -> bool | None:
+        if name == "gpt-oss":
+            turn = _HISTORY.sub(_AS_GENERATED, turn)
         try:
             parsed = parse(name, self.release, turn, [tool], self.pad_token)
         except NoAnswer:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from toolspec.backends.verl.chat.seen_schema import Seen, as_seen
 from toolspec.backends.verl.lint.derived import ROLLOUT
-from toolspec.backends.verl.lint.facts.template import TOKENIZER, Template
+from toolspec.backends.verl.lint.facts.template import CUSTOM, TOKENIZER
 from toolspec.backends.verl.lint.lint import choose_release, kind_of
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.view import View
@@ -16,6 +16,7 @@ from toolspec.backends.verl.releases import release
 from toolspec.backends.verl.written.files import Files
 from toolspec.backends.verl.written.runs import read_script_file, read_yaml
 from toolspec.compiler.chat.folder import ChatFolder, read_chat_folder
+from toolspec.compiler.facts.hub_cache import is_hub_name
 from toolspec.specs.problem import Problem, ProblemError, Span
 
 FORMAT, MODEL = f"{ROLLOUT}.multi_turn.format", "actor_rollout_ref.model.path"
@@ -32,12 +33,16 @@ class ToolSeen(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """folder: of the tokenizer, None where only the template is at hand. variables: names that the template finds."""
+    """owner: what to call the template. folder: of the tokenizer, None where only the template is at hand.
+
+    variables: names that the template finds beside messages and tools.
+    """
 
     file: str
     release: str
     assumed: tuple[str, ...]
-    template: Template
+    owner: str
+    template: str
     folder: ChatFolder | None
     tools: tuple[ToolSeen, ...]
     format: str
@@ -67,33 +72,51 @@ def read_subject(path: Path, target: str | None) -> Subject:
         view = View(run_of(compiled), release(compiled.plan.target), files)
         facts = compiled.facts.tools
         tools = tuple(ToolSeen(name, one.schema, Seen(one.schema), True) for name, one in facts.items())
-        assumed = compiled.assumed
-    else:
-        version, assumed = choose_release(target, path.parent, files)
-        read = read_script_file(data, path, files) if kind == "script" else read_yaml(data, path, files)
-        problems = [p for run in read.runs for p in run.problems if p.severity == "error"]
-        if problems or not read.runs:
-            raise ProblemError(tuple(problems) or tuple(read.notes))
-        view = View(read.runs[0], release(version), files)
-        tools = _tools_of(view, version)
+        model = compiled.facts.model
+        named, directory = (model.name, model.directory) if model is not None else ("the model", None)
+        return _subject(path, view, compiled.assumed, tools, named, directory)
+    version, assumed = choose_release(target, path.parent, files)
+    read = read_script_file(data, path, files) if kind == "script" else read_yaml(data, path, files)
+    problems = [p for run in read.runs for p in run.problems if p.severity == "error"]
+    if problems or not read.runs:
+        raise ProblemError(tuple(problems) or tuple(read.notes))
+    view = View(read.runs[0], release(version), files)
     try:
-        template = view.facts.template()
+        known = view.facts.model(TOKENIZER if view.text(TOKENIZER) else MODEL)
+        name, directory = known.name, known.directory
+    except NotKnownError as error:
+        name, directory = str(error), None
+    return _subject(path, view, tuple(assumed), _tools_of(view, version), name, directory)
+
+
+def _subject(
+    path: Path,
+    view: View,
+    assumed: tuple[str, ...],
+    tools: tuple[ToolSeen, ...],
+    model: str,
+    directory: Path | None,
+) -> Subject:
+    folder = read_chat_folder(directory) if directory is not None else None
+    try:
+        own = view.text(CUSTOM)
         format = view.text(FORMAT) or "hermes"
         kwargs = view.value(VARIABLES)
     except NotKnownError as error:
-        raise _missing(path, str(error), view) from None
-    if not template.text:
-        raise _missing(path, f"the chat template of {template.owner}", view)
-    folder = _folder(view)
+        raise _missing(path, str(error), "") from None
+    text = own or (folder.template(bool(tools)) if folder is not None else None)
+    if not text:
+        raise _missing(path, f"the chat template of {model}", model)
     variables = {**(folder.variables if folder else {}), **(kwargs if isinstance(kwargs, dict) else {})}
-    return Subject(str(path), view.version, tuple(assumed), template, folder, tools, format, variables)
+    owner = "model.custom_chat_template" if own else model
+    return Subject(str(path), view.version, assumed, owner, text, folder, tools, format, variables)
 
 
 def _tools_of(view: View, version: str) -> tuple[ToolSeen, ...]:
     try:
         file = view.facts.tools_file()
     except NotKnownError as error:
-        raise _missing(Path(view.run.file), str(error), view) from None
+        raise _missing(Path(view.run.file), str(error), "") from None
     found = []
     for tool in file.tools if file is not None else ():
         schema = tool.value.get("tool_schema")
@@ -104,21 +127,8 @@ def _tools_of(view: View, version: str) -> tuple[ToolSeen, ...]:
     return tuple(found)
 
 
-def _folder(view: View) -> ChatFolder | None:
-    try:
-        facts = view.facts.model(TOKENIZER if view.text(TOKENIZER) else MODEL)
-    except NotKnownError:
-        return None
-    return read_chat_folder(facts.directory) if facts.directory is not None else None
-
-
-def _missing(path: Path, what: str, view: View) -> ProblemError:
-    try:
-        model = view.text(MODEL)
-    except NotKnownError:
-        model = ""
-    named = "/" in model and not model.startswith((".", "/", "~"))
-    fix = f"toolspec fetch {model}" if named else "give a model's folder that is on this machine"
+def _missing(path: Path, what: str, model: str) -> ProblemError:
+    fix = f"toolspec fetch {model}" if is_hub_name(model) else "give a model's folder that is on this machine"
     return _problem(f"this needs {what}", "TS044", "no-chat-template", Span(str(path), 1, 1), fix)
 
 

@@ -52,7 +52,7 @@ def template(*, file: Path, show: bool, target: str | None, form: str) -> int:
     prompt: Any = ""
     with ChatProcess() as process:
         try:
-            process.template(subject.template.text)
+            process.template(subject.template)
             gate = Gate(
                 process,
                 subject.release,
@@ -87,7 +87,7 @@ def _refused(subject: Subject) -> Iterator[Check]:
 
 def _lines(subject: Subject, checks: Sequence[Check], fitting: Sequence[str]) -> Iterator[str]:
     columns = width()
-    yield f"{paint('template', '1')} of {subject.template.owner} → verl {subject.release} · format {subject.format}"
+    yield f"{paint('template', '1')} of {subject.owner} → verl {subject.release} · format {subject.format}"
     if subject.tools:
         yield paint("tools", "1")
         for tool in subject.tools:
@@ -128,7 +128,7 @@ def _document(
     return {
         "version": 1,
         "verl": subject.release,
-        "template": subject.template.owner,
+        "template": subject.owner,
         "tool_format": subject.format,
         "formats": list(fitting),
         "tools": [
