@@ -95,7 +95,12 @@ RULES: tuple[Rule, ...] = (
     # how the update is split over GPUs
     *_rules("resources", _ROUNDING, f"*.*.strategy critic.strategy {_FSDP}"),
     *_rules("result", "", "seed", under=_FSDP),
-    *_rules("result", "the precision of the computation", "dtype model_dtype qat forward_only", under=_FSDP),
+    *_rules(
+        "result",
+        "the precision of the computation",
+        "dtype model_dtype mixed_precision qat forward_only",
+        under=_FSDP,
+    ),
     *_rules("result", "the precision of the computation", "turbo_config.distributed.fsdp_plan", under=_FSDP),
     *_rules("resources", _ROUNDING, "ulysses_sequence_parallel_size", under="*.* critic"),
     *_rules("resources", "", "use_torch_compile entropy_checkpointing use_prefix_grouper", under="*.*"),

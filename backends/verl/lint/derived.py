@@ -41,7 +41,21 @@ def has_critic(view: View) -> bool:
 
 def has_reference(view: View) -> bool:
     """Source: trainer/ppo/utils.py need_reference_policy, the same in all releases."""
-    return view.true("algorithm.use_kl_in_reward") or view.true(f"{ACTOR}.use_kl_loss")
+    return any_true(view, f"{ACTOR}.use_kl_loss", "algorithm.use_kl_in_reward")
+
+
+def any_true(view: View, *keys: str) -> bool:
+    """Whether one of the keys is true. Raises NotKnownError where none that is known is, and one is not known."""
+    missing: NotKnownError | None = None
+    for key in keys:
+        try:
+            if view.true(key):
+                return True
+        except NotKnownError as error:
+            missing = missing or error
+    if missing is not None:
+        raise missing
+    return False
 
 
 def is_megatron(view: View) -> bool:

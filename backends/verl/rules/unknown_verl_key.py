@@ -85,7 +85,7 @@ def check(view: View) -> Iterator[Found]:
             yield _found(view, said._replace(key=refusal.key), "Hydra stops at an override of an unknown key")
         elif refusal is None and said.op != "~":
             for leaf in _unknown(view, said):
-                if section := _closed(view, leaf.key):
+                if section := _surely_closed(view, leaf.key):
                     yield _found(view, leaf, _stops(section))
                 else:
                     silent.append(leaf)
@@ -145,6 +145,14 @@ def _is_renamed(view: View, key: str) -> bool:
 
 def _elsewhere(view: View, key: str) -> list[str]:
     return [v for v in TABLES if v != view.version and release(v).knows(key)]
+
+
+def _surely_closed(view: View, key: str) -> str:
+    """_closed, "" where it is not known whether the run has the role: the key is unknown in any case."""
+    try:
+        return _closed(view, key)
+    except NotKnownError:
+        return ""
 
 
 def _closed(view: View, key: str) -> str:

@@ -13,8 +13,12 @@ from typing import Any
 from real.prove.proof import Failed, Proof
 
 # Read with .get() by the releases, absent from their defaults: get_custom_reward_fn in trainer/ppo/reward.py,
-# migrate_legacy_reward_impl in experimental/reward_loop/reward_loop.py.
+# migrate_legacy_reward_impl in experimental/reward_loop/reward_loop.py, _build_fsdp_module in workers/engine/fsdp.
 OPEN_MAPPINGS = (
+    "actor_rollout_ref.actor.fsdp_config.mixed_precision",
+    "actor_rollout_ref.ref.fsdp_config.mixed_precision",
+    "critic.fsdp.mixed_precision",
+    "critic.model.fsdp_config.mixed_precision",
     "reward.reward_kwargs",
     "reward.custom_reward_function.reward_kwargs",
     "reward_model.reward_kwargs",
