@@ -47,6 +47,7 @@ class Subject(NamedTuple):
     tools: tuple[ToolSeen, ...]
     format: str
     variables: Mapping[str, Any]
+    view: View
 
     @property
     def schemas(self) -> list[Mapping[str, Any]]:
@@ -103,20 +104,20 @@ def _subject(
         format = view.text(FORMAT) or "hermes"
         kwargs = view.value(VARIABLES)
     except NotKnownError as error:
-        raise _missing(path, str(error), "") from None
+        raise missing(path, str(error), "") from None
     text = own or (folder.template(bool(tools)) if folder is not None else None)
     if not text:
-        raise _missing(path, f"the chat template of {model}", model)
+        raise missing(path, f"the chat template of {model}", model)
     variables = {**(folder.variables if folder else {}), **(kwargs if isinstance(kwargs, dict) else {})}
     owner = "model.custom_chat_template" if own else model
-    return Subject(str(path), view.version, assumed, owner, text, folder, tools, format, variables)
+    return Subject(str(path), view.version, assumed, owner, text, folder, tools, format, variables, view)
 
 
 def _tools_of(view: View, version: str) -> tuple[ToolSeen, ...]:
     try:
         file = view.facts.tools_file()
     except NotKnownError as error:
-        raise _missing(Path(view.run.file), str(error), "") from None
+        raise missing(Path(view.run.file), str(error), "") from None
     found = []
     for tool in file.tools if file is not None else ():
         schema = tool.value.get("tool_schema")
@@ -127,7 +128,8 @@ def _tools_of(view: View, version: str) -> tuple[ToolSeen, ...]:
     return tuple(found)
 
 
-def _missing(path: Path, what: str, model: str) -> ProblemError:
+def missing(path: Path | str, what: str, model: str) -> ProblemError:
+    """What has to be at hand and is not. model: its hub name, where fetching it helps."""
     fix = f"toolspec fetch {model}" if is_hub_name(model) else "give a model's folder that is on this machine"
     return _problem(f"this needs {what}", "TS044", "no-chat-template", Span(str(path), 1, 1), fix)
 

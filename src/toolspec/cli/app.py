@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "toolspec.cli.template:template",
         "Show what the model sees of the tools, and whether its calls are read.",
     ),
+    "budget": ("toolspec.cli.budget:budget", "Count the tokens of every prompt against the limits."),
     "import": (
         "toolspec.cli.import_command:import_",
         "Make a spec of a verl config, a run script or arguments.",

@@ -94,6 +94,27 @@ def _read(key: str, files: list[Path]) -> Rows:
     return Rows(tuple(files), count, columns, tuple(sample))
 
 
+def read_column(file: Path, column: str) -> Iterator[Any]:
+    """All values of a column, None where a row lacks it. Raises OSError, ValueError, KeyError."""
+    if file.suffix != ".parquet":
+        text = file.read_text("utf-8")
+        rows = (
+            json.loads(text)
+            if text.lstrip().startswith("[")
+            else map(json.loads, filter(str.strip, text.splitlines()))
+        )
+        for row in rows:
+            yield row.get(column) if isinstance(row, dict) else None
+        return
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(file) as opened:
+        if column not in opened.schema_arrow.names:
+            raise KeyError(column)
+        for batch in opened.iter_batches(batch_size=1024, columns=[column]):
+            yield from batch.column(0).to_pylist()
+
+
 def _parquet(file: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
     """Raises OSError, ValueError (pyarrow's errors are of these kinds)."""
     from pyarrow import parquet

@@ -1,0 +1,143 @@
+"""`toolspec budget`: lengths of prompts against the limits, for a spec and for a script, over the rows themselves."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from conftest import EXAMPLES
+from rules import sound
+from tiny_model import CHATML, tokenizer_json, write_model
+from toolspec.cli.app import run
+from toolspec.compiler.chat.counting import BATCH, counted
+from toolspec.compiler.chat.distribution import Distribution, distribution, rounded_up
+from toolspec.compiler.chat.encoder import Encoder
+from toolspec.compiler.chat.environment import render
+from toolspec.compiler.chat.folder import read_chat_folder
+from toolspec.compiler.chat.process import Failure
+
+QUESTIONS = [f"{'the ' * (number % 40)}question {number}" for number in range(2 * BATCH + 3)]
+ROWS = [[{"role": "user", "content": question}] for question in QUESTIONS]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write_model(tmp_path / "model")
+    return tmp_path
+
+
+def said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
+) -> tuple[int, dict[str, Any]]:
+    monkeypatch.setattr("sys.argv", ["toolspec", "budget", *arguments, "--format", "json"])
+    code = run()
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return code, document
+
+
+def script(folder: Path, *more: str) -> None:
+    (folder / "tools.yaml").write_text(sound.TOOLS, "utf-8")
+    pq.write_table(pa.table({"prompt": ROWS, "data_source": ["x"] * len(ROWS)}), folder / "train.parquet")
+    dropped = ("actor_rollout_ref.model.path", "data.train_files", *(word.partition("=")[0] for word in more))
+    given = [one for one in sound.ARGUMENTS if not one.startswith(dropped)]
+    words = " ".join([*given, "actor_rollout_ref.model.path=model", "data.train_files=train.parquet", *more])
+    (folder / "run.sh").write_text(f"python -m verl.trainer.main_ppo {words}\n", "utf-8")
+
+
+def test_every_row_is_counted_in_order(folder: Path) -> None:
+    model = read_chat_folder(folder / "model")
+    encoder = Encoder(json.dumps(tokenizer_json()))
+    texts = [render(CHATML, row, None, True, {}) for row in ROWS]
+    expected = [len(encoder.ids(text)) for text in texts]
+    for processes in (1, 2, 5):
+        assert list(counted("counts", model, CHATML, ROWS, [], {}, processes)) == expected
+    bounds = list(counted("bytes", model, CHATML, ROWS, [], {}))
+    assert bounds == [len(text) for text in texts]
+
+
+def test_a_row_that_the_template_refuses_is_told_by_its_number(folder: Path) -> None:
+    model = read_chat_folder(folder / "model")
+    template = "{{ raise_exception('no') if messages | length > 1 else messages[0].content }}"
+    found = list(counted("counts", model, template, [ROWS[0], ROWS[0] * 2, ROWS[1]], [], {}))
+    assert [isinstance(one, Failure) for one in found] == [False, True, False]
+    assert distribution(found).refused == ((1, "TemplateError: no"),)
+
+
+def test_a_script_whose_prompts_fit(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script(folder)
+    code, document = said(monkeypatch, capsys, "run.sh")
+    prompts = document["prompt_tokens"]
+    assert (code, document["rows"], prompts["over"]) == (0, len(ROWS), [])
+    assert sum(one["rows"] for one in prompts["bins"]) == len(ROWS)
+    assert prompts["p50"] <= prompts["p90"] <= prompts["p99"] <= prompts["longest"]
+
+
+def test_a_limit_below_the_longest_is_an_error_with_the_number_that_fits(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script(folder)
+    _, document = said(monkeypatch, capsys, "run.sh")
+    longest = document["prompt_tokens"]["longest"]
+    script(folder, f"data.max_prompt_length={longest - 1}")
+    code, document = said(monkeypatch, capsys, "run.sh")
+    assert code == 1
+    rows = [
+        number for number in range(len(ROWS)) if document["prompt_tokens"]["over"][0]["tokens"] == longest
+    ]
+    assert document["prompt_tokens"]["over"][0]["row"] in rows
+    script(folder, f"data.max_prompt_length={longest}")
+    assert said(monkeypatch, capsys, "run.sh")[0] == 0
+    monkeypatch.setattr("sys.argv", ["toolspec", "budget", "run.sh"])
+    script(folder, f"data.max_prompt_length={longest - 1}")
+    assert run() == 1
+    assert f"fix: data.max_prompt_length: {rounded_up(longest)}" in capsys.readouterr().out
+
+
+def test_a_spec_is_counted_over_its_own_rows(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(EXAMPLES / "calculator", folder, dirs_exist_ok=True)
+    text = (folder / "exp.yaml").read_text("utf-8")
+    model = next(line for line in text.splitlines() if line.startswith("model:"))
+    (folder / "exp.yaml").write_text(
+        text.replace(model, "model: {path: ./model, tool_format: hermes}"), "utf-8"
+    )
+    rows = [{"question": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(1, 100)]
+    for split in ("train", "val"):
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    _, document = said(monkeypatch, capsys, "exp.yaml")
+    assert document["rows"] == 99
+    limits = document["trajectory_tokens"]
+    assert (limits["rounds"], limits["tool_response"]) == (3, 64)
+    assert 0 < limits["around_a_tool_response"] < 200
+
+
+def test_what_is_not_at_hand_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script(folder, "data.train_files=nowhere.parquet")
+    code, document = said(monkeypatch, capsys, "run.sh")
+    assert (code, [one["code"] for one in document["findings"]]) == (1, ["TS047"])
+    script(folder)
+    (folder / "model" / "tokenizer.json").unlink()
+    code, document = said(monkeypatch, capsys, "run.sh")
+    assert (code, [one["code"] for one in document["findings"]]) == (1, ["TS044"])
+
+
+def test_a_distribution() -> None:
+    found = distribution([5, 1, Failure("TemplateError", "no"), 3, 9])
+    assert found == Distribution((5, 1, 3, 9), (0, 1, 3, 4), ((2, "TemplateError: no"),))
+    assert [found.quantile(share) for share in (0.25, 0.5, 0.75, 1.0)] == [1, 3, 5, 9]
+    assert found.over(3) == ((4, 9), (0, 5))
+    assert found.bins(3) == ((1, 3, 2), (4, 6, 1), (7, 9, 1))
+    assert distribution([]).bins(4) == ()
+    assert [rounded_up(number) for number in (1, 64, 65)] == [64, 64, 128]
