@@ -57,7 +57,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS044": "no-chat-template",
         "TS045": "nothing-to-import",
         "TS046": "outside-the-language",
-        "TS047": "no-rows",
+        "TS047": "rows-not-at-hand",
         # Python source, tool schemas, imports
         "TS060": "python-file",
         "TS061": "python-syntax",

@@ -66,4 +66,4 @@ def _read(subject: Subject, files: list[Path], column: str) -> Iterator[list[Any
 
 def _none(subject: Subject, what: str) -> ProblemError:
     message = f"this needs {what}"
-    return ProblemError((Problem("TS047", "no-rows", message, Span(subject.file, 1, 1)),))
+    return ProblemError((Problem("TS047", "rows-not-at-hand", message, Span(subject.file, 1, 1)),))
