@@ -55,13 +55,18 @@ def around_an_answer(subject: Subject) -> int:
     if not subject.tools or subject.folder is None:
         return 0
     turns = [QUESTION, call_message(PROBE, {})]
+    end = subject.folder.tokens.get("eos_token") or "\0"
     with ChatProcess() as process:
         process.tokenizer(subject.folder)
         process.template(subject.template)
-        before = process.rows("counts", [turns], subject.schemas, False, subject.variables)[0]
-        after = process.rows(
-            "counts", [[*turns, result_message("x")]], subject.schemas, True, subject.variables
-        )[0]
-    if not (isinstance(before, int) and isinstance(after, int)):
-        return 0
+        shown = [process.rows("render", [turns], subject.schemas, False, subject.variables)[0]]
+        shown += process.rows(
+            "render", [[*turns, result_message("x")]], subject.schemas, True, subject.variables
+        )
+        if not all(isinstance(text, str) for text in shown):
+            return 0
+        # The policy's turn ends with its end token; what the template writes behind it comes with the answer (the
+        # newline of ChatML, which 0.9.1 puts back and earlier releases lose).
+        shown[0] = shown[0][: shown[0].rindex(end) + len(end)] if end in shown[0] else shown[0]
+        before, after = (len(ids) for ids in process.encode(shown))
     return max(0, after - before - 1)
