@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable
 
 import compile_process
+import count_prompts
 import lint_many
 import lint_process
 import main_ppo_process
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "variants": variants.rows,
     "lint_process": lint_process.rows,
     "lint_many": lint_many.rows,
+    "count_prompts": count_prompts.rows,
     "start": start.rows,
 }
 

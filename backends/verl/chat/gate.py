@@ -155,7 +155,7 @@ class Gate:
                 "format", "error", f"verl {self.release} has no format `{self.format}`", f"one of {names}"
             )
         elif self.turn({"text": "value-6174"}, probe_tool()) is None:
-            yield Check("format", "unknown", "a call cannot be told from what the template writes before it")
+            yield Check("format", "unknown", "no call can be told from what the template writes before it")
         else:
             fix = f"format {' or '.join(fitting)}" if fitting else f"none of verl {self.release} reads them"
             yield Check(
