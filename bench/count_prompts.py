@@ -14,7 +14,7 @@ from table import Row, show
 
 sys.path.insert(0, str(ROOT / "tests"))
 
-OURS, THEIRS = 100_000, 5_000
+OURS, THEIRS = 100_000, 20_000
 LOOP = """
 import sys, pyarrow.parquet as pq
 from transformers import AutoTokenizer

@@ -35,6 +35,10 @@ class Encoder:
             file = json.loads(text)
             if parts is not None:
                 file, listed, text = _made_anew(file, listed, parts, text)
+            # The vocabulary is not looked at here, and takes 200 MB as Python's objects.
+            model = file.get("model") or {}
+            file = {**file, "model": {key: model[key] for key in model if key not in ("vocab", "merges")}}
+            del model
             self.tokenizer = Tokenizer.from_str(text)
             missing = self._add(listed or (), special)
         except Exception as error:  # tokenizers raises bare Exception
