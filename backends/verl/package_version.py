@@ -126,9 +126,13 @@ def _admits(operator: str, text: str, found: Version) -> bool | None:
     if operator == "<=":
         return found.public <= wanted.public
     if operator == "<":
-        final = wanted.pre is None and wanted.dev is None and wanted.post is None
-        own_early = (found.pre is not None or found.dev is not None) and _same_release(found, wanted)
-        return found.public < wanted.public and not (final and own_early)
+        # Without its own pre-releases, unless it is one; those of `1.0.post2` are `1.0.post2.devN`.
+        final = wanted.pre is None and wanted.dev is None
+        early = found.pre is not None or found.dev is not None
+        own = _same_release(found, wanted) and (
+            wanted.post is None or (found.pre is None and found.post == wanted.post)
+        )
+        return found.public < wanted.public and not (final and early and own)
     own_post = (
         found.post is not None and wanted.post is None and wanted.dev is None and found.pre == wanted.pre
     )

@@ -69,13 +69,20 @@ def is_byte_level(file: File) -> bool:
 
 
 def bytes_of(text: str) -> int | None:
-    """Bytes of a text after NFC, which can lengthen it; None where a newer Unicode may do more to it."""
+    """Bytes that a text has at most, as it is or after NFC; None where a newer Unicode may do more to it.
+
+    NFC is made of each piece between added tokens by itself, and can lengthen it: never beyond its decomposition, which
+    goes character by character. A part of a text in NFC is in NFC.
+    """
     if text.isascii():
         return len(text)
     if any(unicodedata.category(character) == "Cn" for character in set(text)):
         return None
     try:
-        return len(unicodedata.normalize("NFC", text).encode("utf-8"))
+        plain = len(text.encode("utf-8"))
+        if unicodedata.is_normalized("NFC", text):
+            return plain
+        return max(plain, len(unicodedata.normalize("NFD", text).encode("utf-8")))
     except UnicodeEncodeError:  # half of a surrogate pair
         return None
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tiny_model import MARKS, PLAIN, tokenizer_json
@@ -87,6 +87,9 @@ def test_counts_are_those_of_the_ids(make: str, texts: list[str]) -> None:
 
 @pytest.mark.parametrize("make", sorted(BOUNDED))
 @given(text=TEXTS)
+@example(text="A\u0301")  # one character in NFC
+@example(text="\u0958\u0958")  # three bytes each, six in NFC
+@example(text="\u0958<tool_call>\u0338")
 def test_no_text_has_more_tokens_than_bytes(make: str, text: str) -> None:
     text = text.encode("utf-8", "ignore").decode()
     bound = bytes_of(text)

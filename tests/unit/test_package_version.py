@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -35,6 +35,8 @@ def test_the_order_is_that_of_packaging(a: str, b: str) -> None:
 
 @settings(max_examples=500, deadline=None)
 @given(st.sampled_from(["==", "!=", "<", ">", "<=", ">="]), PUBLIC, TEXTS)
+@example("<", "0-2", "0-2.dev3")
+@example("<", "0-2", "0rc1")
 def test_the_operators_are_those_of_packaging(operator: str, wanted: str, found: str) -> None:
     expected = SpecifierSet(operator + wanted).contains(found, prereleases=True)
     assert admits(operator + wanted, found) == expected
