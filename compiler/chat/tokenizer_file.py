@@ -64,7 +64,7 @@ def is_byte_level(file: File) -> bool:
         and all(step.get("type") in ("ByteLevel", "Split", "Digits", "Punctuation") for step in pre)
         and sum(step.get("type") == "ByteLevel" for step in pre) == 1
         and not pre[-1].get("add_prefix_space", True)
-        and {step.get("type") for step in steps(file.get("normalizer"), "normalizers")} <= {"NFC"}
+        and kinds(file.get("normalizer"), "normalizers") <= {"NFC"}
     )
 
 
@@ -97,6 +97,11 @@ def steps(part: Any, inner: str) -> Iterator[File]:
             yield from steps(one, inner)
     else:
         yield part
+
+
+def kinds(part: Any, inner: str) -> set[str]:
+    """The types of these steps."""
+    return {str(step.get("type")) for step in steps(part, inner)}
 
 
 def _letters() -> tuple[str, ...]:

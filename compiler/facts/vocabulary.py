@@ -14,13 +14,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from toolspec.compiler.chat.tokenizer_file import LETTERS, kinds
 from toolspec.specs.named_file import UnreadableError, read_text
 
 FILE = "tokenizer.json"
 MAX_BYTES = 64 << 20  # the largest in use (262,144 entries) has 33 MB
 LONGEST = 256  # characters; the longest entries in use are runs of blanks
 _WORD = re.compile(r"[^\S\r\n]?\S+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
-_EVEN = frozenset({"NFC", "Prepend", "Replace", "Sequence", "Precompiled"})
+_EVEN = frozenset({"NFC", "Prepend", "Replace", "Precompiled"})
 """Normalizers that change no more than how a character is put together, or what stands for a blank."""
 
 
@@ -54,7 +55,7 @@ class Vocabulary:
 
     def _written(self, word: str) -> str:
         if self.byte_level:
-            return "".join(BYTES[byte] for byte in word.encode("utf-8", "replace"))
+            return "".join(LETTERS[byte] for byte in word.encode("utf-8", "replace"))
         return word.replace(" ", "▁")
 
     def _fewest(self, word: str) -> int:
@@ -93,7 +94,7 @@ def read_vocabulary(folder: Path) -> Vocabulary | None:
         return None
     if not tokens:
         return None
-    byte_level = "ByteLevel" in _kinds(data.get("pre_tokenizer"), "pretokenizers")
+    byte_level = "ByteLevel" in kinds(data.get("pre_tokenizer"), "pretokenizers")
     marks = _added(data.get("added_tokens"))
     return Vocabulary(frozenset(tokens), byte_level, marks)
 
@@ -107,27 +108,4 @@ def _added(listed: Any) -> tuple[str, ...]:
 
 
 def _even(data: dict[str, Any]) -> bool:
-    return _kinds(data.get("normalizer"), "normalizers") <= _EVEN
-
-
-def _kinds(part: Any, inner: str) -> set[str]:
-    if not isinstance(part, dict):
-        return set()
-    below = part.get(inner)
-    kinds = {str(part.get("type"))}
-    for one in below if isinstance(below, list) else ():
-        kinds |= _kinds(one, inner)
-    return kinds
-
-
-def _bytes() -> tuple[str, ...]:
-    """The character that stands for each byte: printable ones for themselves, the others from U+0100 on.
-
-    Source: openai/gpt-2 encoder.py bytes_to_unicode, as in tokenizers' ByteLevel.
-    """
-    plain = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)}
-    others = iter(range(256, 512))
-    return tuple(chr(byte) if byte in plain else chr(next(others)) for byte in range(256))
-
-
-BYTES = _bytes()
+    return kinds(data.get("normalizer"), "normalizers") <= _EVEN

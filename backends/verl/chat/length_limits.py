@@ -12,8 +12,6 @@ from toolspec.compiler.chat.process import ChatProcess
 
 PROMPT, RESPONSE = "data.max_prompt_length", "data.max_response_length"
 TURNS, ANSWER = f"{ROLLOUT}.multi_turn.max_assistant_turns", f"{ROLLOUT}.multi_turn.max_tool_response_length"
-CHARACTERS_A_TOKEN = 1
-"""verl cuts a raw run's answers by characters, and a token may be one."""
 
 
 class Limits(NamedTuple):
@@ -38,7 +36,7 @@ def read_limits(subject: Subject) -> Limits:
     try:
         prompt, response = view.integer(PROMPT), view.integer(RESPONSE)
         turns = view.integer(TURNS, null=0)
-        answer = view.integer(ANSWER) // CHARACTERS_A_TOKEN
+        answer = view.integer(ANSWER)  # characters, each of which may be a token
     except NotKnownError as error:
         raise missing(subject.file, str(error), "") from None
     key, names = PROMPT, (f"`{PROMPT}`", f"`{RESPONSE}`")

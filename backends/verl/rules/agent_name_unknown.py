@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.derived import MODEL, ROLLOUT, imports_modules
+from toolspec.backends.verl.lint.facts.rows import rows_at_hand
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
@@ -38,13 +39,7 @@ def check(view: View) -> Iterator[Found]:
     if imports_modules(view):
         return
     known = (*view.release.enums["agent_loop"], *_own(view))
-    unknown: NotKnownError | None = None
-    for split in ("train", "val"):
-        try:
-            rows = view.facts.rows(split)
-        except NotKnownError as error:
-            unknown = unknown or error
-            continue
+    for split, rows in rows_at_hand(view):
         if "agent_name" not in rows.names:
             continue
         counts = Counter(name for name in rows.values("agent_name") if name not in known)
@@ -58,8 +53,6 @@ def check(view: View) -> Iterator[Found]:
                 why=f"verl asserts that it is registered: {', '.join(known)}",
                 span=view.span(f"data.{split}_files"),
             )
-    if unknown is not None:
-        raise unknown
 
 
 def _own(view: View) -> tuple[str, ...]:

@@ -24,8 +24,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from toolspec.backends.verl.lint.facts.rows import Rows
-from toolspec.backends.verl.lint.not_known import NotKnownError
+from toolspec.backends.verl.lint.facts.rows import Rows, rows_at_hand
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
@@ -36,17 +35,9 @@ NUMBERS = ("int", "float")
 
 
 def check(view: View) -> Iterator[Found]:
-    unknown: NotKnownError | None = None
-    for split in ("train", "val"):
-        try:
-            rows = view.facts.rows(split)
-        except NotKnownError as error:
-            unknown = unknown or error
-            continue
+    for split, rows in rows_at_hand(view):
         yield from _in_rows(view, split, rows)
         yield from _between_files(view, split, rows)
-    if unknown is not None:
-        raise unknown
 
 
 def _in_rows(view: View, split: str, rows: Rows) -> Iterator[Found]:

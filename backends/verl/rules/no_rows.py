@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from toolspec.backends.verl.lint.not_known import NotKnownError
+from toolspec.backends.verl.lint.facts.rows import rows_at_hand
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
@@ -23,18 +23,10 @@ RULE = Rule("TS614", "no-rows", "error")
 
 
 def check(view: View) -> Iterator[Found]:
-    unknown: NotKnownError | None = None
-    for split in ("train", "val"):
-        try:
-            rows = view.facts.rows(split)
-        except NotKnownError as error:
-            unknown = unknown or error
-            continue
+    for split, rows in rows_at_hand(view):
         if rows.count == 0:
             yield Found(
                 f"{rows.files[0].name} has no rows",
                 (f"data.{split}_files", "dataset:rows"),
                 why="verl stops when it makes its data loaders",
             )
-    if unknown is not None:
-        raise unknown

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.derived import MULTI_TURN
+from toolspec.backends.verl.lint.facts.rows import rows_at_hand
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
@@ -32,13 +33,7 @@ def check(view: View) -> Iterator[Found]:
     file = view.text(f"{MULTI_TURN}.tool_config_path")
     if not file:
         return  # function tools do not read the column
-    unknown: NotKnownError | None = None
-    for split in ("train", "val"):
-        try:
-            rows = view.facts.rows(split)
-        except NotKnownError as error:
-            unknown = unknown or error
-            continue
+    for split, rows in rows_at_hand(view):
         given = [value for value in rows.values("extra_info.tools_kwargs") if isinstance(value, dict)]
         counts = Counter(name for value in given for name, settings in value.items() if settings is None)
         # JSON rows become one layout as well: a name that is missing in a row is null in it.
@@ -55,8 +50,6 @@ def check(view: View) -> Iterator[Found]:
                 why="verl looks create_kwargs up in it: every call of the tool there is an error",
                 span=view.span(f"data.{split}_files"),
             )
-    if unknown is not None:
-        raise unknown
 
 
 def _configured(view: View, file: str, name: str) -> bool:

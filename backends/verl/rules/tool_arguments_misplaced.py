@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.derived import MULTI_TURN, ROLLOUT
-from toolspec.backends.verl.lint.not_known import NotKnownError
+from toolspec.backends.verl.lint.facts.rows import rows_at_hand
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
@@ -40,13 +40,7 @@ def check(view: View) -> Iterator[Found]:
         return
     if view.value(f"{ROLLOUT}.agent.agent_loop_config_path"):
         return  # an agent loop of one's own may read any column
-    unknown: NotKnownError | None = None
-    for split in ("train", "val"):
-        try:
-            rows = view.facts.rows(split)
-        except NotKnownError as error:
-            unknown = unknown or error
-            continue
+    for split, rows in rows_at_hand(view):
         name, files = rows.files[0].name, f"data.{split}_files"
         for column in COLUMNS:
             inside = any(value for value in rows.values(f"extra_info.{column}"))
@@ -73,5 +67,3 @@ def check(view: View) -> Iterator[Found]:
                 why="verl looks the tool up in it: every call of a tool in such a row is an error",
                 span=view.span(files),
             )
-    if unknown is not None:
-        raise unknown

@@ -78,6 +78,23 @@ def read_rows(view: View, key: str) -> Rows:
     return _read(key, files)
 
 
+def rows_at_hand(view: View) -> Iterator[tuple[str, Rows]]:
+    """(split, rows) of the training and validation rows that are at hand.
+
+    Raises NotKnownError, behind those that are, where a split's are not.
+    """
+    unknown: NotKnownError | None = None
+    for split in ("train", "val"):
+        try:
+            rows: Rows = view.facts.rows(split)
+        except NotKnownError as error:
+            unknown = unknown or error
+            continue
+        yield split, rows
+    if unknown is not None:
+        raise unknown
+
+
 def _read(key: str, files: list[Path]) -> Rows:
     count = 0
     columns: tuple[str, ...] = ()
@@ -97,13 +114,7 @@ def _read(key: str, files: list[Path]) -> Rows:
 def read_column(file: Path, column: str) -> Iterator[Any]:
     """All values of a column, None where a row lacks it. Raises OSError, ValueError, KeyError."""
     if file.suffix != ".parquet":
-        text = file.read_text("utf-8")
-        rows = (
-            json.loads(text)
-            if text.lstrip().startswith("[")
-            else map(json.loads, filter(str.strip, text.splitlines()))
-        )
-        for row in rows:
+        for row in _json_rows(file):
             yield row.get(column) if isinstance(row, dict) else None
         return
     from pyarrow import parquet
@@ -128,13 +139,17 @@ def _parquet(file: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
         return opened.metadata.num_rows, tuple(opened.schema_arrow.names), rows
 
 
-def _json(file: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
+def _json_rows(file: Path) -> list[Any]:
+    """The rows of an array, or of lines. Raises OSError, ValueError."""
     text = file.read_text("utf-8")
-    rows = (
-        json.loads(text)
-        if text.lstrip().startswith("[")
-        else [json.loads(line) for line in text.splitlines() if line.strip()]
-    )
+    if text.lstrip().startswith("["):
+        listed: list[Any] = json.loads(text)
+        return listed
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def _json(file: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
+    rows = _json_rows(file)
     if not all(isinstance(row, dict) for row in rows):
         raise ValueError("a row is no object")
     return len(rows), tuple(rows[0]) if rows else (), rows[:MOST_ROWS]
