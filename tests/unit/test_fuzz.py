@@ -1,4 +1,4 @@
-"""A short run of scripts/fuzz_lint.py: whatever stands in a file, lint answers.."""
+"""A short run of scripts/fuzz_lint.py: whatever stands in a file, lint answers."""
 
 from __future__ import annotations
 
