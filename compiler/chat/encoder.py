@@ -73,6 +73,11 @@ class Encoder:
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)
         return text
 
+    def token_id(self, token: str) -> int | None:
+        """The id of a token with exactly this text, None without one."""
+        found: int | None = self.tokenizer.token_to_id(token)
+        return found
+
     def counts(self, texts: Sequence[str]) -> list[int]:
         """How many ids each text has. Pieces between added tokens are counted by themselves, once for all texts."""
         if self._marks is None:

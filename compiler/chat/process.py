@@ -158,6 +158,11 @@ class ChatProcess:
         found: list[str] = self.ask(request)
         return found
 
+    def token_id(self, token: str) -> int | None:
+        """The id of a token with exactly this text, None without one."""
+        found: int | None = self.ask({"do": "token_id", "token": token})
+        return found
+
     def ask(self, request: Mapping[str, Any], extra: float = 0) -> Any:
         self._send(request, extra)
         return self._receive()

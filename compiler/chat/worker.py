@@ -56,6 +56,8 @@ class _Work:
             return self._load(request)
         if request["do"] == "encode":
             return [self.encoder.ids(text) for text in request["texts"]]
+        if request["do"] == "token_id":
+            return self.encoder.token_id(request["token"])
         if request["do"] == "decode":
             return [self.encoder.decode(ids, request["skip_special_tokens"]) for ids in request["ids"]]
         return self._rows(request)
