@@ -89,7 +89,9 @@ class Judge:
         from omegaconf import OmegaConf
         from verl.utils import hf_tokenizer
 
-        self.config = OmegaConf.load(Path(verl.__file__).parent / "trainer/config/_generated_ppo_trainer.yaml")
+        self.config = OmegaConf.load(
+            Path(verl.__file__).parent / "trainer/config/_generated_ppo_trainer.yaml"
+        )
         OmegaConf.set_struct(self.config, False)
         OmegaConf.resolve(self.config.actor_rollout_ref.rollout)
         self.tokenizers = [hf_tokenizer(folder, trust_remote_code=False) for folder in folders]
@@ -146,7 +148,6 @@ def main() -> None:
     warnings.simplefilter("ignore")
     asked = json.load(sys.stdin)
     with contextlib.redirect_stdout(sys.stderr):
-        import verl.experimental.agent_loop
         from chat_judge import fixed_clock
 
         fixed_clock()

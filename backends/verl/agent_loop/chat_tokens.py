@@ -65,7 +65,7 @@ class ChatTokens:
         return ids
 
     def applied(self, messages: Sequence[Message], tools: Schemas | None, generation: bool) -> list[int]:
-        """verl's apply_chat_template: what is refused is rendered behind an empty turn of the user's, and that cut off."""
+        """verl's apply_chat_template: what is refused is rendered behind an empty turn of a user, which is cut off."""
         try:
             return self.rendered(messages, tools, generation, self.kwargs)
         except LoopFailure:

@@ -52,7 +52,7 @@ class Family(NamedTuple):
 
 
 class Continuous:
-    """Raises LoopFailure where the tokenizer lacks what the family needs, NotSimulated for one that is not worked out."""
+    """Raises LoopFailure where the tokenizer lacks what the family needs, NotSimulated for other families."""
 
     def __init__(self, tokens: ChatTokens, settings: LoopSettings) -> None:
         self.tokens, self.longest = tokens, settings.prompt_length
@@ -126,9 +126,7 @@ def _behind_a_call(arguments: Any) -> Callable[[ChatTokens, _Answers], list[int]
 
 def _harmony(tokens: ChatTokens, asked: _Answers) -> list[int]:
     """The answers as text; the generation prompt from the whole conversation."""
-    said = (
-        json.dumps(one["content"], ensure_ascii=False, separators=(",", ":")) for one in asked.messages
-    )
+    said = (json.dumps(one["content"], ensure_ascii=False, separators=(",", ":")) for one in asked.messages)
     ids = tokens.encode("".join(map(harmony_answer, asked.names, said)))
     return ids + _suffix(tokens, [*asked.before, *asked.messages], [], True, asked.tools)
 

@@ -1,7 +1,7 @@
 """The state machine of verl's ToolAgentLoop: turns of the policy and answers of tools until a limit or no call.
 
-Source: tool_agent_loop.py `run` and its handlers (0.7.1 :123-382, 0.8.0 :125-407, 0.9.1 :120-392); AgentLoopOutput is cut
-as there. Not simulated: images, videos, and interactions of 0.7.1.
+Source: tool_agent_loop.py `run` and its handlers (0.7.1 :123-382, 0.8.0 :125-407, 0.9.1 :120-392); AgentLoopOutput is
+cut as there. Not simulated: images, videos, and interactions of 0.7.1.
 """
 
 from __future__ import annotations

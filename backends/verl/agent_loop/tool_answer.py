@@ -13,8 +13,8 @@ from toolspec.backends.verl.agent_loop.settings import LoopSettings
 from toolspec.backends.verl.parsers import Call
 
 Tool = Callable[[str, Any], str]
-"""(name, arguments) → answer. Arguments are what the policy's JSON holds, also where that is no mapping. An exception is
-one of the tool's own."""
+"""(name, arguments) → answer. Arguments are what the policy's JSON holds, also where that is no mapping; an exception
+is one of the tool's own."""
 
 
 def tool_answer(call: Call, tool: Tool, names: Collection[str], settings: LoopSettings) -> str:
