@@ -69,7 +69,12 @@ def test_in_0_9_the_ids_are_those_of_the_whole_conversation(tokens: ChatTokens) 
     found = played(tokens, LIMITS, CALL)
     call = {"type": "function", "function": {"name": "calc", "arguments": {"x": "6*7"}}}
     turn = {"role": "assistant", "content": "", "tool_calls": [call]}
-    whole = [*QUESTION, turn, {"role": "tool", "content": "42"}, {"role": "assistant", "content": "#### 42"}]
+    whole: list[dict[str, Any]] = [
+        *QUESTION,
+        turn,
+        {"role": "tool", "content": "42"},
+        {"role": "assistant", "content": "#### 42"},
+    ]
     rendered = tokens.decode(tokens.rendered(whole, TOOLS, False, {})).removesuffix("\n")
     # The template begins a turn of calls with a newline, which this policy did not write.
     assert tokens.decode([*found.prompt_ids, *found.response_ids]) == rendered.replace(
