@@ -93,7 +93,7 @@ def _compile(
     from toolspec.backends.verl.compile import check as checked
     from toolspec.backends.verl.compile import compile_spec, write
 
-    compiled = compile_spec(Path(spec), sets, target, Path(out) if out else None, pack)
+    compiled = compile_spec(Path(spec), sets, target, Path(out) if out else None, pack, progress=_progress)
     if check:
         bundle, warnings = checked(compiled, progress=_progress)
         state = "checked"
