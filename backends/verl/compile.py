@@ -115,7 +115,7 @@ def _with_prompts(
     from toolspec.backends.verl.chat.prompt_facts import as_notes, prompt_facts
 
     draft = decide(loaded, facts, target, folder, default_trainer)
-    _refuse(one for one in draft.problems if one.code not in RELATIONS)
+    _refuse(one for one in draft.problems if one.name not in RELATIONS)
     plan = draft.plan(target)
     config, problems = lower_with_problems(plan, loaded)
     _refuse(problems)

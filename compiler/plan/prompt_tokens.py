@@ -19,8 +19,8 @@ RESTS_ON_IT = (
     "train.token_budget",
 )
 """Plan paths whose derived value is another with another number."""
-RELATIONS = frozenset({"TS203", "TS204", "TS205"})
-"""Codes of the problems that speak of lengths which rest on it."""
+RELATIONS = frozenset({"model-length-too-small", "beyond-positions", "token-budget-too-small"})
+"""Names of the problems that speak of lengths which rest on it."""
 
 Prompts = Mapping[str, Distribution]
 

@@ -45,8 +45,8 @@ def prompt_rows(subject: Subject, split: Split) -> PromptRows:
     try:
         if view.value("data.custom_cls.path"):
             raise NotKnownError("rows as data.custom_cls makes them")
-        if view.run.spec is not None and view.run.spec.facts.data.reasons:
-            found = _converted(subject, split)
+        if _is_the_specs_own(subject, split):
+            found = _of_spec(subject, split)
         else:
             found = PromptRows(_named(subject, split), view.text("data.prompt_key") or "prompt")
     except NotKnownError as error:
@@ -82,8 +82,14 @@ def _named(subject: Subject, split: Split) -> tuple[Path, ...]:
     return tuple(files)
 
 
-def _converted(subject: Subject, split: Split) -> PromptRows:
-    """Rows of a spec as compile would write them."""
+def _is_the_specs_own(subject: Subject, split: Split) -> bool:
+    """Whether `data` of a spec says the rows, and no override does."""
+    compiled = subject.view.run.spec
+    return compiled is not None and compiled.config.settings[f"data.{split}_files"].plan != "overrides"
+
+
+def _of_spec(subject: Subject, split: Split) -> PromptRows:
+    """Rows of a spec as compile would write them, or its files where verl reads them as they are."""
     from toolspec.backends.verl.convert import row_settings, row_source
 
     compiled = subject.view.run.spec
@@ -92,6 +98,8 @@ def _converted(subject: Subject, split: Split) -> PromptRows:
     if missing or not sources:
         raise NotKnownError(f"the file of data.{split} ({', '.join(missing)})")
     files = tuple(file for source in sources for file in source.files)
+    if not compiled.facts.data.reasons:
+        return PromptRows(files, subject.view.text("data.prompt_key") or "prompt")
     settings = row_settings(compiled.facts, compiled.plan, split)
     return PromptRows(files, sources=tuple(row_source(source) for source in sources), settings=settings)
 
