@@ -109,7 +109,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, part in (("train", questions[:100]), ("val", questions[100:140]), ("more", questions[140:])):
         rows = [{"question": text, "answer": str(number)} for number, text in enumerate(part)]
         (made / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    rows = [
+    made_rows: list[dict[str, Any]] = [
         {
             "data_source": "sums",
             "prompt": [
@@ -125,7 +125,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
         for number, text in enumerate(questions)
     ]
-    pq.write_table(pa.Table.from_pylist(rows), made / "rows.parquet")
+    pq.write_table(pa.Table.from_pylist(made_rows), made / "rows.parquet")
     (made / "tools.py").write_text(TOOLS, "utf-8")
     (made / "own.jinja").write_text(TEMPLATE, "utf-8")
     return made
