@@ -16,8 +16,8 @@ from toolspec.specs.problem import Problem, ProblemError
 if TYPE_CHECKING:
     from toolspec.backends.verl.compile import Compiled
 
-NOT_AT_HAND = frozenset({"TS044", "TS047"})
-"""Codes of what is missing here and may be there where the spec is compiled."""
+NOT_AT_HAND = frozenset({"no-chat-template", "rows-not-at-hand"})
+"""Names of what is missing here and may be there where the spec is compiled."""
 A_NUMBER = f"a number: {PATH}: 2048"
 
 
@@ -44,7 +44,7 @@ def prompt_facts(compiled: Compiled) -> Mapping[str, Distribution]:
 
 def as_notes(error: ProblemError) -> tuple[Problem, ...]:
     """What is not at hand, for whoever goes on without it. Raises the error where it is one in any case."""
-    if any(one.code not in NOT_AT_HAND for one in error.problems):
+    if any(one.name not in NOT_AT_HAND for one in error.problems):
         raise error
     return tuple(
         one._replace(severity="note", why="lengths that rest on it are not checked") for one in error.problems
@@ -52,7 +52,7 @@ def as_notes(error: ProblemError) -> tuple[Problem, ...]:
 
 
 def _at_the_field(compiled: Compiled, problem: Problem) -> Problem:
-    if problem.code not in NOT_AT_HAND:
+    if problem.name not in NOT_AT_HAND:
         return problem
     message = problem.message.replace("this needs", "counting prompts needs", 1)
     fix = f"{problem.fix}, or {A_NUMBER}" if problem.fix else A_NUMBER
