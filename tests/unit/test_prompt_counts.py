@@ -19,6 +19,7 @@ from toolspec.backends.verl.migrate import migrate
 from toolspec.cli.app import run
 from toolspec.compiler.chat.counting import counted
 from toolspec.compiler.plan.prompt_tokens import PATH
+from toolspec.lsp.diagnostics import findings
 from toolspec.specs.problem import ProblemError
 
 
@@ -178,6 +179,7 @@ def test_nothing_is_counted_for_a_spec_with_errors_or_where_the_number_is_not_as
     (folder / "exp.yaml").write_text(SPEC, "utf-8")
     said(monkeypatch, capsys, "template", "exp.yaml")
     said(monkeypatch, capsys, "doctor", "--spec", "exp.yaml")
+    assert not [p for p in findings(folder / "exp.yaml", SPEC) if p.severity == "error"]
     assert migrate(folder / "exp.yaml", "0.8.0").problems == ()
     assert counts == []
 

@@ -23,11 +23,16 @@ from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order
 
 
 def lint_spec(
-    path: Path, target: str | None, files: Files, chosen: Sequence[Loaded] | None, sets: Sequence[str] = ()
+    path: Path,
+    target: str | None,
+    files: Files,
+    chosen: Sequence[Loaded] | None,
+    sets: Sequence[str] = (),
+    counting: bool = True,
 ) -> Linted:
     """Everything that compile says of a spec, and every rule over what it compiles to."""
     try:
-        compiled = compile_spec(path, sets, target, writing=False)
+        compiled = compile_spec(path, sets, target, writing=False, counting=counting)
     except ProblemError as error:
         sources: Mapping[str, Sequence[str]] = getattr(error, "sources", {})
         lines = {name: tuple(text) for name, text in sources.items()}
