@@ -67,7 +67,7 @@ def compile_spec(
 
     pack: the rows go into the bundle, in place of the store beside it. writing: whether a bundle is to be
     written (see data_facts). counting: whether the prompts are counted where `budget.prompt_tokens` wants it;
-    what is not at hand for it is an error if writing, else a note.
+    why they cannot be is raised if writing, else it is among the notes.
 
     Raises ProblemError with every problem of the spec, its files, its relations and the release.
     """
@@ -112,7 +112,7 @@ def _with_prompts(
     A prompt depends on the plan (system message, tools, template, overrides), and lengths of the plan on the
     number, but no prompt does. Raises ProblemError for errors that no number repairs, before anything is counted.
     """
-    from toolspec.backends.verl.chat.prompt_facts import as_notes, prompt_facts
+    from toolspec.backends.verl.chat.prompt_facts import prompt_facts, told
 
     draft = decide(loaded, facts, target, folder, default_trainer)
     _refuse(one for one in draft.problems if one.name not in RELATIONS)
@@ -126,7 +126,7 @@ def _with_prompts(
     except ProblemError as error:
         if writing:
             raise
-        return facts._replace(notes=(*facts.notes, *as_notes(error)))
+        return facts._replace(notes=(*facts.notes, *told(error)))
 
 
 def _refuse(problems: Iterable[Problem]) -> None:

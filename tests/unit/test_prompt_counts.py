@@ -92,7 +92,18 @@ def test_a_template_that_gives_no_count_is_an_error_at_the_field(template: str, 
     (problem,) = refused(folder)
     assert (problem.code, problem.path) == ("TS216", PATH)
     assert HOSTILE[template] in problem.message
-    assert [(p.code, p.severity) for p in linted(folder).findings] == [("TS216", "error")]
+    found = linted(folder)
+    assert [(p.code, p.severity) for p in found.findings if p.path == PATH] == [("TS216", "error")]
+    # A refusal is a relation of spec and rows, and with one of those no rule is asked.
+    assert bool(found.checked) == ("refuses" not in problem.message)
+
+
+def test_rows_that_cannot_be_read_are_told_once_and_the_rest_is_checked(folder: Path) -> None:
+    (folder / "val.jsonl").write_text('{"question": null, "answer": "1"}\n', "utf-8")
+    assert [p.code for p in refused(folder)] == ["TS612"]
+    found = linted(folder)
+    assert [p.code for p in found.findings if p.severity == "error"] == ["TS612"]
+    assert len(found.checked) > 100
 
 
 def test_a_tokenizer_that_is_none_is_an_error_at_the_field(folder: Path) -> None:

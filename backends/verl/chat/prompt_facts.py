@@ -42,12 +42,11 @@ def prompt_facts(compiled: Compiled) -> Mapping[str, Distribution]:
     return found
 
 
-def as_notes(error: ProblemError) -> tuple[Problem, ...]:
-    """What is not at hand, for whoever goes on without it. Raises the error where it is one in any case."""
-    if any(one.name not in NOT_AT_HAND for one in error.problems):
-        raise error
+def told(error: ProblemError) -> tuple[Problem, ...]:
+    """The problems for whoever goes on without the counts: what is not at hand is a note, a fault stays an error."""
+    why = "lengths that rest on it are not checked"
     return tuple(
-        one._replace(severity="note", why="lengths that rest on it are not checked") for one in error.problems
+        one._replace(severity="note", why=why) if one.name in NOT_AT_HAND else one for one in error.problems
     )
 
 
