@@ -172,8 +172,8 @@ def _meant_by_list(value: list[Any]) -> Iterator[tuple[Any, str, str]]:
 
 def _only_field(value: Any, shape: Path, accepts: Callable[[Any], bool]) -> str | None:
     """The one key of a section under which this value would be taken alone; None for none and for several."""
-    if isinstance(value, dict) or value is None:
-        return None
+    if isinstance(value, dict) or value is None or type(value) in annotations_at(shape):
+        return None  # a number where a number may stand is that number, out of its range
     found = [key for key in keys_at(shape) if accepts({key: value})]
     return found[0] if len(found) == 1 else None
 

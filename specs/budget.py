@@ -11,6 +11,22 @@ from pydantic import Field, field_validator, model_validator
 from toolspec.specs.section import Finite, Many, NonNegative, Positive, Section, Share, Text
 
 
+class PromptTokens(Section):
+    """A limit of the first prompt that is taken from the rows: how long a share of them is, and room above it.
+
+    Counted is what verl's dataset counts: each row of `train` and `val` through the model's own tokenizer and chat
+    template, with the tools. Rows that are longer than the limit are left out by verl.
+    """
+
+    quantile: Share = Field(
+        default=1.0, description="The share of the rows that fits at least, of `train` and of `val` alike."
+    )
+    margin: NonNegative = Field(default=64, description="Tokens that are added.")
+    multiple: Positive = Field(
+        default=64, description="The sum is rounded up to a multiple of it; 1 takes it as it is."
+    )
+
+
 class Budget(Section):
     """Limits of a trajectory and of the run. Lengths are in tokens of the model."""
 
@@ -34,8 +50,14 @@ class Budget(Section):
         default=None,
         description="Calls executed in a trajectory. Default: no limit beside turns and parallel_calls.",
     )
-    prompt_tokens: Positive = Field(
-        default=2048, description="The first prompt: messages, chat template and tool schemas."
+    prompt_tokens: Positive | Literal["auto"] | PromptTokens = Field(
+        default=2048,
+        description=(
+            "The first prompt: messages, chat template and tool schemas. `auto` counts the rows: the longest "
+            "prompt of `train` and `val`, 64 tokens more, rounded up to a multiple of 64. Or a mapping that says "
+            "how many of the rows must fit. Both need the model's files and the rows. Example: `auto` or "
+            "`{quantile: 0.99}`"
+        ),
     )
     trajectory_tokens: Positive = Field(
         default=1024,
@@ -54,6 +76,13 @@ class Budget(Section):
     gpu_hours: Finite | None = Field(
         default=None, gt=0, description="Upper bound of nodes × GPUs × time limit; more is refused."
     )
+
+    @property
+    def prompt_tokens_wanted(self) -> PromptTokens | None:
+        """What is asked of the rows; None where the number is given."""
+        if isinstance(self.prompt_tokens, int):
+            return None
+        return PromptTokens() if self.prompt_tokens == "auto" else self.prompt_tokens
 
     @model_validator(mode="after")
     def one_word_for_turns(self) -> Budget:

@@ -133,6 +133,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS208": "tool-response-too-long",
         "TS209": "rollout-lengths",
         "TS210": "prompts-too-long",
+        "TS215": "prompts-left-out",
+        "TS216": "prompts-not-counted",
         # tools, prompts and user code
         "TS301": "tools-never-run",
         "TS302": "tools-not-loaded",

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 from toolspec.backends.verl.emit.bundle import Bundle, build_bundle
 from toolspec.backends.verl.emit.write import Written, check_place, write_bundle
-from toolspec.backends.verl.lower.lower import lower
+from toolspec.backends.verl.lower.lower import lower, lower_with_problems
 from toolspec.backends.verl.lower.moves import default_trainer
 from toolspec.backends.verl.lower.setting import VerlConfig
 from toolspec.backends.verl.releases import NEWEST, RELEASES, parse_target
 from toolspec.compiler.facts.gather import Facts, gather
 from toolspec.compiler.plan.decision import Plan
-from toolspec.compiler.plan.resolve import resolve
+from toolspec.compiler.plan.prompt_tokens import RELATIONS
+from toolspec.compiler.plan.resolve import decide, resolve
 from toolspec.compiler.scratch import scratch, sweep
 from toolspec.specs.loading import LoadedSpec, load, spec_path
 from toolspec.specs.named_file import UnreadableError, read
@@ -59,16 +60,19 @@ def compile_spec(
     out: Path | None = None,
     pack: bool = False,
     writing: bool = True,
+    counting: bool = True,
+    progress: Progress = lambda _: None,
 ) -> Compiled:
     """Everything but writing. `out`: the bundle's folder, default build/NAME in the working directory.
 
     pack: the rows go into the bundle, in place of the store beside it. writing: whether a bundle is to be
-    written (see data_facts).
+    written (see data_facts). counting: whether the prompts are counted where `budget.prompt_tokens` wants it;
+    why they cannot be is raised if writing, else it is among the notes.
 
     Raises ProblemError with every problem of the spec, its files, its relations and the release.
     """
     loaded = load(file, sets)
-    return compile_loaded(loaded, target, out, pack, writing)
+    return compile_loaded(loaded, target, out, pack, writing, counting, progress)
 
 
 def compile_loaded(
@@ -77,6 +81,8 @@ def compile_loaded(
     out: Path | None = None,
     pack: bool = False,
     writing: bool = True,
+    counting: bool = True,
+    progress: Progress = lambda _: None,
 ) -> Compiled:
     """As compile_spec, for a spec that is loaded."""
     try:
@@ -88,12 +94,45 @@ def compile_loaded(
             span = loaded.span(("name",))
             fix = "another name, or --out"
             raise ProblemError((Problem("TS033", "folder-taken", message, span, "name", fix=fix),))
+        if counting and loaded.spec.budget.prompt_tokens_wanted is not None:
+            facts = _with_prompts(loaded, facts, release, folder, writing, progress)
         plan = resolve(loaded, facts, release, folder, default_trainer)
         config = lower(plan, loaded)
     except ProblemError as error:
         error.sources = loaded.sources  # type: ignore[attr-defined]
         raise
     return Compiled(loaded, facts, plan, config, folder, assumed)
+
+
+def _with_prompts(
+    loaded: LoadedSpec, facts: Facts, target: str, folder: Path, writing: bool, progress: Progress
+) -> Facts:
+    """The facts with the lengths of the prompts, counted over a first plan whose number stands for any.
+
+    A prompt depends on the plan (system message, tools, template, overrides), and lengths of the plan on the
+    number, but no prompt does. Raises ProblemError for errors that no number repairs, before anything is counted.
+    """
+    from toolspec.backends.verl.chat.prompt_facts import prompt_facts, told
+
+    draft = decide(loaded, facts, target, folder, default_trainer)
+    _refuse(one for one in draft.problems if one.name not in RELATIONS)
+    plan = draft.plan(target)
+    config, problems = lower_with_problems(plan, loaded)
+    _refuse(problems)
+    first = Compiled(loaded, facts, plan, config, folder, ())
+    progress("counting the tokens of every prompt")
+    try:
+        return facts._replace(prompts=prompt_facts(first))
+    except ProblemError as error:
+        if writing:
+            raise
+        return facts._replace(notes=(*facts.notes, *told(error)))
+
+
+def _refuse(problems: Iterable[Problem]) -> None:
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        raise ProblemError(in_file_order(errors))
 
 
 def choose_target(loaded: LoadedSpec, asked: str | None) -> tuple[str, tuple[str, ...]]:
@@ -194,7 +233,7 @@ def _rows(
 
             data, warnings = convert_rows(compiled.facts, compiled.plan, store, compiled.place, progress)
         files = data["files"] if data is not None else None
-        problems = misfits(compiled.plan, compiled.config, compiled.facts.data, files, compiled.place)
+        problems = misfits(compiled.plan, compiled.config, compiled.facts, files, compiled.place)
         if problems:
             raise ProblemError(in_file_order(problems))
     except ProblemError as error:

@@ -13,8 +13,10 @@ from typing import Any
 
 from toolspec.backends.verl.lower.setting import VerlConfig
 from toolspec.backends.verl.releases import Release
-from toolspec.compiler.facts.data import DataFacts, SourceFacts
+from toolspec.compiler.facts.data import SourceFacts
+from toolspec.compiler.facts.gather import Facts
 from toolspec.compiler.plan.decision import Plan
+from toolspec.compiler.plan.prompt_tokens import left_out
 from toolspec.specs.problem import Problem, Span
 
 Place = Callable[[str], Span | None]
@@ -22,7 +24,7 @@ SHOWN = 4  # names in a message
 
 
 def misfits(
-    plan: Plan, config: VerlConfig, facts: DataFacts, converted: Mapping[str, Any] | None, place: Place
+    plan: Plan, config: VerlConfig, facts: Facts, converted: Mapping[str, Any] | None, place: Place
 ) -> tuple[Problem, ...]:
     """The problems, each at the setting that does not fit.
 
@@ -31,19 +33,41 @@ def misfits(
     """
     files = converted if converted is not None else {}
     found: list[Problem] = []
-    for split, sources in (("train", facts.train), ("val", facts.val)):
+    dropped = left_out(facts.prompts or {}, plan["budget.prompt_tokens"])
+    found += _kept_after_all(config, dropped, place)
+    for split, sources in (("train", facts.data.train), ("val", facts.data.val)):
         report = files.get(f"{split}.parquet")
         if report is None and (not sources or not all(source.files for source in sources)):
             continue
         if split == "train":
             rows = _count(sources) if report is None else report["rows"]
-            found += _too_few(plan, config, rows, place)
+            found += _too_few(plan, config, rows - dropped.get("train", 0), place)
         if report is None:
             found += _other_loops(plan, config.release, sources, place)
         if "reward.correct.match" in plan and plan["reward.correct.match"] == "verl":
             names = _values(sources, "data_source") if report is None else report["data_sources"]
             found += _unscored(config.release, split, names, place)
     return tuple(found)
+
+
+FILTER = "data.filter_overlong_prompts"
+
+
+def _kept_after_all(config: VerlConfig, dropped: Mapping[str, int], place: Place) -> Iterator[Problem]:
+    """Rows that are to be left out, and an override that keeps them."""
+    rows = sum(dropped.values())
+    setting = config.settings[FILTER]
+    if not rows or setting.value is True:
+        return
+    yield Problem(
+        "TS215",
+        "prompts-left-out",
+        f"{rows:,} rows do not fit in `budget.prompt_tokens`, and {FILTER}={setting.value} keeps them",
+        setting.decision.span or place("budget.prompt_tokens"),
+        f"overrides.{FILTER}",
+        why="the run stops at one (verl 0.7.1), or it loses its beginning: the system prompt and the tools",
+        fix="drop the override, or prompt_tokens: auto, which every row fits",
+    )
 
 
 def _too_few(plan: Plan, config: VerlConfig, rows: int, place: Place) -> Iterator[Problem]:

@@ -69,7 +69,7 @@ def migrate(file: Path, target: str) -> Migration:
     problems: tuple[Problem, ...] = ()
     new = None
     try:
-        new = compile_loaded(loaded_text(after, file, sources), target)
+        new = compile_loaded(loaded_text(after, file, sources), target, counting=False)
     except ProblemError as error:
         problems = error.problems
     decisions = [*_lost(edits), *_nested(text, target), *_parents(loaded, target), *_trainer(new, loaded)]
@@ -202,7 +202,7 @@ def _changes(loaded: LoadedSpec, source: str | None, new: Compiled | None) -> tu
     if source == new.plan.target:
         return ()
     try:
-        old = compile_loaded(loaded, source)
+        old = compile_loaded(loaded, source, counting=False)
     except ProblemError:
         return None
     found = compare(side_of_spec(old, f"verl {source}"), side_of_spec(new, f"verl {new.plan.target}"))

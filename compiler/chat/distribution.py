@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from math import ceil
 from typing import NamedTuple
 
@@ -15,13 +16,28 @@ class Distribution(NamedTuple):
     refused: tuple[tuple[int, str], ...]
 
     @property
+    def total(self) -> int:
+        """Rows in all."""
+        return len(self.lengths) + len(self.refused)
+
+    def fits(self, share: float) -> bool:
+        """Whether some length holds at least this share of all rows, the refused ones among them."""
+        return Fraction(str(share)) * self.total <= len(self.lengths)
+
+    @property
     def longest(self) -> int:
         return max(self.lengths, default=0)
 
     def quantile(self, share: float) -> int:
         """The least length that holds at least this share of the rows; share in (0, 1]."""
         ordered = sorted(self.lengths)
-        return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else 0
+        # As it is written: 0.07 × 100 is more than 7 in floating point.
+        return ordered[max(0, ceil(Fraction(str(share)) * len(ordered)) - 1)] if ordered else 0
+
+    def holding(self, share: float) -> int:
+        """The least length that holds at least this share of all rows, if one does (`fits`)."""
+        wanted = ceil(Fraction(str(share)) * self.total)
+        return sorted(self.lengths)[min(max(1, wanted), len(self.lengths)) - 1] if self.lengths else 0
 
     def over(self, limit: int) -> tuple[tuple[int, int], ...]:
         """(row, length) of the rows that are longer, longest first."""
@@ -51,6 +67,6 @@ def distribution(found: Sequence[object]) -> Distribution:
     return Distribution(tuple(lengths), tuple(rows), tuple(refused))
 
 
-def rounded_up(tokens: int) -> int:
-    """A limit that one would write: the next multiple of 64."""
-    return -(-tokens // 64) * 64
+def rounded_up(tokens: int, multiple: int = 64) -> int:
+    """A limit that one would write: the next multiple."""
+    return -(-tokens // multiple) * multiple

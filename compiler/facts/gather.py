@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from toolspec.compiler.chat.distribution import Distribution
 from toolspec.compiler.facts.catalogue import GpuFacts, ModelFacts, find_gpu, nearest_gpus
 from toolspec.compiler.facts.code_check import check_class, check_reward_function
 from toolspec.compiler.facts.data import DataFacts, data_facts
@@ -27,7 +28,8 @@ class Facts(NamedTuple):
     """What the files say. `shipped`: path in the bundle's ts_user → file. `notes`: warnings and remarks.
 
     code: spec path (`reward.python`) → the user's function or class there. model: None where every value that would
-    be derived from it is given in the spec.
+    be derived from it is given in the spec. prompts: split → lengths of its prompts in tokens, None where nobody
+    asked or they cannot be counted; what is counted depends on the plan, so they are added later.
     """
 
     model: ModelFacts | None
@@ -39,6 +41,7 @@ class Facts(NamedTuple):
     shipped: Mapping[str, Path]
     third_party: tuple[str, ...]
     notes: tuple[Problem, ...] = ()
+    prompts: Mapping[str, Distribution] | None = None
 
 
 def gather(loaded: LoadedSpec, pack: bool = False, writing: bool = True) -> Facts:

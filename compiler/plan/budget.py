@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from toolspec.compiler.plan.draft import Draft
+from toolspec.compiler.plan.prompt_tokens import Prompts, decide_prompt_tokens
 from toolspec.specs.cluster import Slurm
 from toolspec.specs.section import Section
 
 
-def decide_budget(draft: Draft) -> None:
-    """Adds `budget.*`. `budget.turns` is verl's max_assistant_turns; 0 stands for no limit of its own."""
+def decide_budget(draft: Draft, prompts: Prompts | None) -> None:
+    """Adds `budget.*`. `budget.turns` is verl's max_assistant_turns; 0 stands for no limit of its own.
+
+    prompts: lengths of the prompts, where they are counted.
+    """
     budget = draft.spec.budget
     tools = bool(draft.spec.tools)
     if budget.rounds is not None:
@@ -49,7 +53,7 @@ def decide_budget(draft: Draft) -> None:
         )
     draft.choose(budget, "user_turns", "budget", 0, "default: no limit of its own")
     draft.choose(budget, "calls", "budget", 0, "default: no limit beside turns and parallel calls")
-    prompt = draft.take(budget, "prompt_tokens", "budget")
+    prompt = decide_prompt_tokens(draft, prompts)
     trajectory = draft.take(budget, "trajectory_tokens", "budget")
     draft.choose(budget, "turn_tokens", "budget", trajectory, "derived: what is left of the trajectory")
     draft.take(budget, "tool_response_tokens", "budget")

@@ -52,7 +52,7 @@ def decide(
     → (trainer, reason), the backend's own.
     """
     draft = Draft(loaded)
-    decide_budget(draft)
+    decide_budget(draft, facts.prompts)
     decide_algorithm(draft)
     decide_cluster(draft)
     decide_model(draft, facts.model)

@@ -58,7 +58,7 @@ ZERO = re.compile(
     NEGATIVE.pattern
     + r"|\w+\.seed|budget\.rounds|algorithm\.(entropy|lambda|critic_warmup)|tracking\.samples"
     r"|algorithm\.(critic_)?lr\.(warmup|decay)|reward\.correct\.tolerance|reward\.extra_call\.free"
-    r"|evaluation\.temperature"
+    r"|evaluation\.temperature|budget\.prompt_tokens\.margin"
 )
 WRONG: Mapping[str, str] = {
     "a mapping": "{zz: 1}",

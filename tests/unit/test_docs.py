@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tiny_model import write_model
 from toolspec.backends.verl.lint.pages import documents
 from toolspec.backends.verl.releases import RELEASES, TABLES
 from toolspec.backends.verl.rules.registry import rules
@@ -43,13 +44,14 @@ def settled(output: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the README's commands are run: the examples, a spec with faults, and the script that is shown."""
+    """Where the README's commands are run: the examples, a spec with faults, a model, and the script that is shown."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__"))
     text = EXAMPLE.read_text("utf-8")
     for right, wrong in FAULTS.items():
         assert text.count(right) == 1
         text = text.replace(right, wrong)
     (tmp_path / "examples" / "calculator" / "wrong.yaml").write_text(text, "utf-8")
+    write_model(tmp_path / "examples" / "calculator" / "my-model")
     (tmp_path / "run.sh").write_text(blocks("bash")[0], "utf-8")
     return tmp_path
 

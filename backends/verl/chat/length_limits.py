@@ -17,7 +17,7 @@ TURNS, ANSWER = f"{ROLLOUT}.multi_turn.max_assistant_turns", f"{ROLLOUT}.multi_t
 class Limits(NamedTuple):
     """prompt, response, answer: tokens. rounds: of tools at most, 0 for no limit. around: tokens beside an answer.
 
-    *_key, *_name: where the user says it, and what it is called.
+    *_key, *_name: where the user says it, and what it is called. prompt_why: how a limit that nobody wrote came about.
     """
 
     prompt: int
@@ -28,6 +28,7 @@ class Limits(NamedTuple):
     rounds: int
     answer: int
     around: int
+    prompt_why: str = ""
 
 
 def read_limits(subject: Subject) -> Limits:
@@ -39,13 +40,16 @@ def read_limits(subject: Subject) -> Limits:
         answer = view.integer(ANSWER)  # characters, each of which may be a token
     except NotKnownError as error:
         raise missing(subject.file, str(error), "") from None
+    why = ""
     key, names = PROMPT, (f"`{PROMPT}`", f"`{RESPONSE}`")
     if view.run.spec is not None:
         plan = view.run.spec.plan
         key, names = "budget.prompt_tokens", ("`budget.prompt_tokens`", "`budget.trajectory_tokens`")
         answer = int(plan["budget.tool_response_tokens"])
+        decision = plan.decisions[key]
+        why = decision.reason if decision.kind == "derived" else ""
     rounds = max(0, turns - 1) if subject.tools else 0
-    return Limits(prompt, key, names[0], response, names[1], rounds, answer, around_an_answer(subject))
+    return Limits(prompt, key, names[0], response, names[1], rounds, answer, around_an_answer(subject), why)
 
 
 def around_an_answer(subject: Subject) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolspec.backends.verl.chat.seen_schema import Seen, as_seen
 from toolspec.backends.verl.lint.derived import ROLLOUT
@@ -18,6 +18,9 @@ from toolspec.backends.verl.written.runs import read_script_file, read_yaml
 from toolspec.compiler.chat.folder import ChatFolder, read_chat_folder
 from toolspec.compiler.facts.hub_cache import is_hub_name
 from toolspec.specs.problem import Problem, ProblemError, Span
+
+if TYPE_CHECKING:
+    from toolspec.backends.verl.compile import Compiled
 
 FORMAT, MODEL = f"{ROLLOUT}.multi_turn.format", "actor_rollout_ref.model.path"
 VARIABLES = "data.apply_chat_template_kwargs"
@@ -35,7 +38,8 @@ class ToolSeen(NamedTuple):
 class Subject(NamedTuple):
     """owner: what to call the template. folder: of the tokenizer, None where only the template is at hand.
 
-    variables: names that the template finds beside messages and tools.
+    variables: names that the template finds beside messages and tools. custom: whether the template is the
+    run's own, and not the model's.
     """
 
     file: str
@@ -48,6 +52,7 @@ class Subject(NamedTuple):
     format: str
     variables: Mapping[str, Any]
     view: View
+    custom: bool = False
 
     @property
     def schemas(self) -> list[Mapping[str, Any]]:
@@ -58,8 +63,11 @@ class Subject(NamedTuple):
         return self.folder.pad_token if self.folder is not None else ""
 
 
-def read_subject(path: Path, target: str | None) -> Subject:
-    """Raises ProblemError: a file with errors, no template or no tools at hand, with what to provide."""
+def read_subject(path: Path, target: str | None, counting: bool = False) -> Subject:
+    """Raises ProblemError: a file with errors, no template or no tools at hand, with what to provide.
+
+    counting: whether a spec's limit of the prompt is asked for, which may be one that is counted (see compile_spec).
+    """
     files = Files()
     data = files.read(path)
     if data is None:
@@ -67,15 +75,8 @@ def read_subject(path: Path, target: str | None) -> Subject:
     kind = kind_of(path, data)
     if kind == "spec":
         from toolspec.backends.verl.compile import compile_spec
-        from toolspec.backends.verl.lint.spec_run import run_of
 
-        compiled = compile_spec(path, (), target, writing=False)
-        view = View(run_of(compiled), release(compiled.plan.target), files)
-        facts = compiled.facts.tools
-        tools = tuple(ToolSeen(name, one.schema, Seen(one.schema), True) for name, one in facts.items())
-        model = compiled.facts.model
-        named, directory = (model.name, model.directory) if model is not None else ("the model", None)
-        return _subject(path, view, compiled.assumed, tools, named, directory)
+        return subject_of(compile_spec(path, (), target, writing=False, counting=counting), files)
     version, assumed = choose_release(target, path.parent, files)
     read = read_script_file(data, path, files) if kind == "script" else read_yaml(data, path, files)
     problems = [p for run in read.runs for p in run.problems if p.severity == "error"]
@@ -88,6 +89,18 @@ def read_subject(path: Path, target: str | None) -> Subject:
     except NotKnownError as error:
         name, directory = str(error), None
     return _subject(path, view, tuple(assumed), _tools_of(view, version), name, directory)
+
+
+def subject_of(compiled: Compiled, files: Files) -> Subject:
+    """What a compiled spec's model sees. Raises ProblemError as read_subject does."""
+    from toolspec.backends.verl.lint.spec_run import run_of
+
+    view = View(run_of(compiled), release(compiled.plan.target), files)
+    facts = compiled.facts.tools
+    tools = tuple(ToolSeen(name, one.schema, Seen(one.schema), True) for name, one in facts.items())
+    model = compiled.facts.model
+    named, directory = (model.name, model.directory) if model is not None else ("the model", None)
+    return _subject(compiled.loaded.file, view, compiled.assumed, tools, named, directory)
 
 
 def _subject(
@@ -110,7 +123,9 @@ def _subject(
         raise missing(path, f"the chat template of {model}", model)
     variables = {**(folder.variables if folder else {}), **(kwargs if isinstance(kwargs, dict) else {})}
     owner = "model.custom_chat_template" if own else model
-    return Subject(str(path), view.version, assumed, owner, text, folder, tools, format, variables, view)
+    return Subject(
+        str(path), view.version, assumed, owner, text, folder, tools, format, variables, view, bool(own)
+    )
 
 
 def _tools_of(view: View, version: str) -> tuple[ToolSeen, ...]:

@@ -43,10 +43,11 @@ def lint_file(
     files: Files,
     chosen: Sequence[Loaded] | None = None,
     sets: Sequence[str] = (),
+    counting: bool = True,
 ) -> Linted:
     """Lint one file: a spec, a verl config or a script. Faults in the file are findings of the result.
 
-    sets: `path=value` laid over a spec.
+    sets: `path=value` laid over a spec. counting: see compile_spec; lengths are not known without.
     """
     data = files.read(path)
     if data is None:
@@ -58,7 +59,7 @@ def lint_file(
         if kind == "spec":
             from toolspec.backends.verl.lint.spec_run import lint_spec
 
-            return lint_spec(path, target, files, chosen, sets)
+            return lint_spec(path, target, files, chosen, sets, counting)
         read = read_script_file(data, path, files) if kind == "script" else read_yaml(data, path, files)
         return _lint(str(path), read, path.parent, target, files, chosen, kind)
     except ProblemError as error:

@@ -17,16 +17,22 @@ from toolspec.backends.verl.written.run import Run
 from toolspec.backends.verl.written.runs import Read
 from toolspec.backends.verl.written.value import Said, Unknown
 from toolspec.compiler.plan.places import Interpolation
-from toolspec.specs.loading import LoadedSpec, spec_path
+from toolspec.compiler.plan.prompt_tokens import RESTS_ON_IT
+from toolspec.specs.loading import spec_path
 from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order
 
 
 def lint_spec(
-    path: Path, target: str | None, files: Files, chosen: Sequence[Loaded] | None, sets: Sequence[str] = ()
+    path: Path,
+    target: str | None,
+    files: Files,
+    chosen: Sequence[Loaded] | None,
+    sets: Sequence[str] = (),
+    counting: bool = True,
 ) -> Linted:
     """Everything that compile says of a spec, and every rule over what it compiles to."""
     try:
-        compiled = compile_spec(path, sets, target, writing=False)
+        compiled = compile_spec(path, sets, target, writing=False, counting=counting)
     except ProblemError as error:
         sources: Mapping[str, Sequence[str]] = getattr(error, "sources", {})
         lines = {name: tuple(text) for name, text in sources.items()}
@@ -37,7 +43,7 @@ def lint_spec(
     )
     loaded = rules() if chosen is None else tuple(chosen)
     linted = lint_runs(str(path), read, compiled.plan.target, files, loaded, "spec", compiled.assumed)
-    said = (*compiled.facts.notes, *compiled.config.notes, *rows.problems(), *linted.findings)
+    said = (*compiled.notes, *rows.problems(), *linted.findings)
     return Linted(
         linted.file,
         in_file_order(_once(said)),
@@ -61,7 +67,7 @@ def run_of(compiled: Compiled, rows: SpecRows | None = None) -> Run:
     """The run of a compiled spec. Its files are named as the spec names them, relative to the spec."""
     loaded = compiled.loaded
     # Settings that equal verl's default are said as well: the spec has a place for them.
-    said = tuple(_said(loaded, key, setting) for key, setting in compiled.config.settings.items())
+    said = tuple(_said(compiled, key, setting) for key, setting in compiled.config.settings.items())
     return Run(
         str(loaded.file),
         said,
@@ -92,11 +98,19 @@ def in_spec_words(fix: str, run: Run) -> str:
     return _ASSIGNMENT.sub(word, fix)
 
 
-def _said(loaded: LoadedSpec, key: str, setting: Setting) -> Said:
-    decision = setting.decision
+def _said(compiled: Compiled, key: str, setting: Setting) -> Said:
+    loaded, decision = compiled.loaded, setting.decision
     path = decision.sources[0] if decision.sources else setting.plan
     span = decision.span or loaded.span(spec_path(path)) or Span(str(loaded.file), 1, 1)
+    if not is_decided(compiled, setting):
+        return Said(key, Unknown("the prompts are not counted", "auto"), span, span, text="auto", path=path)
     return Said(key, _plain(setting.value), span, span, text=str(setting.value), path=path)
+
+
+def is_decided(compiled: Compiled, setting: Setting) -> bool:
+    """False for a length that rests on the lengths of prompts, where these are not counted."""
+    open_ = compiled.facts.prompts is None and compiled.loaded.spec.budget.prompt_tokens_wanted is not None
+    return not open_ or setting.decision.kind != "derived" or setting.plan not in RESTS_ON_IT
 
 
 def _plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -42,24 +43,16 @@ def budget(*, file: Path, split: Literal["train", "val"], target: str | None, fo
     Exit codes: 0 every prompt fits, 1 one does not, or the file has errors, 2 wrong usage or a fault of toolspec's own.
     """
     from toolspec.backends.verl.chat.length_limits import read_limits
-    from toolspec.backends.verl.chat.prompts import prompts
+    from toolspec.backends.verl.chat.prompt_lengths import prompt_lengths
     from toolspec.backends.verl.chat.subject import missing, read_subject
-    from toolspec.compiler.chat.counting import counted
-    from toolspec.compiler.chat.distribution import distribution
     from toolspec.compiler.chat.process import ChatError
 
-    subject = read_subject(file, target)
-    if subject.folder is None or subject.folder.tokenizer is None:
-        raise missing(file, f"the tokenizer.json of {subject.owner}", subject.owner)
-    rows = prompts(subject, split)
+    subject = read_subject(file, target, counting=True)
     try:
-        found = list(
-            counted("counts", subject.folder, subject.template, rows, subject.schemas, subject.variables)
-        )
+        lengths = prompt_lengths(subject, split)
         limits = read_limits(subject)
     except ChatError as error:
         raise missing(file, f"a template and a tokenizer that answer ({error})", "") from None
-    lengths = distribution(found)
     fits = bool(lengths.lengths) and not lengths.over(limits.prompt) and not lengths.refused
     if form == "json":
         print_json(_document(subject, lengths, limits, split))
@@ -89,6 +82,10 @@ def _lines(subject: Subject, lengths: Distribution, limits: Limits, split: str) 
         spare = limits.prompt - lengths.longest
         fitting = f"every prompt fits in {limits.prompt:,} tokens, {limits.prompt_name}"
         yield f"  {fitting}; the longest leaves {spare:,}"
+    if limits.prompt_why:
+        yield from textwrap.wrap(
+            f"the limit: {limits.prompt_why}", width() - 2, initial_indent="  ", subsequent_indent="  "
+        )
     if lengths.refused:
         row, why = lengths.refused[0]
         yield paint(
@@ -132,6 +129,7 @@ def _document(subject: Subject, lengths: Distribution, limits: Limits, split: st
         "rows": len(lengths.lengths) + len(lengths.refused),
         "prompt_tokens": {
             "limit": limits.prompt,
+            "limit_from": limits.prompt_why or None,
             "p50": lengths.quantile(0.5),
             "p90": lengths.quantile(0.9),
             "p99": lengths.quantile(0.99),

@@ -12,7 +12,7 @@ import click
 
 from toolspec.cli.document import print_json
 from toolspec.cli.options import FORMAT, OUT, SET, SPECS, TARGET
-from toolspec.cli.output import paint, report, with_files
+from toolspec.cli.output import paint, progress, report, with_files
 from toolspec.cli.terminal import wants_colour, width
 from toolspec.specs.problem import Problem, ProblemError
 
@@ -93,12 +93,12 @@ def _compile(
     from toolspec.backends.verl.compile import check as checked
     from toolspec.backends.verl.compile import compile_spec, write
 
-    compiled = compile_spec(Path(spec), sets, target, Path(out) if out else None, pack)
+    compiled = compile_spec(Path(spec), sets, target, Path(out) if out else None, pack, progress=progress)
     if check:
-        bundle, warnings = checked(compiled, progress=_progress)
+        bundle, warnings = checked(compiled, progress=progress)
         state = "checked"
     else:
-        outcome = write(compiled, force, progress=_progress)
+        outcome = write(compiled, force, progress=progress)
         bundle, warnings, state = outcome.bundle, outcome.warnings, outcome.written.state
     notes = compiled.notes + warnings
     if form == "json":
@@ -170,8 +170,3 @@ def _in_width(label: str, parts: Sequence[str]) -> Iterator[str]:
         else:
             line += part
     yield line
-
-
-def _progress(what: str) -> None:
-    if sys.stderr.isatty():
-        print(f"  {what} …", file=sys.stderr)

@@ -9,7 +9,7 @@ import click
 
 from toolspec.cli.document import print_json
 from toolspec.cli.options import FORMAT, SET, release_option, sides
-from toolspec.cli.output import paint
+from toolspec.cli.output import paint, progress
 from toolspec.cli.terminal import width
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _side(text: str, target: str | None, sets: tuple[str, ...]) -> Side:
                 (Problem("TS031", "no-bundle", message, None, fix=f"name the spec in place of {text}"),)
             )
         return side
-    return side_of_spec(compile_spec(path, sets, target), text)
+    return side_of_spec(compile_spec(path, sets, target, progress=progress), text)
 
 
 def _edited(text: str) -> list[str]:

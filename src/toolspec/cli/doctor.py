@@ -83,7 +83,7 @@ def _needs(spec: str | None, target: str | None) -> tuple[Needs, tuple[str, ...]
         from toolspec.cli.spec_file import check_file
 
         check_file(spec)
-        compiled = compile_spec(Path(spec), (), target, writing=False)
+        compiled = compile_spec(Path(spec), (), target, writing=False, counting=False)
         return needs_of(compiled), compiled.assumed
     assumed = ["no spec: what depends on one is not checked (--spec)"]
     if target is None:

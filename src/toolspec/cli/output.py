@@ -37,6 +37,12 @@ def with_files(problems: Iterable[Problem], sources: Mapping[str, Sequence[str]]
     return lines
 
 
+def progress(what: str) -> None:
+    """What takes a while, told on a terminal."""
+    if sys.stderr.isatty():
+        print(f"  {what} …", file=sys.stderr)
+
+
 def paint(text: str, code: str) -> str:
     """`text` in an ANSI style (`1` bold, `2` dim, `32` green) where stdout shows colour."""
     return f"\x1b[{code}m{text}\x1b[0m" if wants_colour(sys.stdout) else text

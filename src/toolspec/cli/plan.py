@@ -13,7 +13,7 @@ import click
 
 from toolspec.cli.document import print_json
 from toolspec.cli.options import FORMAT, OUT, SET, SPEC, TARGET
-from toolspec.cli.output import paint
+from toolspec.cli.output import paint, progress
 from toolspec.cli.terminal import wants_colour, width
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def plan(
     """
     from toolspec.backends.verl.compile import compile_spec
 
-    compiled = compile_spec(Path(spec), sets, target, Path(out) if out else None)
+    compiled = compile_spec(Path(spec), sets, target, Path(out) if out else None, progress=progress)
     if form == "json":
         print_json(_document(compiled))
         return

@@ -11,7 +11,7 @@ import click
 
 from toolspec.cli.document import print_json
 from toolspec.cli.options import FORMAT, SET, TARGET, given
-from toolspec.cli.output import paint
+from toolspec.cli.output import paint, progress
 from toolspec.cli.terminal import width
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def why(key: str, spec: str, target: str | None, sets: tuple[str, ...], form: st
     if _is_spec(key) and not _is_spec(spec):
         key, spec = spec, key
     check_file(spec)
-    compiled = compile_spec(Path(spec), sets, target)
+    compiled = compile_spec(Path(spec), sets, target, progress=progress)
     answer = explain(compiled, key)
     if form == "json":
         print_json({"version": 1, "verl": compiled.plan.target, **_document(answer)})

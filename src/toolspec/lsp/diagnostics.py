@@ -30,6 +30,7 @@ def findings(path: Path, text: str) -> tuple[Problem, ...]:
             return error.problems
         ignore = (*settings.ignore, *settings.ignored_in(str(path)))
         choice = Choice(settings.select, ignore, settings.severity)
-        result = lint_file(path, settings.target, files, choice.rules(loaded))
+        # Counting prompts may take longer than the next key.
+        result = lint_file(path, settings.target, files, choice.rules(loaded), counting=False)
         found, _ = apply(choice.findings(result.findings, loud), result.sources, loud)
     return tuple(found)
