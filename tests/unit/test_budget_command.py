@@ -4,53 +4,26 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
+from budget_run import QUESTIONS, ROWS, said, script, settle
 from conftest import EXAMPLES
-from rules import sound
-from tiny_model import CHATML, tokenizer_json, write_model
+from tiny_model import CHATML, tokenizer_json
 from toolspec.cli.app import run
-from toolspec.compiler.chat.counting import BATCH, NOT_MESSAGES, AtMost, Counters, counted
+from toolspec.compiler.chat.counting import NOT_MESSAGES, AtMost, Counters, counted
 from toolspec.compiler.chat.distribution import Distribution, distribution, rounded_up
 from toolspec.compiler.chat.encoder import Encoder
 from toolspec.compiler.chat.environment import render
 from toolspec.compiler.chat.folder import read_chat_folder
 from toolspec.compiler.chat.process import Failure
 
-QUESTIONS = [f"{'the ' * (number % 40)}question {number}" for number in range(2 * BATCH + 3)]
-ROWS = [[{"role": "user", "content": question}] for question in QUESTIONS]
-
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    write_model(tmp_path / "model")
-    return tmp_path
-
-
-def said(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
-) -> tuple[int, dict[str, Any]]:
-    monkeypatch.setattr("sys.argv", ["toolspec", "budget", *arguments, "--format", "json"])
-    code = run()
-    document: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return code, document
-
-
-def script(folder: Path, *more: str, rows: Sequence[Any] = ROWS) -> None:
-    (folder / "tools.yaml").write_text(sound.TOOLS, "utf-8")
-    pq.write_table(pa.table({"prompt": rows, "data_source": ["x"] * len(rows)}), folder / "train.parquet")
-    dropped = ("actor_rollout_ref.model.path", "data.train_files", *(word.partition("=")[0] for word in more))
-    given = [one for one in sound.ARGUMENTS if not one.startswith(dropped)]
-    words = " ".join([*given, "actor_rollout_ref.model.path=model", "data.train_files=train.parquet", *more])
-    (folder / "run.sh").write_text(f"python -m verl.trainer.main_ppo {words}\n", "utf-8")
+    return settle(tmp_path, monkeypatch)
 
 
 def test_every_row_is_counted_in_order(folder: Path) -> None:

@@ -16,7 +16,7 @@ from toolspec.backends.verl.rows.findings import CODES
 from toolspec.compiler.chat.distribution import rounded_up
 from toolspec.compiler.chat.process import ChatError
 from toolspec.compiler.chat.sampling import most_among, quantile_bound
-from toolspec.specs.problem import Problem, ProblemError, Span
+from toolspec.specs.problem import Problem, ProblemError
 
 
 class Asked(NamedTuple):
@@ -123,7 +123,9 @@ def read_report(
         raise missing(subject.file, f"a template and a tokenizer that answer ({error})", "") from None
     if not found.total:
         message = f"there are no rows in the files of data.{asked.split}"
-        problem = Problem(CODES["no-rows"], "no-rows", message, Span(subject.file, 1, 1))
+        problem = Problem(
+            CODES["no-rows"], "no-rows", message, subject.view.span(f"data.{asked.split}_files")
+        )
         raise ProblemError((problem,))
     memory, unknown = None, ""
     try:

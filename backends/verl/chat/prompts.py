@@ -91,7 +91,8 @@ class _Written:
         self._files, self._column, self._span = files, column, span
 
     def content(self) -> str:
-        return f"as they are\n{self._column}\n{content_hash(self._files, self._span)}"
+        names = [file.name for file in self._files]  # they say the format, and where a row stands
+        return f"as they are\n{self._column}\n{names!r}\n{content_hash(self._files, self._span)}"
 
     def about(self) -> int:
         return sum(map(count_rows, self._files))
@@ -139,7 +140,8 @@ class _Converted:
     def content(self) -> str:
         digest = hashlib.sha256()
         for source in self._sources:
-            told = (sorted(source.columns.items()), source.data_source, source.split, source.name)
+            names = [file.name for file in source.files]
+            told = (names, sorted(source.columns.items()), source.data_source, source.split, source.name)
             digest.update(f"{told!r}\n{content_hash(source.files)}\n".encode())
         return f"layout {LAYOUT_VERSION}\n{self._settings!r}\n{digest.hexdigest()}"
 

@@ -112,7 +112,8 @@ def _rows(rows: tuple[LongRow, ...]) -> Iterator[str]:
         place = f"    {row.file} {row.unit} {row.number:,}"
         tokens = f": {row.tokens:,} tokens" if row.tokens else ""
         head = f"{place}{tokens}  "
-        yield head + paint(ends(row.head, row.tail, row.characters, max(20, width() - columns(head))), "2")
+        text = ends(row.head, row.tail, row.characters, max(20, width() - columns(head)))
+        yield head + paint(text, "2") if text else head.rstrip()
 
 
 def _chart(report: Report) -> Iterator[str]:
@@ -121,7 +122,7 @@ def _chart(report: Report) -> Iterator[str]:
     room = width() - 36
     for start, end, number in bins:
         bar = "█" * max(1 if number else 0, round(room * number / most))
-        over = " over" if start > limit else ""
+        over = " over" if start > limit and number else ""
         yield f"  {start:>7,}-{end:<7,} {paint(bar, '31' if over else '32')} {number:,}{over}"
 
 
