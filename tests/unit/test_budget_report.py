@@ -28,7 +28,7 @@ from toolspec.cli.preview import columns, ends, escaped
 from toolspec.cli.progress import Progress
 
 Run = tuple[pytest.MonkeyPatch, pytest.CaptureFixture[str]]
-HOSTILE = "<script>alert(1)</script> \x1b[31m \u202e & \"'"
+HOSTILE = "\x1b[31m<script>alert(1)</script> \u202e & \"'"
 
 
 @pytest.fixture
@@ -163,8 +163,25 @@ def test_rounds_are_bounded_by_either_limit_and_may_have_none(folder: Path, call
     assert said(*call, "run.sh")[1]["trajectory_tokens"]["rounds"] == 2
     script(folder, "actor_rollout_ref.rollout.multi_turn.max_assistant_turns=null", rows=ROWS[:3])
     _, document = said(*call, "run.sh")
-    assert (document["trajectory_tokens"]["rounds"], document["trajectory_tokens"]["of_rounds"]) == (0, 1)
+    assert (document["trajectory_tokens"]["rounds"], document["trajectory_tokens"]["of_rounds"]) == (None, 1)
     assert document["least"]["trajectory_tokens"] is None
+    script(folder, "actor_rollout_ref.rollout.multi_turn.max_assistant_turns=1", rows=ROWS[:3])
+    _, document = said(*call, "run.sh")
+    assert (document["trajectory_tokens"]["rounds"], document["least"]["trajectory_tokens"]) == (0, 64)
+
+
+def test_the_limit_is_the_one_that_is_read(folder: Path, call: Run) -> None:
+    own = "+actor_rollout_ref.rollout.prompt_length=290"
+    script(folder, own, "data.filter_overlong_prompts=True", rows=ROWS[:30])
+    assert said(*call, "run.sh")[1]["prompt_tokens"]["limit"] == 1024
+    script(folder, own, "data.filter_overlong_prompts=False", rows=ROWS[:30])
+    code, document = said(*call, "run.sh")
+    assert (code, document["prompt_tokens"]["limit"]) == (1, 290)
+    call[0].setattr("sys.argv", ["toolspec", "budget", "run.sh"])
+    assert run() == 1
+    text = " ".join(call[1].readouterr().out.split())
+    assert "verl cuts their beginning" in text
+    assert "fix: actor_rollout_ref.rollout.prompt_length:" in text
 
 
 def test_the_least_limits_hold(folder: Path, call: Run) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from toolspec.backends.verl.chat.subject import Subject, missing
-from toolspec.backends.verl.lint.derived import ROLLOUT
+from toolspec.backends.verl.lint.derived import PROMPT_LENGTH, RESPONSE_LENGTH, ROLLOUT
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.view import View
 
+FILTER = "data.filter_overlong_prompts"
 PROMPT, RESPONSE = "data.max_prompt_length", "data.max_response_length"
 MULTI_TURN = f"{ROLLOUT}.multi_turn"
 TURNS, ANSWER = f"{MULTI_TURN}.max_assistant_turns", f"{MULTI_TURN}.max_tool_response_length"
@@ -20,7 +21,7 @@ MIDDLE = "...(truncated)..."
 
 
 class Limits(NamedTuple):
-    """prompt, response: tokens. rounds: of tools at most, 0 for no limit; parallel: answers of a round.
+    """prompt, response: tokens. rounds: of tools at most, None for no limit; parallel: answers of a round.
 
     answer: tokens of a tool's answer, 0 where `characters` bound it, the mark of the cut among them. turn: tokens of a
     turn of the policy's, 0 for no limit of its own. model: max_model_len, 0 where it is the model's own.
@@ -33,7 +34,7 @@ class Limits(NamedTuple):
     response: int
     response_key: str
     response_name: str
-    rounds: int
+    rounds: int | None
     parallel: int
     answer: int
     characters: int
@@ -52,9 +53,12 @@ def read_limits(subject: Subject) -> Limits:
 
 def _limits(subject: Subject) -> Limits:
     view, spec = subject.view, subject.view.run.spec
-    prompt, response = view.integer(PROMPT), view.integer(RESPONSE)
+    prompt_key, prompt = _limit(view, PROMPT, PROMPT_LENGTH)
+    if view.true(FILTER):  # which reads the data section's, as agent loop and engine do not
+        prompt_key, prompt = PROMPT, view.integer(PROMPT)
+    response_key, response = _limit(view, RESPONSE, RESPONSE_LENGTH)
     turns, user_turns = view.integer(TURNS, null=0), view.integer(USER_TURNS, null=0)
-    keys, answer, characters, turn = (PROMPT, RESPONSE), 0, 0, 0
+    keys, answer, characters, turn = (prompt_key, response_key), 0, 0, 0
     if spec is not None:
         keys = ("budget.prompt_tokens", "budget.trajectory_tokens")
         answer = int(spec.plan["budget.tool_response_tokens"])
@@ -70,7 +74,7 @@ def _limits(subject: Subject) -> Limits:
         response,
         keys[1],
         f"`{keys[1]}`",
-        max(0, min(bounds)) if subject.tools and bounds else 0,
+        max(0, min(bounds)) if subject.tools and bounds else None,
         max(1, view.integer(PARALLEL, null=1)),
         answer,
         characters,
@@ -80,13 +84,18 @@ def _limits(subject: Subject) -> Limits:
     )
 
 
+def _limit(view: View, key: str, own: str) -> tuple[str, int]:
+    """The rollout's own limit and the key that says it: the data section's is its default."""
+    return own if view.said(own) is not None else key, view.integer(own)
+
+
 def _long(view: View) -> str:
     """What verl does with a prompt that is too long.
 
     Source: utils/dataset/rl_dataset.py maybe_filter_out_long_prompts; experimental/agent_loop/agent_loop.py (0.7.1: no
     cut; 0.8.0: :340-352; 0.9.1: :438-441).
     """
-    if view.true("data.filter_overlong_prompts"):
+    if view.true(FILTER):
         return "verl drops them"
     if not view.at_least("0.8.0"):
         return "the run stops where they are put together with others"

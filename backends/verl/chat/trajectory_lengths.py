@@ -64,7 +64,7 @@ def trajectory(found: Lengths, limits: Limits, tools: bool) -> Trajectory | None
     if not tools:
         return None
     assumed: list[str] = []
-    rounds = limits.rounds or 1
+    rounds = 1 if limits.rounds is None else limits.rounds
     answer = _answer(found, limits, assumed)
     call, call_high = found.calls
     said = found.texts.assistant
@@ -90,7 +90,7 @@ def trajectory(found: Lengths, limits: Limits, tools: bool) -> Trajectory | None
         assumed.append(f"one call a turn is typical, {limits.parallel} (max_parallel_calls) the worst")
     return Trajectory(
         rounds,
-        bool(limits.rounds),
+        limits.rounds is not None,
         answer,
         Parts(rounds * call, rounds * answer.typical, rounds * first, final),
         Parts(rounds * call_high, rounds * limits.parallel * answer.high, rounds * marks, final_high),
