@@ -63,5 +63,5 @@ def _sequences(view: View) -> tuple[int, str]:
     except NotKnownError:
         return most, "rollout.max_num_seqs"
     if step < most:
-        return step, f"a step's trajectories over {engines} engine{'s' if engines > 1 else ''}"
+        return step, f"a step's, over {engines} engine{'s' if engines > 1 else ''}"
     return most, "rollout.max_num_seqs"

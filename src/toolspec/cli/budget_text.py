@@ -204,17 +204,14 @@ def response_note(report: Report) -> str:
     path = report.trajectory
     if path is None:
         return "the data do not tell"
-    return "the worst above, and no reasoning" if path.limited else "without a limit of rounds"
+    return "the worst, no reasoning" if path.limited else "without a limit of rounds"
 
 
 def together_note(report: Report) -> str:
     most = report.limits.model
     if not most:
-        return "max_model_len is the model's own"
-    now, least = report.need.both
-    return f"max_model_len is {most:,}" + (
-        ": too small" if most < now else f", of {least:,}" if most < least else ""
-    )
+        return "max_model_len: the model's"
+    return f"max_model_len now {most:,}" + (": too small" if most < report.need.both[0] else "")
 
 
 def size(number: int) -> str:
