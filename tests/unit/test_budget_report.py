@@ -20,7 +20,7 @@ from rules import sound
 from tiny_model import CONFIG
 from toolspec.backends.verl.chat import lengths as counting
 from toolspec.backends.verl.chat.length_report import Asked, Report, read_report
-from toolspec.backends.verl.chat.prompts import prompt_rows
+from toolspec.backends.verl.chat.prompts import prompts
 from toolspec.backends.verl.chat.subject import read_subject
 from toolspec.cli.app import run
 from toolspec.cli.budget_page import MARK, page, ticks
@@ -240,6 +240,25 @@ def test_unchanged_data_are_counted_once(folder: Path, call: Run) -> None:
     assert len(made) == 2
 
 
+def test_what_changes_while_it_is_counted_is_not_kept(folder: Path, call: Run) -> None:
+    made: list[int] = []
+    real = counting._counted
+
+    def counted(*arguments: Any) -> Any:
+        made.append(1)
+        found = real(*arguments)
+        if len(made) == 1:
+            pq.write_table(pa.table({"prompt": ROWS[:9]}), folder / "train.parquet")
+        return found
+
+    call[0].setattr(counting, "_counted", counted)
+    script(folder, rows=ROWS[:3])
+    assert [said(*call, "run.sh")[1]["rows"] for _ in range(3)] == [3, 9, 9]
+    script(folder, rows=ROWS[:3])
+    said(*call, "run.sh")
+    assert len(made) == 3
+
+
 @pytest.mark.parametrize("what", ["rows", "template", "tokenizer", "tools", "variables"])
 def test_what_decides_a_count_is_asked_for(folder: Path, call: Run, what: str) -> None:
     made = counts(call[0])
@@ -298,8 +317,8 @@ def test_rows_are_read_as_they_are_needed(folder: Path) -> None:
     )
     script(folder, "data.train_files=lines.jsonl")
     subject = read_subject(Path("run.sh"), None)
-    rows = prompt_rows(subject, "train").rows()
-    assert [messages for _, (_, messages) in zip(range(len(ROWS)), rows, strict=False)] == ROWS
+    rows = prompts(subject, "train")
+    assert [messages for _, messages in zip(range(len(ROWS)), rows, strict=False)] == ROWS
     with pytest.raises(Exception, match="not JSON"):
         next(rows)
 

@@ -87,7 +87,7 @@ def lengths(
     found = _from_plain(kept_counts.read(name)) if name else None
     if found is None:
         found = _counted(model, rows, limit, sample, progress)
-        if name:
+        if name and name == _name(model, rows, limit, sample):  # no file was changed meanwhile
             kept_counts.keep(name, _plain(found))
     return found
 

@@ -72,6 +72,11 @@ def prompt_rows(subject: Subject, split: Split) -> PromptRows:
     return _Written(tuple(files), column, span)
 
 
+def prompts(subject: Subject, split: Split) -> Iterator[Any]:
+    """The messages alone. Raises ProblemError, as prompt_rows and its rows do."""
+    return (messages for _, messages in prompt_rows(subject, split).rows())
+
+
 def converted_rows(compiled: Compiled, split: Split) -> PromptRows:
     """The rows of a spec, as compile would write them. Raises NotKnownError where their files are not at hand."""
     from toolspec.backends.verl.convert import row_settings, row_source

@@ -71,6 +71,8 @@ def trajectory(found: Lengths, limits: Limits, tools: bool) -> Trajectory | None
     if said.texts >= ENOUGH:
         call, call_high = max(call, said.tokens), max(call_high, said.tokens_high)
         assumed.append(f"a turn of the policy's is as the {said.texts:,} of assistants in the prompts")
+    elif not call_high:
+        assumed.append("turns of the policy's are not counted: the template does not write a call")
     else:
         assumed.append("a turn of the policy's is one call, with texts of 24 characters, and no reasoning")
     truth = found.texts.truth
