@@ -86,11 +86,8 @@ class Encoder:
         cut = [self._marks.split(text) for text in texts]
         kept = self._kept
         new = list(dict.fromkeys(piece for pieces in cut for piece in pieces if piece and piece not in kept))
-        counted = {"": 0}
-        if self._words is not None:
-            counted.update((piece, self._words.count(piece)) for piece in new if piece.isascii())
-        others = [piece for piece in new if piece not in counted]
-        counted.update(zip(others, self._encoded(others), strict=True))
+        sizes = self._words.counts(new, self._encoded) if self._words is not None else self._encoded(new)
+        counted = {"": 0, **dict(zip(new, sizes, strict=True))}
         totals = [
             len(pieces) - 1 + sum(counted[piece] if piece in counted else kept[piece] for piece in pieces)
             for pieces in cut

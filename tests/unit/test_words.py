@@ -28,6 +28,33 @@ def split(pattern: str, **more: Any) -> dict[str, Any]:
 MAKES = {f"pattern {number}": split(pattern) for number, pattern in enumerate(PATTERNS)}
 MAKES["byte level"] = {**BYTES, "use_regex": True}
 ASCII = "".join(map(chr, range(128)))
+MIXED = st.lists(
+    st.one_of(
+        st.sampled_from(
+            (
+                " ",
+                "\n",
+                "\r",
+                "a",
+                "B ",
+                " c",
+                "1",
+                ".",
+                "é",
+                "e\u0301",
+                "\u0301",
+                "中",
+                "“x”",
+                "\xa0",
+                "\u2028",
+                "🙂",
+            )
+        ),
+        st.text(max_size=3),
+        st.sampled_from((*MARKS, *PLAIN)),
+    ),
+    max_size=24,
+).map("".join)
 TEXTS = st.lists(
     st.one_of(
         st.sampled_from(
@@ -65,6 +92,13 @@ def test_words_add_up_to_the_ids(make: str, text: str) -> None:
     one = encoder(make)
     assert one._words is not None
     assert one.counts([text]) == [len(one.ids(text))]
+
+
+@pytest.mark.parametrize("make", MAKES)
+@given(texts=st.lists(MIXED, max_size=3))
+def test_so_do_parts_of_other_text(make: str, texts: list[str]) -> None:
+    one = encoder(make)
+    assert one.counts(texts) == [len(one.ids(text)) for text in texts]
 
 
 @pytest.mark.parametrize("make", MAKES)
