@@ -40,7 +40,7 @@ PATTERNS: Mapping[str, str] = MappingProxyType(
         + _END,
     }
 )
-# Before a blank that follows a visible ASCII character, and after a newline that such a character follows: a pattern has
+# Before a blank that follows a visible ASCII character, and after a newline that such a character follows: each has
 # a blank first in a word or among blanks, and a newline last or among blanks. None looks back, and NFC joins nothing.
 _SURE = re.compile(r"(?<=[!-~])(?= )|(?<=\n)(?=[!-~])")
 _BYTES = {number: LETTERS[number] for number in range(128)}
