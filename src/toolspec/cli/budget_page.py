@@ -97,7 +97,7 @@ def write_page(path: Path, report: Report) -> None:
 def page(report: Report) -> str:
     import jinja2
 
-    source = Path(__file__).with_name("templates").joinpath("budget.html.j2").read_text("utf-8")
+    source = Path(__file__).with_suffix(".html.j2").read_text("utf-8")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
