@@ -133,6 +133,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS208": "tool-response-too-long",
         "TS209": "rollout-lengths",
         "TS210": "prompts-too-long",
+        "TS211": "filter-by-other-template",
         "TS215": "prompts-left-out",
         "TS216": "prompts-not-counted",
         # tools, prompts and user code

@@ -9,7 +9,8 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
-from toolspec.compiler.chat.tokenizer_file import marks
+from toolspec.compiler.chat.tokenizer_file import bytes_a_character, is_byte_level, marks
+from toolspec.compiler.chat.words import Words, word_pattern
 
 MOST_KEPT = 20_000
 """Pieces whose count is remembered."""
@@ -20,6 +21,7 @@ LONGEST_KEPT = 64 << 10
 class Encoder:
     """text: of tokenizer.json. listed: added tokens of tokenizer_config.json, None without; special: texts of tokens.
 
+    bytes_a_character: tokens that a character of any text can be at most; 0 where the file does not tell.
     parts: what the tokenizer's class makes itself, by the names of tokenizer.json (tokenizer_class.py).
     Raises ValueError where the text is no tokenizer.
     """
@@ -36,7 +38,7 @@ class Encoder:
             if parts is not None:
                 file, listed, text = _made_anew(file, listed, parts, text)
             # The vocabulary is not looked at here, and takes 200 MB as Python's objects.
-            model = file.get("model") or {}
+            model, byte_level = file.get("model") or {}, is_byte_level(file)
             file = {**file, "model": {key: model[key] for key in model if key not in ("vocab", "merges")}}
             del model
             self.tokenizer = Tokenizer.from_str(text)
@@ -45,11 +47,15 @@ class Encoder:
             raise ValueError(str(error)) from None
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
-        found = marks({**file, "added_tokens": [*(file.get("added_tokens") or ()), *missing]})
+        file = {**file, "added_tokens": [*(file.get("added_tokens") or ()), *missing]}
+        found = marks(file)
         # tokenizers takes the leftmost match and the longest of those; alternatives are tried in order.
         ordered = sorted(found, key=len, reverse=True)
         self._marks = re.compile("|".join(map(re.escape, ordered))) if ordered else None
         self._kept: dict[str, int] = {}
+        self.bytes_a_character = bytes_a_character(file) if byte_level else 0
+        pattern = word_pattern(file) if byte_level else None
+        self._words = Words(self.tokenizer.model, pattern) if pattern is not None else None
 
     def _add(self, listed: Sequence[Mapping[str, Any]], special: Sequence[str]) -> list[dict[str, Any]]:
         """Add what the file lacks, as TokenizersBackend.__init__ does; returns it as tokenizer.json writes it."""
@@ -81,14 +87,12 @@ class Encoder:
     def counts(self, texts: Sequence[str]) -> list[int]:
         """How many ids each text has. Pieces between added tokens are counted by themselves, once for all texts."""
         if self._marks is None:
-            return [
-                len(one) for one in self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-            ]
+            return self._encoded(texts)
         cut = [self._marks.split(text) for text in texts]
         kept = self._kept
         new = list(dict.fromkeys(piece for pieces in cut for piece in pieces if piece and piece not in kept))
-        encoded = self.tokenizer.encode_batch_fast(new, add_special_tokens=False)
-        counted = {"": 0, **dict(zip(new, map(len, encoded), strict=True))}
+        sizes = self._words.counts(new, self._encoded) if self._words is not None else self._encoded(new)
+        counted = {"": 0, **dict(zip(new, sizes, strict=True))}
         totals = [
             len(pieces) - 1 + sum(counted[piece] if piece in counted else kept[piece] for piece in pieces)
             for pieces in cut
@@ -97,6 +101,9 @@ class Encoder:
             if len(piece) <= LONGEST_KEPT and len(kept) < MOST_KEPT:
                 kept[piece] = counted[piece]
         return totals
+
+    def _encoded(self, texts: Sequence[str]) -> list[int]:
+        return [len(one) for one in self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
 
 
 def _made_anew(

@@ -58,6 +58,14 @@ class Failure(NamedTuple):
         return self.kind in _KINDS or self.kind == "TooLongError"
 
 
+def encoded(value: Any) -> bytes:
+    """A part of a request as JSON. Raises ChatError for what is no plain data."""
+    try:
+        return json.dumps(value).encode("ascii")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ChatError(f"the conversation is no plain data: {error}") from None
+
+
 class ChatProcess:
     """Renders, encodes and counts in a process of its own, as a context manager.
 
@@ -91,6 +99,11 @@ class ChatProcess:
 
         Raises ChatError for a folder without tokenizer.json.
         """
+        self.send_tokenizer(folder, bytes_only)
+        self.receive_nothing()
+
+    def send_tokenizer(self, folder: ChatFolder, bytes_only: bool = False) -> None:
+        """The first half of `tokenizer`, so that several processes can read it at the same time."""
         if folder.tokenizer is None:
             raise ChatError("there is no tokenizer.json")
         request = {
@@ -101,7 +114,11 @@ class ChatProcess:
             "parts": folder.kind.parts,
             "bytes_only": bytes_only,
         }
-        self.ask(request, LOADING_SECONDS)
+        self._send(encoded(request), LOADING_SECONDS)
+
+    def receive_nothing(self) -> None:
+        """The second half of what has no answer."""
+        self._receive()
 
     def rows(
         self,
@@ -127,15 +144,18 @@ class ChatProcess:
         variables: Mapping[str, Any] | None = None,
     ) -> None:
         """The first half of `rows`, so that several processes can work at the same time."""
-        self._send(
-            {
-                "do": what,
-                "rows": rows,
-                "tools": tools,
-                "generation": generation,
-                "variables": dict(variables or {}),
-            }
-        )
+        request = {
+            "do": what,
+            "rows": rows,
+            "tools": tools,
+            "generation": generation,
+            "variables": dict(variables or {}),
+        }
+        self._send(encoded(request))
+
+    def send_encoded(self, request: bytes) -> None:
+        """The same of a request that is JSON already."""
+        self._send(request)
 
     def receive(self) -> list[Any]:
         """The second half of `rows`."""
@@ -147,6 +167,16 @@ class ChatProcess:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         found: list[list[int]] = self.ask({"do": "encode", "texts": list(texts)})
+        return found
+
+    def sizes(self, texts: Sequence[str]) -> list[int]:
+        """How many ids each text has."""
+        found: list[int] = self.ask({"do": "sizes", "texts": list(texts)})
+        return found
+
+    def bytes_a_character(self) -> int:
+        """Tokens that a character of any text can be at most; 0 where the tokenizer's file does not tell."""
+        found: int = self.ask({"do": "bytes_a_character"})
         return found
 
     def decode(self, ids: Sequence[Sequence[int]], skip_special_tokens: bool = False) -> list[str]:
@@ -164,14 +194,11 @@ class ChatProcess:
         return found
 
     def ask(self, request: Mapping[str, Any], extra: float = 0) -> Any:
-        self._send(request, extra)
+        self._send(encoded(request), extra)
         return self._receive()
 
-    def _send(self, request: Mapping[str, Any], extra: float = 0) -> None:
-        try:
-            data = json.dumps(request).encode("ascii") + b"\n"
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ChatError(f"the conversation is no plain data: {error}") from None
+    def _send(self, request: bytes, extra: float = 0) -> None:
+        data = request + b"\n"
         self._seconds = seconds(len(data)) + extra
         process = self._started()
         try:

@@ -87,6 +87,14 @@ def bytes_of(text: str) -> int | None:
         return None
 
 
+def bytes_a_character(file: File) -> int:
+    """Bytes, and so tokens, that a character can become at most in a byte-level file (is_byte_level).
+
+    UTF-8 takes 4; NFC makes 12 of U+1D160, and no more of any other (Unicode 15, all code points).
+    """
+    return 12 if kinds(file.get("normalizer"), "normalizers") else 4
+
+
 def steps(part: Any, inner: str) -> Iterator[File]:
     """The steps of a normalizer or pre-tokenizer, sequences unfolded."""
     if not isinstance(part, dict):

@@ -58,6 +58,10 @@ class _Work:
             return [self.encoder.ids(text) for text in request["texts"]]
         if request["do"] == "token_id":
             return self.encoder.token_id(request["token"])
+        if request["do"] == "sizes":
+            return self.encoder.counts(request["texts"])
+        if request["do"] == "bytes_a_character":
+            return self.encoder.bytes_a_character
         if request["do"] == "decode":
             return [self.encoder.decode(ids, request["skip_special_tokens"]) for ids in request["ids"]]
         return self._rows(request)

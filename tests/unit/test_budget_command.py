@@ -7,48 +7,23 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
+from budget_run import QUESTIONS, ROWS, said, script, settle
 from conftest import EXAMPLES
-from rules import sound
-from tiny_model import CHATML, tokenizer_json, write_model
+from tiny_model import CHATML, tokenizer_json
 from toolspec.cli.app import run
-from toolspec.compiler.chat.counting import BATCH, counted
+from toolspec.compiler.chat.counting import NOT_MESSAGES, AtMost, Counters, counted
 from toolspec.compiler.chat.distribution import Distribution, distribution, rounded_up
 from toolspec.compiler.chat.encoder import Encoder
 from toolspec.compiler.chat.environment import render
 from toolspec.compiler.chat.folder import read_chat_folder
 from toolspec.compiler.chat.process import Failure
 
-QUESTIONS = [f"{'the ' * (number % 40)}question {number}" for number in range(2 * BATCH + 3)]
-ROWS = [[{"role": "user", "content": question}] for question in QUESTIONS]
-
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    write_model(tmp_path / "model")
-    return tmp_path
-
-
-def said(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
-) -> tuple[int, dict[str, Any]]:
-    monkeypatch.setattr("sys.argv", ["toolspec", "budget", *arguments, "--format", "json"])
-    code = run()
-    document: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return code, document
-
-
-def script(folder: Path, *more: str) -> None:
-    (folder / "tools.yaml").write_text(sound.TOOLS, "utf-8")
-    pq.write_table(pa.table({"prompt": ROWS, "data_source": ["x"] * len(ROWS)}), folder / "train.parquet")
-    dropped = ("actor_rollout_ref.model.path", "data.train_files", *(word.partition("=")[0] for word in more))
-    given = [one for one in sound.ARGUMENTS if not one.startswith(dropped)]
-    words = " ".join([*given, "actor_rollout_ref.model.path=model", "data.train_files=train.parquet", *more])
-    (folder / "run.sh").write_text(f"python -m verl.trainer.main_ppo {words}\n", "utf-8")
+    return settle(tmp_path, monkeypatch)
 
 
 def test_every_row_is_counted_in_order(folder: Path) -> None:
@@ -59,7 +34,7 @@ def test_every_row_is_counted_in_order(folder: Path) -> None:
     for processes in (1, 2, 5):
         assert list(counted("counts", model, CHATML, ROWS, [], {}, processes)) == expected
     bounds = list(counted("bytes", model, CHATML, ROWS, [], {}))
-    assert bounds == [len(text) for text in texts]
+    assert bounds == [AtMost(len(text)) for text in texts]
 
 
 def test_a_row_that_the_template_refuses_is_told_by_its_number(folder: Path) -> None:
@@ -68,6 +43,31 @@ def test_a_row_that_the_template_refuses_is_told_by_its_number(folder: Path) -> 
     found = list(counted("counts", model, template, [ROWS[0], ROWS[0] * 2, ROWS[1]], [], {}))
     assert [isinstance(one, Failure) for one in found] == [False, True, False]
     assert distribution(found).refused == ((1, "TemplateError: no"),)
+
+
+def test_what_bytes_do_not_settle_is_counted(folder: Path) -> None:
+    model = read_chat_folder(folder / "model")
+    exact = list(counted("counts", model, CHATML, ROWS, [], {}))
+    bytes_ = [one.tokens for one in counted("bytes", model, CHATML, ROWS, [], {}) if isinstance(one, AtMost)]
+    limit = sorted(bytes_)[len(ROWS) // 2]
+    for processes in (1, 3):
+        with Counters[int](model, CHATML, [], {}, processes) as counters:
+            found = list(counters.lengths(enumerate(ROWS), limit))
+        assert [tag for tag, *_ in found] == list(range(len(ROWS)))
+        expected = [AtMost(most) if most <= limit else n for most, n in zip(bytes_, exact, strict=True)]
+        assert [length for *_, length in found] == expected
+    assert {type(one) for one in expected} == {AtMost, int}
+
+
+def test_rows_that_are_no_messages_are_refused_in_their_place(folder: Path) -> None:
+    model = read_chat_folder(folder / "model")
+    bad: list[Any] = ["text", None, [{"role": "user", "content": {1, 2}}], ["text"], {}]
+    mixed = [one for pair in zip(bad, ROWS, strict=False) for one in pair]
+    found = list(counted("counts", model, CHATML, mixed, [], {}))
+    exact = list(counted("counts", model, CHATML, ROWS[: len(bad)], [], {}))
+    assert found[1::2] == exact
+    assert [one == NOT_MESSAGES for one in found[::2]] == [True, True, False, True, True]
+    assert isinstance(found[4], Failure)
 
 
 def test_a_script_whose_prompts_fit(
@@ -138,5 +138,7 @@ def test_a_distribution() -> None:
     assert [found.quantile(share) for share in (0.25, 0.5, 0.75, 1.0)] == [1, 3, 5, 9]
     assert found.over(3) == ((4, 9), (0, 5))
     assert found.bins(3) == ((1, 3, 2), (4, 6, 1), (7, 9, 1))
+    assert found.bins(3, limit=4) == ((-1, 1, 1), (2, 4, 1), (5, 7, 1), (8, 10, 1))
+    assert found.bins(3, limit=9) == found.bins(3, limit=0) == found.bins(3)
     assert distribution([]).bins(4) == ()
     assert [rounded_up(number) for number in (1, 64, 65)] == [64, 64, 128]

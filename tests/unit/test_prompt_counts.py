@@ -14,10 +14,10 @@ import pytest
 from counted_spec import SPEC, TIGHT, compiled, linted, refused, write_rows, write_spec
 from tiny_model import CHATML
 from toolspec.backends.verl.chat import prompt_lengths
+from toolspec.backends.verl.chat.lengths import Lengths, Model, lengths
 from toolspec.backends.verl.compile import check
 from toolspec.backends.verl.migrate import migrate
 from toolspec.cli.app import run
-from toolspec.compiler.chat.counting import counted
 from toolspec.compiler.plan.prompt_tokens import PATH
 from toolspec.lsp.diagnostics import findings
 from toolspec.specs.problem import ProblemError
@@ -159,11 +159,11 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A line for each time that rows are counted."""
     made: list[str] = []
 
-    def noted(*arguments: Any) -> Any:
-        made.append(arguments[0])
-        return counted(*arguments)
+    def noted(model: Model, *more: Any) -> Lengths:
+        made.append(model.template)
+        return lengths(model, *more)
 
-    monkeypatch.setattr(prompt_lengths, "counted", noted)
+    monkeypatch.setattr(prompt_lengths, "lengths", noted)
     return made
 
 

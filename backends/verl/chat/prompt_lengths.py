@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 
-from toolspec.backends.verl.chat.prompts import PromptRows, Split, prompt_rows, read_prompts
+from toolspec.backends.verl.chat.lengths import LONGEST, Lengths, LongRow, Model, lengths
+from toolspec.backends.verl.chat.prompts import PromptRows, Split, prompt_rows
 from toolspec.backends.verl.chat.subject import Subject, missing
-from toolspec.compiler.chat.counting import counted
-from toolspec.compiler.chat.distribution import Distribution, distribution
+from toolspec.compiler.chat.distribution import Distribution
 from toolspec.compiler.chat.folder import ChatFolder
-from toolspec.compiler.chat.process import ChatError, Failure
 from toolspec.specs.reads import note, stamp
 
 FILTERS_BY_THE_MODELS_OWN = frozenset({"0.7.1", "0.8.0"})
@@ -31,19 +30,47 @@ def prompt_lengths(subject: Subject, split: Split) -> Distribution:
     Raises ProblemError: no tokenizer, template or rows at hand (TS044, TS047), rows that cannot be read; ChatError
     where template or tokenizer do not answer within their limits.
     """
-    folder = subject.folder
-    if folder is None or folder.tokenizer is None:
-        raise missing(subject.file, f"the tokenizer.json of {subject.owner}", subject.owner)
-    note(folder.tokenizer, "stamp")
     rows = prompt_rows(subject, split)
-    seen_by = templates(subject, folder)
-    identity = _identity(subject, folder, seen_by, rows)
+    identity = _identity(subject, tokenizer_folder(subject), rows)
     if identity not in _kept:
-        _kept[identity] = distribution(list(_counts(subject, folder, seen_by, rows)))
+        _kept[identity] = subject_lengths(subject, rows).distribution
         if len(_kept) > MOST_KEPT:
             _kept.popitem(last=False)
     _kept.move_to_end(identity)
     return _kept[identity]
+
+
+def subject_lengths(
+    subject: Subject,
+    rows: PromptRows,
+    limit: int | None = None,
+    sample: int | None = None,
+    kept: bool = True,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Lengths:
+    """`lengths` of a subject's rows, and raises what it does; where two templates see a prompt, the longer length."""
+    folder = tokenizer_folder(subject)
+    found = [
+        lengths(
+            Model(folder, template, tuple(subject.schemas), subject.variables),
+            rows,
+            limit,
+            sample,
+            kept,
+            progress,
+        )
+        for template in templates(subject, folder)
+    ]
+    return found[0] if len(found) == 1 else _longer(found)
+
+
+def tokenizer_folder(subject: Subject) -> ChatFolder:
+    """Raises ProblemError (TS044) where there is no tokenizer at hand."""
+    folder = subject.folder
+    if folder is None or folder.tokenizer is None:
+        raise missing(subject.file, f"the tokenizer.json of {subject.owner}", subject.owner)
+    note(folder.tokenizer, "stamp")
+    return folder
 
 
 def templates(subject: Subject, folder: ChatFolder) -> tuple[str, ...]:
@@ -60,27 +87,41 @@ def templates(subject: Subject, folder: ChatFolder) -> tuple[str, ...]:
     return tuple(dict.fromkeys((subject.template, own)))
 
 
-def _counts(
-    subject: Subject, folder: ChatFolder, seen_by: tuple[str, ...], rows: PromptRows
-) -> Iterator[int | Failure]:
-    columns = [
-        counted("counts", folder, template, read_prompts(subject, rows), subject.schemas, subject.variables)
-        for template in seen_by
-    ]
-    for row, counts in enumerate(zip(*columns, strict=True)):
-        failures = [one for one in counts if isinstance(one, Failure)]
-        if failures and failures[0].limit:
-            raise ChatError(f"row {row}: {failures[0].reason}", limit=True)
-        numbers = [one for one in counts if isinstance(one, int)]
-        yield failures[0] if failures else max(numbers)
+def _longer(found: Sequence[Lengths]) -> Lengths:
+    """One of several over the same rows: each row's largest length, refused where one template refuses it."""
+    first = found[0]
+    refused = {row: why for one in reversed(found) for row, why in one.distribution.refused}
+    tokens: dict[int, int] = {}
+    for one in found:
+        for row, length in zip(one.distribution.rows, one.distribution.lengths, strict=True):
+            if row not in refused:
+                tokens[row] = max(length, tokens.get(row, 0))
+    rows = sorted(tokens)
+    longest = {one.row: one for each in reversed(found) for one in each.longest if one.row in tokens}
+    described = sorted((one._replace(tokens=tokens[one.row]) for one in longest.values()), key=_longest_first)
+    shown = {one.row: one for each in found for one in each.refused}
+    looked_at = first.sampled or first.total
+    return first._replace(
+        distribution=Distribution(
+            tuple(tokens[row] for row in rows), tuple(rows), tuple(sorted(refused.items()))
+        ),
+        by_bytes=looked_at - len(tokens) - len(refused),
+        most_bytes=max(one.most_bytes for one in found),
+        longest=tuple(described[:LONGEST]),
+        refused=tuple(shown[row] for row in sorted(shown))[:LONGEST],
+    )
 
 
-def _identity(subject: Subject, folder: ChatFolder, seen_by: tuple[str, ...], rows: PromptRows) -> str:
+def _longest_first(row: LongRow) -> tuple[int, int]:
+    return -row.tokens, row.row
+
+
+def _identity(subject: Subject, folder: ChatFolder, rows: PromptRows) -> str:
     parts = [
         repr(folder),
         stamp(str(folder.tokenizer)),
-        *seen_by,
+        *templates(subject, folder),
         json.dumps([subject.schemas, dict(subject.variables)], default=repr),
-        rows.identity,
+        rows.identity(),
     ]
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -64,6 +64,11 @@ class Survey:
                 laid.columns["extra_info"]["tools_kwargs"] = self._arguments(laid)
         return [laid.columns for laid in rows], whole
 
+    def laid_out(self) -> Iterator[tuple[Place, dict[str, Any]]]:
+        """Place and columns of each row, repeats left out, before the types of all rows are known."""
+        for _, place, _, laid in self._laid_out(self.findings, first=True):
+            yield place, laid.columns
+
     def _arguments(self, laid: LaidOut) -> dict[str, dict[str, Any]]:
         return written(laid.state, self.settings.tools, self.stateless)
 
