@@ -230,8 +230,31 @@ def test_what_is_no_schema_is_left_alone(schema: dict[str, Any]) -> None:
 
 
 KEYS = st.sampled_from(
-    "type description enum items properties required default minimum anyOf allOf not $ref const additionalProperties "
-    "patternProperties examples prefixItems minItems format if returns title dependentRequired nullable".split()
+    [
+        *(
+            "type",
+            "description",
+            "enum",
+            "items",
+            "properties",
+            "required",
+            "default",
+            "minimum",
+            "anyOf",
+            "allOf",
+        ),
+        *(
+            "not",
+            "$ref",
+            "const",
+            "additionalProperties",
+            "patternProperties",
+            "examples",
+            "prefixItems",
+            "nullable",
+        ),
+        *("minItems", "format", "if", "returns", "title", "dependentRequired"),
+    ]
 )
 ODD = st.recursive(
     st.sampled_from((None, True, False, 0, 7, -1.5, "", "object", "null", "#/x", "#", "é")),

@@ -7,107 +7,34 @@ Bounded for any schema: so many parts, so deep, so many characters. Annotations 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from toolspec.backends.verl.chat.schema_noun import (
+    ANY,
+    MORE,
+    NOUNS,
+    SAME,
+    Noun,
+    Part,
+    bound_facts,
+    joined,
+    number,
+    range_parts,
+    span,
+    text_parts,
+    value_fact,
+    value_text,
+)
 from toolspec.backends.verl.chat.schema_shape import Schema, Shape, is_closed, kinds_of
 
-MOST_PARTS, DEEPEST, LONGEST_VALUE, LONGEST_JSON = 500, 12, 200, 300
+MOST_PARTS, DEEPEST, LONGEST_JSON = 500, 12, 300
 
-NOUNS: Mapping[str, tuple[str, str]] = {
-    "string": ("string", "strings"),
-    "integer": ("integer", "integers"),
-    "number": ("number", "numbers"),
-    "boolean": ("boolean", "booleans"),
-    "array": ("list", "lists"),
-    "object": ("object", "objects"),
-    "null": ("null", "nulls"),
-}
-# What a description may call them.
-SYNONYMS: Mapping[str, str] = {
-    "string": r"strings?|texts?",
-    "integer": r"integers?|ints?|whole numbers?",
-    "number": r"numbers?|floats?",
-    "boolean": r"booleans?|bools?|true|false|flags?",
-    "array": r"lists?|arrays?",
-    "object": r"objects?|mappings?|dict(?:ionary|ionaries|s)?",
-    "required": r"required|must|needed|mandatory",
-}
 # Keywords whose meaning takes more than a few words.
 AS_JSON = (
     *("if", "then", "else", "contains", "minContains", "maxContains", "propertyNames", "dependentSchemas"),
     *("dependencies", "unevaluatedProperties", "unevaluatedItems", "additionalItems", "contentSchema"),
 )
-
-
-class Part(NamedTuple):
-    """What is said behind a noun. facts: texts that say the same where a description has all of them.
-
-    each: how it is said of the things of a list, "" for the same way.
-    """
-
-    text: str
-    facts: tuple[str, ...]
-    each: str = ""
-
-
-class Noun(NamedTuple):
-    """one, many: "integer", "integers". phrase: `one` stands without an article. facts: of the noun itself.
-
-    plain: it names types and nothing else.
-    """
-
-    one: str
-    many: str
-    parts: tuple[Part, ...] = ()
-    phrase: bool = False
-    facts: tuple[str, ...] = ()
-    plain: bool = True
-
-    def text(self, parts: Sequence[Part] | None = None) -> str:
-        """With its article: "an integer from 1 to 10"."""
-        article = "" if self.phrase else "an " if self.one[:1] in tuple("aeiou") else "a "
-        return article + self.bare(parts)
-
-    def bare(self, parts: Sequence[Part] | None = None) -> str:
-        return self.one + "".join(part.text for part in (self.parts if parts is None else parts))
-
-    def several(self) -> str:
-        return self.many + "".join(part.each or part.text for part in self.parts)
-
-    @property
-    def all_facts(self) -> tuple[str, ...]:
-        return (*self.facts, *(fact for part in self.parts for fact in part.facts))
-
-
-ANY = Noun("any JSON value", "any JSON values", phrase=True, facts=("type:any",))
-SAME = Noun("the same again", "the same again", phrase=True, facts=("type:same",))
-MORE = Noun("more", "more", phrase=True)
-
-
-def says(description: str, fact: str) -> bool:
-    """Whether a description has a fact: a text as a word of its own, or another name of a type (`type:integer`)."""
-    kind = fact.removeprefix("type:")
-    if kind != fact:
-        pattern = rf"\b(?:{SYNONYMS.get(kind, re.escape(kind))})\b"
-    else:
-        pattern = rf"(?<![\w.-]){re.escape(fact)}(?![\w-]|\.\d)"
-    return re.search(pattern, description, re.IGNORECASE) is not None
-
-
-def value_text(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
-
-
-def value_fact(value: Any) -> str:
-    """The value as a description would have it."""
-    return value if isinstance(value, str) and 0 < len(value) <= LONGEST_VALUE else value_text(value)
-
-
-def joined(texts: Sequence[str], word: str = "and") -> str:
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} {word} {texts[-1]}" if texts else ""
 
 
 class Words:
@@ -171,10 +98,8 @@ class Words:
     def _union(self, schema: Schema, key: str) -> Noun:
         found = []
         for one in self._branches(schema, key):
-            if isinstance(one, Mapping) and "type" in schema and not one.keys() & {"type", "$ref", "anyOf"}:
-                one = {"type": schema["type"], **one}
-            noun = self.noun(one)
-            found.append(noun)
+            bare = isinstance(one, Mapping) and not one.keys() & {"type", "$ref", "anyOf"}
+            found.append(self.noun({"type": schema["type"], **one} if bare and "type" in schema else one))
         texts = list(dict.fromkeys(noun.text() for noun in found))
         if len(texts) == 1:
             return found[0]
@@ -186,6 +111,8 @@ class Words:
 
     def _own(self, schema: Schema, kinds: Sequence[str], *, enum: bool) -> Iterator[Part]:
         """What is said of the value itself, by the keywords that are there whatever the type."""
+        yield from range_parts(schema, kinds)
+        yield from text_parts(schema)
         if enum and isinstance(schema.get("enum"), list):
             texts, facts = [], []
             for value in schema["enum"][:MOST_PARTS]:
@@ -193,8 +120,6 @@ class Words:
                 facts.append(value_fact(value))
             listed = ", ".join(texts) + (", …" if len(schema["enum"]) > MOST_PARTS else "")
             yield Part(f", one of {listed}", tuple(facts), f", each one of {listed}")
-        yield from _range(schema, kinds)
-        yield from _text(schema)
         yield from self._list(schema)
         yield from self._object(schema)
         if "not" in schema:
@@ -218,9 +143,9 @@ class Words:
             about = self._about(items)
             said = f" ({about})" if about else ""
             yield Part(f" of {noun.several()}{said}", (*noun.all_facts, *([about] if about else [])))
-        least, most = _number(schema, "minItems"), _number(schema, "maxItems")
+        least, most = number(schema, "minItems"), number(schema, "maxItems")
         if least is not None or most is not None:
-            yield Part(f", {_span(least, most)} of them", _facts(least, most))
+            yield Part(f", {span(least, most)} of them", bound_facts(least, most))
         if schema.get("uniqueItems") is True:
             yield Part(", none of them twice", ("twice",))
 
@@ -255,9 +180,9 @@ class Words:
                 f", fields that match `{value_fact(pattern)}` are each {noun.text()}",
                 (value_fact(pattern), *noun.all_facts),
             )
-        least, most = _number(schema, "minProperties"), _number(schema, "maxProperties")
+        least, most = number(schema, "minProperties"), number(schema, "maxProperties")
         if least is not None or most is not None:
-            yield Part(f", {_span(least, most)} fields", _facts(least, most))
+            yield Part(f", {span(least, most)} fields", bound_facts(least, most))
         together = schema.get("dependentRequired")
         for name, others in together.items() if isinstance(together, Mapping) else ():
             if isinstance(others, list) and others:
@@ -289,60 +214,8 @@ class Words:
             yield Part(f", for example {joined([value_text(value) for value in shown[:3]], 'or')}", facts)
         if "default" in schema:
             yield Part(
-                f", {value_text(schema['default'])} by default", (value_fact(schema["default"]), "default")
+                f", {value_text(schema['default'])} by default",
+                (value_fact(schema["default"]), "default"),
             )
         if schema.get("deprecated") is True:
             yield Part(", deprecated", ("deprecated",))
-
-
-def _range(schema: Schema, kinds: Sequence[str]) -> Iterator[Part]:
-    low, high = _number(schema, "minimum"), _number(schema, "maximum")
-    above, below = _number(schema, "exclusiveMinimum"), _number(schema, "exclusiveMaximum")
-    if schema.get("exclusiveMinimum") is True:  # draft 4
-        low, above = None, low
-    if schema.get("exclusiveMaximum") is True:
-        high, below = None, high
-    texts = []
-    if low is not None and high is not None:
-        texts.append(f"from {value_text(low)} to {value_text(high)}")
-    else:
-        texts += [f"of at least {value_text(low)}"] if low is not None else []
-        texts += [f"of at most {value_text(high)}"] if high is not None else []
-    texts += [f"above {value_text(above)}"] if above is not None else []
-    texts += [f"below {value_text(below)}"] if below is not None else []
-    if texts:
-        yield Part(f" {joined(texts)}", _facts(low, high, above, below))
-    multiple = _number(schema, "multipleOf")
-    if multiple is not None:
-        yield Part(f", a multiple of {value_text(multiple)}", _facts(multiple))
-
-
-def _text(schema: Schema) -> Iterator[Part]:
-    least, most = _number(schema, "minLength"), _number(schema, "maxLength")
-    if least is not None or most is not None:
-        yield Part(f" of {_span(least, most)} characters", _facts(least, most))
-    for key, said in (
-        ("pattern", "that matches `{}`"),
-        ("format", "in the format {}"),
-        ("contentEncoding", "encoded as {}"),
-        ("contentMediaType", "of the media type {}"),
-    ):
-        value = schema.get(key)
-        if isinstance(value, str) and value:
-            text = value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}…"
-            yield Part(f", {said.format(text)}" if key != "pattern" else f" {said.format(text)}", (text,))
-
-
-def _number(schema: Schema, key: str) -> int | float | None:
-    value = schema.get(key)
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _span(least: int | float | None, most: int | float | None) -> str:
-    if least is not None and most is not None:
-        return f"{value_text(least)}" if least == most else f"{value_text(least)} to {value_text(most)}"
-    return f"at least {value_text(least)}" if least is not None else f"at most {value_text(most)}"
-
-
-def _facts(*values: int | float | None) -> tuple[str, ...]:
-    return tuple(value_text(value) for value in values if value is not None)

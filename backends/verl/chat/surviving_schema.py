@@ -8,15 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from toolspec.backends.verl.chat.schema_noun import Noun, Part, joined, says
 from toolspec.backends.verl.chat.schema_shape import TYPES, Schema, Shape, is_closed, kinds_of
-from toolspec.backends.verl.chat.schema_words import (
-    AS_JSON,
-    Noun,
-    Part,
-    Words,
-    joined,
-    says,
-)
+from toolspec.backends.verl.chat.schema_words import AS_JSON, Words
 
 MOST_CHARACTERS = 4_000
 """What one description may gain; it stands in every prompt."""
