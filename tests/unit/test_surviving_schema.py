@@ -31,9 +31,9 @@ def rewritten(schema: Mapping[str, Any], release: str) -> dict[str, Any]:
     return found
 
 
-def of_property(schema: Any, release: str = "0.9.1", **more: Any) -> dict[str, Any]:
+def of_property(schema: Any, release: str = "0.9.1", more: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The rewritten property `p`; more: of the parameters."""
-    parameters = {"type": "object", "properties": {"p": schema}, **more}
+    parameters = {"type": "object", "properties": {"p": schema}, **(more or {})}
     tool = {**TOOL, "function": {**TOOL["function"], "parameters": parameters}}
     found: dict[str, Any] = rewritten(tool, release)["function"]["parameters"]["properties"]["p"]
     return found
@@ -124,9 +124,9 @@ def test_releases_differ_in_what_they_take() -> None:
 
 def test_references_are_followed_to_their_end() -> None:
     tree = {"type": "object", "properties": {"leaves": {"type": "array", "items": {"$ref": "#/$defs/T"}}}}
-    said = of_property({"$ref": "#/$defs/T"}, **{"$defs": {"T": tree}})
+    said = of_property({"$ref": "#/$defs/T"}, more={"$defs": {"T": tree}})
     assert said["description"] == "An object with `leaves` (list of the same again)."
-    assert of_property({"$ref": "#/$defs/T"}, **{"$defs": {"T": {"$ref": "#/$defs/T"}}})["type"]
+    assert of_property({"$ref": "#/$defs/T"}, more={"$defs": {"T": {"$ref": "#/$defs/T"}}})["type"]
     assert of_property({"$ref": "https://example.org/x"}, "0.7.1")["type"] == "string"
 
 
@@ -211,7 +211,7 @@ def doubling(depth: int, form: str) -> dict[str, Any]:
 def test_hostile_schemas_are_bounded(schema: dict[str, Any], more: dict[str, Any]) -> None:
     """Without bounds most of these do not end."""
     for release in RELEASES:
-        found = of_property(schema, release, **more)
+        found = of_property(schema, release, more)
         assert len(found.get("description", "")) <= MOST_CHARACTERS + 100
 
 

@@ -45,6 +45,13 @@ def schema_change(file: ToolsFile, tool: Tool, release: str) -> SchemaChange:
     return SchemaChange((Lay(file.tree.file, ("tools", tool.number, "tool_schema"), new),), new)
 
 
+def one_line(value: Any) -> str:
+    """A property, or a text, as YAML has it on one line; long texts are cut."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_short(item)}" for key, item in value.items()) + "}"
+    return _short(value)
+
+
 def _short(value: Any) -> str:
     text = value if value in ("string", "integer", "number", "boolean", "object", "array") else None
     text = text or json.dumps(value, ensure_ascii=False)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolspec.backends.verl.chat.seen_schema import Seen, as_seen
+from toolspec.backends.verl.chat.surviving_schema import surviving
 from toolspec.backends.verl.lint.derived import ROLLOUT
 from toolspec.backends.verl.lint.facts.template import CUSTOM, TOKENIZER
 from toolspec.backends.verl.lint.lint import choose_release, kind_of
@@ -19,23 +21,30 @@ from toolspec.compiler.chat.folder import ChatFolder, read_chat_folder
 from toolspec.compiler.facts.hub_cache import is_hub_name
 from toolspec.specs.problem import Problem, ProblemError, Span
 
+if TYPE_CHECKING:
+    from toolspec.backends.verl.compile import Compiled
+
 FORMAT, MODEL = f"{ROLLOUT}.multi_turn.format", "actor_rollout_ref.model.path"
 VARIABLES = "data.apply_chat_template_kwargs"
 
 
 class ToolSeen(NamedTuple):
-    """A tool as it is written, and as the release hands it to the template. whole: toolspec's own schema class does."""
+    """A tool as it is written, and as the release hands it to the template. whole: toolspec's own schema class does.
+
+    rewritten: a schema that the release keeps and that says the same; None where there is no need, or no way.
+    """
 
     name: str
     written: Mapping[str, Any]
     seen: Seen
     whole: bool = False
+    rewritten: Mapping[str, Any] | None = None
 
 
 class Subject(NamedTuple):
     """owner: what to call the template. folder: of the tokenizer, None where only the template is at hand.
 
-    variables: names that the template finds beside messages and tools.
+    variables: names that the template finds beside messages and tools. settings: those of them that the run sets.
     """
 
     file: str
@@ -47,6 +56,7 @@ class Subject(NamedTuple):
     tools: tuple[ToolSeen, ...]
     format: str
     variables: Mapping[str, Any]
+    settings: Mapping[str, Any]
     view: View
 
     @property
@@ -54,40 +64,83 @@ class Subject(NamedTuple):
         return [tool.seen.schema for tool in self.tools if tool.seen.schema is not None]
 
     @property
+    def model_folder(self) -> Path:
+        """Where the model's configuration is: the tokenizer may have a folder of its own. With a folder only."""
+        assert self.folder is not None
+        try:
+            return self.view.facts.model(MODEL).directory or self.folder.path
+        except NotKnownError:
+            return self.folder.path
+
+    @property
     def pad_token(self) -> str | None:
         return self.folder.pad_token if self.folder is not None else ""
 
 
-def read_subject(path: Path, target: str | None) -> Subject:
-    """Raises ProblemError: a file with errors, no template or no tools at hand, with what to provide."""
+class RunRead(NamedTuple):
+    """The run of a file. compiled: of a spec, else None."""
+
+    view: View
+    assumed: tuple[str, ...]
+    compiled: Compiled | None
+
+
+def read_run(path: Path, target: str | None) -> RunRead:
+    """Raises ProblemError: a file that cannot be read, or has errors."""
     files = Files()
     data = files.read(path)
     if data is None:
         raise _problem(f"cannot read {path}: {files.why_not(path)}", "TS020", "unreadable-file")
     kind = kind_of(path, data)
+    if kind == "spec" and is_tools_file(data):
+        raise _problem(
+            f"{path} is a tools file of verl's, which names no model",
+            "TS037",
+            "unknown-input",
+            Span(str(path), 1, 1),
+            f"give the config or script that names it; for its schemas alone: toolspec template {path} --rewrite",
+        )
     if kind == "spec":
         from toolspec.backends.verl.compile import compile_spec
         from toolspec.backends.verl.lint.spec_run import run_of
 
         compiled = compile_spec(path, (), target, writing=False)
         view = View(run_of(compiled), release(compiled.plan.target), files)
-        facts = compiled.facts.tools
-        tools = tuple(ToolSeen(name, one.schema, Seen(one.schema), True) for name, one in facts.items())
-        model = compiled.facts.model
-        named, directory = (model.name, model.directory) if model is not None else ("the model", None)
-        return _subject(path, view, compiled.assumed, tools, named, directory)
+        return RunRead(view, tuple(compiled.assumed), compiled)
     version, assumed = choose_release(target, path.parent, files)
     read = read_script_file(data, path, files) if kind == "script" else read_yaml(data, path, files)
     problems = [p for run in read.runs for p in run.problems if p.severity == "error"]
     if problems or not read.runs:
         raise ProblemError(tuple(problems) or tuple(read.notes))
-    view = View(read.runs[0], release(version), files)
+    return RunRead(View(read.runs[0], release(version), files), tuple(assumed), None)
+
+
+def is_tools_file(data: bytes) -> bool:
+    """Whether it begins as verl's tools files do: a list of classes under `tools`."""
+    return (
+        re.match(
+            rb"(?:\xef\xbb\xbf)?(?:[ \t]*(?:#[^\n]*)?\r?\n)*[\"']?tools[\"']?[ \t]*:\s*(?:#[^\n]*\n\s*)*[-\[]",
+            data,
+        )
+        is not None
+    )
+
+
+def read_subject(path: Path, target: str | None) -> Subject:
+    """Raises ProblemError: a file with errors, no template or no tools at hand, with what to provide."""
+    view, assumed, compiled = read_run(path, target)
+    if compiled is not None:
+        facts = compiled.facts.tools
+        tools = tuple(ToolSeen(name, one.schema, Seen(one.schema), True) for name, one in facts.items())
+        model = compiled.facts.model
+        named, directory = (model.name, model.directory) if model is not None else ("the model", None)
+        return _subject(path, view, assumed, tools, named, directory)
     try:
         known = view.facts.model(TOKENIZER if view.text(TOKENIZER) else MODEL)
         name, directory = known.name, known.directory
     except NotKnownError as error:
         name, directory = str(error), None
-    return _subject(path, view, tuple(assumed), _tools_of(view, version), name, directory)
+    return _subject(path, view, assumed, _tools_of(view), name, directory)
 
 
 def _subject(
@@ -108,12 +161,16 @@ def _subject(
     text = own or (folder.template(bool(tools)) if folder is not None else None)
     if not text:
         raise missing(path, f"the chat template of {model}", model)
-    variables = {**(folder.variables if folder else {}), **(kwargs if isinstance(kwargs, dict) else {})}
+    settings = kwargs if isinstance(kwargs, dict) else {}
+    variables = {**(folder.variables if folder else {}), **settings}
     owner = "model.custom_chat_template" if own else model
-    return Subject(str(path), view.version, assumed, owner, text, folder, tools, format, variables, view)
+    return Subject(
+        str(path), view.version, assumed, owner, text, folder, tools, format, variables, settings, view
+    )
 
 
-def _tools_of(view: View, version: str) -> tuple[ToolSeen, ...]:
+def _tools_of(view: View) -> tuple[ToolSeen, ...]:
+    version = view.version
     try:
         file = view.facts.tools_file()
     except NotKnownError as error:
@@ -124,7 +181,9 @@ def _tools_of(view: View, version: str) -> tuple[ToolSeen, ...]:
         if not isinstance(schema, Mapping):
             continue  # the class brings its own
         written = dict(schema)
-        found.append(ToolSeen(tool.name or f"tool {tool.number}", written, as_seen(written, version)))
+        seen = as_seen(written, version)
+        new = surviving(written, version) if seen.lost or seen.refused else None
+        found.append(ToolSeen(tool.name or f"tool {tool.number}", written, seen, rewritten=new))
     return tuple(found)
 
 

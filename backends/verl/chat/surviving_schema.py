@@ -92,12 +92,8 @@ def _parameters(own: Schema, shape: Shape, *, oldest: bool) -> dict[str, Any]:
 
 
 def _branches(own: Schema) -> list[Schema]:
-    return [
-        one
-        for key in ("anyOf", "oneOf")
-        for one in (own.get(key) if isinstance(own.get(key), list) else [])
-        if isinstance(one, Mapping)
-    ]
+    listed = [one for key in ("anyOf", "oneOf") if isinstance(one := own.get(key), list)]
+    return [one for several in listed for one in several if isinstance(one, Mapping)]
 
 
 def _property(name: str, value: Any, shape: Shape, *, oldest: bool) -> dict[str, Any]:

@@ -3,13 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from toolspec.backends.verl.chat.schema_change import schema_change
 from toolspec.backends.verl.chat.seen_schema import Seen, as_seen
+from toolspec.backends.verl.chat.subject import is_tools_file, missing, read_run
 from toolspec.backends.verl.lint.beside_edits import laid
-from toolspec.backends.verl.lint.facts.tools import Tool, ToolsFile
+from toolspec.backends.verl.lint.facts.tools import TOOLS_FILE, Tool, ToolsFile, entries
+from toolspec.backends.verl.lint.lint import choose_release
+from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Lay
+from toolspec.backends.verl.written.files import Files
+from toolspec.backends.verl.written.omegaconf_scalars import OMEGACONF
+from toolspec.specs.problem import ProblemError
+from toolspec.specs.yaml_tree import parse
+
+_YAML = (".yaml", ".yml", ".json")
+
+
+class ToolsRead(NamedTuple):
+    """The tools file that is meant, None where there is none. data: its bytes. spec: a spec brings the tools."""
+
+    release: str
+    file: ToolsFile | None
+    data: bytes = b""
+    spec: bool = False
+
+
+def read_tools(path: Path, target: str | None) -> ToolsRead:
+    """The tools file itself, or that of a config or script. Raises ProblemError where it cannot be read."""
+    files = Files()
+    data = files.read(path)
+    if data is not None and path.suffix.lower() in _YAML and is_tools_file(data):
+        version, _ = choose_release(target, path.parent, files)
+        tree = parse(data, str(path), OMEGACONF)
+        return ToolsRead(version, ToolsFile(str(path), tree, tuple(entries(tree.value["tools"]))), data)
+    view, _, compiled = read_run(path, target)
+    if compiled is not None:
+        return ToolsRead(view.version, None, spec=True)
+    try:
+        file = view.facts.tools_file()
+    except NotKnownError as error:
+        raise missing(path, str(error), "") from None
+    if file is None:
+        return ToolsRead(view.version, None)
+    if file.problem is not None:
+        raise ProblemError((file.problem,))
+    read = files.read(Path(file.tree.file)) if file.tree is not None else None
+    if read is None:
+        raise missing(path, f"the file of {TOOLS_FILE} ({file.path})", "")
+    return ToolsRead(view.version, file, read)
 
 
 class Rewriting(NamedTuple):
