@@ -64,14 +64,18 @@ class Gate:
     ) -> None:
         self.process, self.release, self.format = process, release, format
         self.tools, self.variables, self.pad_token = list(tools), variables, pad_token
+        self._shown: dict[str, str | Failure] = {}
 
     def text(
         self, messages: Sequence[Message], tools: Sequence[Tool], generation: bool = False
     ) -> str | Failure:
-        found: list[str | Failure] = self.process.rows(
-            "render", [messages], list(tools) or None, generation, self.variables
-        )
-        return found[0]
+        """What is rendered. A probe that several questions ask is rendered once."""
+        asked = json.dumps([messages, tools, generation])
+        if asked not in self._shown:
+            listed = list(tools) or None
+            rows = self.process.rows("render", [messages], listed, generation, self.variables)
+            self._shown[asked] = rows[0]
+        return self._shown[asked]
 
     @cached_property
     def prompt(self) -> str | Failure:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ from toolspec.backends.verl.chat.probe import (
 from toolspec.backends.verl.chat.switches import Switch, switches
 from toolspec.backends.verl.releases import RELEASES
 from toolspec.compiler.chat.folder import NAMED
-from toolspec.compiler.chat.process import ChatProcess, Failure
+from toolspec.compiler.chat.process import ChatError, ChatProcess, Failure
 
 TOKENS: Mapping[str, str] = {name: f"<{name}>" for name in NAMED}
 SYSTEM, SAID, THOUGHT = "system-8340", "answer-1175", "thought-4401"
@@ -34,6 +35,8 @@ _DATE = re.compile(
 _MARK = re.compile(r"<[^<>\n]{1,40}>|\[[^\[\]\n]{1,20}\]")
 _WORDS = re.compile(r"[^\W\d_]{2,}(?:[\s,.:;]+[^\W\d_]{2,}){2,}")
 LONGEST = 200
+MOST_SECONDS = 20
+"""For all probes: some hundred renderings, each within the limits of one. A template of today takes 0.1 s for all."""
 
 
 class Quirks(NamedTuple):
@@ -136,6 +139,7 @@ _CALLING: tuple[list[Message], ...] = ([QUESTION], [QUESTION, _CALL], [QUESTION,
 class _Probe:
     def __init__(self, process: ChatProcess) -> None:
         self.process = process
+        self._end = time.monotonic() + MOST_SECONDS
 
     def text(
         self,
@@ -145,6 +149,8 @@ class _Probe:
         generation: bool = False,
         more: Mapping[str, Any] | None = None,
     ) -> str | Failure:
+        if time.monotonic() > self._end:
+            raise ChatError(f"its probes take more than {MOST_SECONDS} s", limit=True)
         listed = [probe_tool()] if tools else None
         variables = {**TOKENS, **(more or {})}
         found: str | Failure = self.process.rows("render", [messages], listed, generation, variables)[0]

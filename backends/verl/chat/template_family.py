@@ -35,15 +35,15 @@ class Family(NamedTuple):
 
 
 def family_of(template: str, found: Quirks) -> Family:
-    entry = _catalogue().get(template_hash(template))
+    entry = catalogue().get(template_hash(template))
     wanted = signature(found)
-    same = (one["family"] for one in _catalogue().values() if one["does"] == wanted)
+    same = (one["family"] for one in catalogue().values() if one["does"] == wanted)
     alike = dict.fromkeys(name.partition(",")[0] for name in same)
     return Family(entry["family"] if entry else "", tuple(alike))
 
 
 @cache
-def _catalogue() -> Mapping[str, Mapping[str, Any]]:
+def catalogue() -> Mapping[str, Mapping[str, Any]]:
     """Hash of a template → its family, and what it does."""
     file = Path(__file__).with_name("template_families.json")
     found: Mapping[str, Mapping[str, Any]] = json.loads(file.read_text("utf-8"))["templates"]

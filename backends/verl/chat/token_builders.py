@@ -17,7 +17,8 @@ class Builder(NamedTuple):
 
     mark: the token that the newline goes behind. difference: the tokens of a tool's answer are what a rendering with it
     has more than one without; text_arguments: the call before it carries its arguments as text; generation: the next
-    turn's opening is rendered with them. media: it wants a processor of images.
+    turn's opening is rendered with them. opening: it is rendered behind the whole conversation. media: it wants a
+    processor of images.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Builder(NamedTuple):
     difference: bool = True
     text_arguments: bool = False
     generation: bool = True
+    opening: bool = False
     media: bool = False
 
 
@@ -37,7 +39,7 @@ _GLM = Builder("glm", ("<|observation|>", "<|user|>"))
 _GEMMA = Builder("gemma4", ("<|tool_response>",), generation=False)
 _DEEPSEEK = Builder("deepseek", (_END,), text_arguments=True)
 # Written as text, without the template.
-_GPT_OSS = Builder("gptoss", difference=False)
+_GPT_OSS = Builder("gptoss", difference=False, opening=True)
 _DEEPSEEK_V4 = Builder("deepseekv4", (_END,), difference=False)
 _KIMI_VL = Builder("kimivl", media=True)
 

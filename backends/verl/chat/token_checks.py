@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from toolspec.backends.verl.chat.gate import Check, State
-from toolspec.backends.verl.chat.probe import PROBE, Message
+from toolspec.backends.verl.chat.probe import PROBE, QUESTION, Message, call_message, result_message
 from toolspec.backends.verl.chat.quirks import TOKENS, Quirks
 from toolspec.backends.verl.chat.subject import Subject
 from toolspec.backends.verl.chat.token_builders import DEFAULT, RELEASES, Builder, builder_of
@@ -28,6 +28,7 @@ _BEFORE: tuple[Message, ...] = (
     {"role": "system", "content": "continuous token synthetic system"},
     {"role": "user", "content": "continuous token synthetic user"},
 )
+_EMPTY: Message = {"role": "user", "content": [{"type": "text", "text": ""}]}
 
 
 def token_checks(process: ChatProcess, subject: Subject, quirks: Quirks) -> Iterator[Check]:
@@ -133,7 +134,7 @@ def _builder(process: ChatProcess, look: _Look, subject: Subject) -> Iterator[Ch
     model_type = (read_mapping(subject.model_folder, "config.json") or {}).get("model_type")
     builder = builder_of(model_type if isinstance(model_type, str) else None)
     wrong = list(_wanting(process, look, builder))
-    if builder.difference:
+    if builder.difference or builder.opening:
         wrong += _difference(process, subject, builder)
     if builder.media and not (subject.model_folder / "preprocessor_config.json").is_file():
         wrong.append(f"model_type `{model_type}` wants a processor of images, and there is none")
@@ -173,24 +174,47 @@ def _difference(process: ChatProcess, subject: Subject, builder: Builder) -> lis
         "reasoning_content": "reasoning",
         "tool_calls": [{"id": "continuous_token_call_0", "type": "function", "function": call}],
     }
-    answer: Message = {"role": "tool", "content": f"{PROBE} says 1"}
-    schemas = subject.schemas or None
-    found = [
-        process.rows("ids", [turns], schemas, generation, subject.variables)[0]
-        for turns, generation in (
-            ([*_BEFORE, turn], False),
-            ([*_BEFORE, turn, answer], builder.generation),
-        )
-    ]
+    answer = result_message()
+    pair: tuple[tuple[list[Message], bool], ...] = (
+        ([*_BEFORE, turn], False),
+        ([*_BEFORE, turn, answer], builder.generation),
+    )
+    if builder.opening:
+        turns = [QUESTION, call_message(PROBE, {"text": "x"}), answer]
+        pair = ((turns, False), (turns, True))
+    found = [_rendered(process, subject, *one) for one in pair]
     for one in found:
         if isinstance(one, Failure):
             return [
                 "it renders a tool's answer behind a system message, a question and a call, which the template refuses "
-                f"({one.reason})"
+                f"({one.reason}), at the first tool answer"
             ]
-    before, after = found
+    before, after = (one for one in found if not isinstance(one, Failure))
     if after[: len(before)] != before:
         return [
             "the tokens before a tool's answer are others with it than without, a ValueError at the first tool answer"
         ]
     return []
+
+
+def _rendered(
+    process: ChatProcess, subject: Subject, turns: Sequence[Message], generation: bool
+) -> list[int] | Failure:
+    """Ids as verl 0.9.1 has them: what a template refuses is tried behind an empty user message, which is cut off.
+
+    Source: utils/tokenizer/chat_template.py apply_chat_template.
+    """
+
+    def ids(messages: Sequence[Message], opening: bool) -> list[int] | Failure:
+        found: list[int] | Failure = process.rows(
+            "ids", [messages], subject.schemas or None, opening, subject.variables
+        )[0]
+        return found
+
+    found = ids(turns, generation)
+    if not isinstance(found, Failure):
+        return found
+    before, whole = ids([_EMPTY], False), ids([_EMPTY, *turns], generation)
+    if isinstance(before, Failure) or isinstance(whole, Failure):
+        return found
+    return whole[len(before) :]

@@ -73,7 +73,7 @@ def _asked(subject: Subject) -> Answer:
     from toolspec.backends.verl.chat.quirks import quirks
     from toolspec.backends.verl.chat.template_family import family_of
     from toolspec.cli.template_text import Answer
-    from toolspec.compiler.chat.process import ChatError, ChatProcess
+    from toolspec.compiler.chat.process import ChatError, ChatProcess, Failure
 
     checks = list(_refused(subject))
     answer = Answer(())
@@ -83,6 +83,8 @@ def _asked(subject: Subject) -> Answer:
             release, variables = subject.release, subject.variables
             gate = Gate(process, release, subject.format, subject.schemas, variables, subject.pad_token)
             checks += gate.checks()
+            if isinstance(gate.prompt, Failure) and gate.prompt.limit:
+                return answer._replace(checks=tuple(checks))
             found = quirks(process)
             checks += _settings(subject, process.names())
             prompt = gate.prompt if isinstance(gate.prompt, str) else None
