@@ -16,6 +16,7 @@ from tiny_model import CHATML, write_model
 from toolspec.backends.verl.chat.gate import Gate
 from toolspec.backends.verl.chat.probe import probe_tool
 from toolspec.backends.verl.chat.quirks import quirks
+from toolspec.backends.verl.chat.subject import is_tools_file
 from toolspec.cli.app import run
 from toolspec.compiler.chat.process import ChatError, ChatProcess
 
@@ -176,6 +177,23 @@ def test_a_spec_has_nothing_to_rewrite(
     spec(folder)
     code, out = said(monkeypatch, capsys, "exp.yaml", "--rewrite")
     assert (code, out) == (0, "nothing to rewrite: the bundle's own schema class keeps all of a schema\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        (sound.TOOLS, True),
+        ("---\n# tools\n\ntools:   \n  # first\n- class_name: a.B\n", True),
+        ('\ufeff{"tools": [{"class_name": "a.B"}]}', True),
+        ("tools: {calculator: {python: tools.py:calculator}}\n", False),
+        ("tools:\n  calculator: x\n", False),
+        ("toolspec: 1\ntools:\n  - a\n", False),
+        ("# tools:\n# - a\nmodel: x\n", False),
+        ("", False),
+    ],
+)
+def test_a_tools_file_is_known_by_how_it_begins(text: str, is_one: bool) -> None:
+    assert is_tools_file(text.encode()) is is_one
 
 
 def test_a_tools_file_is_not_taken_for_a_spec(

@@ -11,6 +11,7 @@ from toolspec.backends.verl.chat.seen_schema import Seen, as_seen
 from toolspec.backends.verl.chat.surviving_schema import surviving
 from toolspec.backends.verl.lint.derived import ROLLOUT
 from toolspec.backends.verl.lint.facts.template import CUSTOM, TOKENIZER
+from toolspec.backends.verl.lint.facts.tools import TOOLS_FILE, ToolsFile
 from toolspec.backends.verl.lint.lint import choose_release, kind_of
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.view import View
@@ -115,15 +116,15 @@ def read_run(path: Path, target: str | None) -> RunRead:
     return RunRead(View(read.runs[0], release(version), files), tuple(assumed), None)
 
 
+_IDLE = rb"(?:[ \t]*(?:#[^\n]*|---[ \t]*)?\r?\n)*"
+_TOOLS = re.compile(
+    rb"(?:\xef\xbb\xbf)?" + _IDLE + rb"[\"'{ ]*tools[\"']?[ \t]*:[ \t]*" + _IDLE + rb"[ \t]*[-\[]"
+)
+
+
 def is_tools_file(data: bytes) -> bool:
     """Whether it begins as verl's tools files do: a list of classes under `tools`."""
-    return (
-        re.match(
-            rb"(?:\xef\xbb\xbf)?(?:[ \t]*(?:#[^\n]*)?\r?\n)*[\"']?tools[\"']?[ \t]*:\s*(?:#[^\n]*\n\s*)*[-\[]",
-            data,
-        )
-        is not None
-    )
+    return _TOOLS.match(data) is not None
 
 
 def read_subject(path: Path, target: str | None) -> Subject:
@@ -171,10 +172,7 @@ def _subject(
 
 def _tools_of(view: View) -> tuple[ToolSeen, ...]:
     version = view.version
-    try:
-        file = view.facts.tools_file()
-    except NotKnownError as error:
-        raise missing(Path(view.run.file), str(error), "") from None
+    file = tools_file_of(view)
     found = []
     for tool in file.tools if file is not None else ():
         schema = tool.value.get("tool_schema")
@@ -185,6 +183,21 @@ def _tools_of(view: View) -> tuple[ToolSeen, ...]:
         new = surviving(written, version) if seen.lost or seen.refused else None
         found.append(ToolSeen(tool.name or f"tool {tool.number}", written, seen, rewritten=new))
     return tuple(found)
+
+
+def tools_file_of(view: View) -> ToolsFile | None:
+    """None where the run names none. Raises ProblemError for one that is not there or cannot be read."""
+    try:
+        file = view.facts.tools_file()
+    except NotKnownError as error:
+        raise _problem(f"this needs {error}", "TS020", "unreadable-file", Span(view.run.file, 1, 1)) from None
+    if file is not None and file.problem is not None:
+        raise ProblemError((file.problem,))
+    if file is not None and file.tree is None:
+        said = view.said(TOOLS_FILE)
+        span = said.span if said is not None else Span(view.run.file, 1, 1)
+        raise _problem(f"{TOOLS_FILE}: there is no file {file.path}", "TS020", "unreadable-file", span)
+    return file
 
 
 def missing(path: Path | str, what: str, model: str) -> ProblemError:

@@ -8,15 +8,13 @@ from typing import Any, NamedTuple
 
 from toolspec.backends.verl.chat.schema_change import schema_change
 from toolspec.backends.verl.chat.seen_schema import Seen, as_seen
-from toolspec.backends.verl.chat.subject import is_tools_file, missing, read_run
+from toolspec.backends.verl.chat.subject import is_tools_file, read_run, tools_file_of
 from toolspec.backends.verl.lint.beside_edits import laid
-from toolspec.backends.verl.lint.facts.tools import TOOLS_FILE, Tool, ToolsFile, entries
+from toolspec.backends.verl.lint.facts.tools import Tool, ToolsFile, entries
 from toolspec.backends.verl.lint.lint import choose_release
-from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Lay
 from toolspec.backends.verl.written.files import Files
 from toolspec.backends.verl.written.omegaconf_scalars import OMEGACONF
-from toolspec.specs.problem import ProblemError
 from toolspec.specs.yaml_tree import parse
 
 _YAML = (".yaml", ".yml", ".json")
@@ -42,17 +40,11 @@ def read_tools(path: Path, target: str | None) -> ToolsRead:
     view, _, compiled = read_run(path, target)
     if compiled is not None:
         return ToolsRead(view.version, None, spec=True)
-    try:
-        file = view.facts.tools_file()
-    except NotKnownError as error:
-        raise missing(path, str(error), "") from None
-    if file is None:
+    file = tools_file_of(view)
+    if file is None or file.tree is None:
         return ToolsRead(view.version, None)
-    if file.problem is not None:
-        raise ProblemError((file.problem,))
-    read = files.read(Path(file.tree.file)) if file.tree is not None else None
-    if read is None:
-        raise missing(path, f"the file of {TOOLS_FILE} ({file.path})", "")
+    read = files.read(Path(file.tree.file))
+    assert read is not None, "it was read for its tree"
     return ToolsRead(view.version, file, read)
 
 

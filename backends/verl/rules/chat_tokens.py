@@ -28,6 +28,7 @@ from toolspec.backends.verl.lint.view import View
 
 RULE = Rule("TS322", "chat-tokens", "warning")
 
+
 def check(view: View) -> Iterator[Found]:
     if not view.at_least("0.9.0") or not names_tools(view):
         return
