@@ -14,18 +14,38 @@ from toolspec.backends.verl.yaml_rewrite import rewrite
 from toolspec.backends.verl.yaml_text import YamlText
 from toolspec.specs.problem import Edit, ProblemError
 
+MOST_BYTES = 2 << 20
+"""Of texts that are read anew for one run's edits, once for each set of changes."""
 
-def beside_edits(view: View, changes: Iterable[Lay]) -> tuple[Edit, ...]:
-    """The edits that make all of the changes; () where one of them cannot be made."""
+
+class _Kept:
+    """Edits by the places that they are of, and how many bytes were read for them."""
+
+    def __init__(self) -> None:
+        self.edits: dict[tuple[Any, ...], tuple[Edit, ...]] = {}
+        self.bytes = 0
+
+
+def beside_edits(view: View, changes: Sequence[Lay]) -> tuple[Edit, ...]:
+    """The edits that make all of the changes; () where one of them cannot be made, or where it takes too long."""
+    kept: _Kept = view.kept.setdefault("edits beside", _Kept())
+    key = tuple((change.file, *change.path) for change in changes)
+    if key not in kept.edits:
+        kept.edits[key] = _made(view, changes, kept)
+    return kept.edits[key]
+
+
+def _made(view: View, changes: Iterable[Lay], kept: _Kept) -> tuple[Edit, ...]:
     by_file: dict[str, list[Lay]] = {}
     for change in changes:
         by_file.setdefault(change.file, []).append(change)
     made: list[Edit] = []
     for file, wanted in by_file.items():
         data = view.files.read(Path(file))
+        if data is None or kept.bytes > MOST_BYTES:
+            return ()
+        kept.bytes += len(data)
         try:
-            if data is None:
-                return ()
             text, expected = laid(data, file, wanted)
             edits = text.edits(expected)
         except ProblemError:

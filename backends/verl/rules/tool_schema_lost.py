@@ -85,13 +85,21 @@ WHY = "verl's tool schema keeps only type, description and enum of a property"
 def check(view: View) -> Iterator[Found]:
     file = view.facts.tools_file()
     for tool in file.tools if file else ():
-        parameters = tool.function.get("parameters")
-        properties = parameters.get("properties") if isinstance(parameters, dict) else None
-        for name, value in properties.items() if isinstance(properties, dict) else ():
-            if isinstance(value, dict) and file is not None:
-                for found in _lost(file, tool, str(name), value):
-                    made = schema_change(file, tool, view.version)
-                    yield found._replace(fix=made.described(str(name)) or found.fix, changes=made.changes)
+        assert file is not None
+        lost = [
+            (name, found) for name, value in _properties(tool) for found in _lost(file, tool, name, value)
+        ]
+        made = schema_change(file, tool, view.version) if lost else None
+        for name, found in lost:
+            assert made is not None
+            yield found._replace(fix=made.described(name) or found.fix, changes=made.changes)
+
+
+def _properties(tool: Tool) -> list[tuple[str, Mapping[str, Any]]]:
+    parameters = tool.function.get("parameters")
+    properties = parameters.get("properties") if isinstance(parameters, dict) else None
+    listed = properties.items() if isinstance(properties, dict) else ()
+    return [(str(name), value) for name, value in listed if isinstance(value, dict)]
 
 
 def _lost(file: ToolsFile, tool: Tool, name: str, value: Mapping[str, Any]) -> Iterator[Found]:

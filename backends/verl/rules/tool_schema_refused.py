@@ -81,10 +81,12 @@ def check(view: View) -> Iterator[Found]:
         schema = tool.value.get("tool_schema")
         if schema is None or tool.value.get("mcp"):
             continue  # the class has one
-        for one in _refused(schema, late=view.at_least("0.8.0")):
+        refused = list(_refused(schema, late=view.at_least("0.8.0")))
+        assert file is not None
+        made = schema_change(file, tool, view.version) if refused else None
+        for one in refused:
             path = one.path[2:] if one.path[:2] == ("tool_schema", "function") else one.path
-            assert file is not None
-            made = schema_change(file, tool, view.version)
+            assert made is not None
             of_property = path[:2] == ("parameters", "properties") and len(path) > 2
             new = made.written(path[2]) if of_property else ""
             yield Found(
