@@ -112,6 +112,8 @@ def test_releases_differ_in_what_they_take() -> None:
     choices = {"type": "integer", "enum": [1, 2, 3]}
     assert of_property(choices, "0.7.1") == {"type": "integer", "description": "An integer, one of 1, 2, 3."}
     assert of_property(choices, "0.8.0") == choices
+    said = of_property({**choices, "default": 3}, "0.7.1")["description"]
+    assert said == "An integer, one of 1, 2, 3 (3 by default)."
     either = {"anyOf": [{"type": "integer"}, {"type": "string"}]}
     assert of_property(either, "0.7.1") == {"type": "integer", "description": "An integer or a string."}
     assert of_property(either, "0.9.1") == {"type": ["integer", "string"]}
@@ -143,6 +145,9 @@ def test_what_is_said_of_all_arguments_goes_to_the_function() -> None:
     assert found["function"]["description"] == (
         "Book a trip. At least one of these is required: `a`; `b`. No other arguments are taken."
     )
+    function = {**TOOL["function"], "description": "Book", "parameters": {**parameters, "anyOf": []}}
+    found = rewritten({"type": "function", "function": {**function, "returns": "the price"}}, "0.9.1")
+    assert found["function"]["description"] == "Book. No other arguments are taken. Returns the price."
 
 
 @given(tools(), st.sampled_from(RELEASES))

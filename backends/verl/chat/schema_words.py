@@ -86,7 +86,7 @@ class Words:
         by_default = "default" in schema and schema["default"] is None  # says it too
         if null and "null" in kinds and real != ["null"] and not by_default:
             parts.append(Part(", or null" if parts else " or null", ("null",)))
-        parts += self._beside(schema)
+        parts += self._beside(schema, listed=enum and isinstance(schema.get("enum"), list))
         return base._replace(parts=tuple(parts))
 
     def _branches(self, schema: Schema, key: str) -> list[Any]:
@@ -205,7 +205,8 @@ class Words:
         found = self.shape.resolved(value).get("description") if isinstance(value, Mapping) else None
         return " ".join(found.split()).rstrip(".") if isinstance(found, str) else ""
 
-    def _beside(self, schema: Schema) -> Iterator[Part]:
+    def _beside(self, schema: Schema, *, listed: bool) -> Iterator[Part]:
+        """listed: behind choices, of which a default would seem another."""
         examples = schema.get("examples")
         shown = list(examples) if isinstance(examples, list) else []
         shown += [schema["example"]] if "example" in schema else []
@@ -213,9 +214,8 @@ class Words:
             facts = tuple(value_fact(value) for value in shown[:3])
             yield Part(f", for example {joined([value_text(value) for value in shown[:3]], 'or')}", facts)
         if "default" in schema:
-            yield Part(
-                f", {value_text(schema['default'])} by default",
-                (value_fact(schema["default"]), "default"),
-            )
+            said = f"{value_text(schema['default'])} by default"
+            facts = (value_fact(schema["default"]), "default")
+            yield Part(f" ({said})" if listed else f", {said}", facts)
         if schema.get("deprecated") is True:
             yield Part(", deprecated", ("deprecated",))

@@ -152,7 +152,9 @@ def _told(description: str, sentences: Sequence[str]) -> str:
     text = description.rstrip()
     for sentence in sentences:
         cut = sentence if len(sentence) <= MOST_CHARACTERS else f"{sentence[:MOST_CHARACTERS]}…"
-        if text and text[-1] not in ".!?:;。！？":
+        if text and text[-1] not in ".!?:;。！？" and cut[0].isupper():
+            text += f". {cut}"
+        elif text and text[-1] not in ".!?:;。！？":
             text += f": {cut}" if ": " not in text.rsplit(". ", 1)[-1] else f"; {cut}"
         else:
             cut = cut[0].upper() + cut[1:]
