@@ -37,12 +37,14 @@ class Entry:
 class YamlText:
     """The text of a YAML mapping, and edits to it that are gathered and then made at once.
 
+    lists: mappings in lists have entries too, by their number as text: `("tools", "0", "class_name")`.
     Raises ProblemError (TS001-TS016) for a file that is no YAML mapping.
     """
 
     data: bytes
     file: str
     dialect: Dialect = YAML_1_2
+    lists: bool = False
     _edits: list[tuple[int, int, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -68,8 +70,18 @@ class YamlText:
             self.entries[here] = Entry(
                 here, key.start_mark.index, key.end_mark.index, start, end, bool(node.flow_style), alias
             )
-            if isinstance(value, yaml.MappingNode) and not alias:
-                self._read(value, here)
+            if not alias:
+                self._read_value(value, here)
+
+    def _read_value(self, node: Any, path: Path) -> None:
+        if isinstance(node, yaml.MappingNode):
+            self._read(node, path)
+        elif self.lists and isinstance(node, yaml.SequenceNode):
+            last = node.start_mark.index - 1
+            for number, item in enumerate(node.value):
+                if item.start_mark.index > last:  # else an alias of what stands before
+                    self._read_value(item, (*path, str(number)))
+                last = max(last, item.start_mark.index)
 
     def line(self, entry: Entry) -> int:
         """The 1-based line of the entry's key."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import jinja2
 import jinja2.ext
+import jinja2.meta
 from jinja2 import nodes
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -67,13 +68,27 @@ def _strftime_now(format: str) -> str:
 @lru_cache(maxsize=16)
 def compiled(template: str) -> jinja2.Template:
     """Raises jinja2.TemplateSyntaxError, and whatever Python's compiler raises for what Jinja2 makes of it."""
+    return _environment().from_string(template)
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, jinja2.ext.loopcontrols]
     )
     environment.filters["tojson"] = _tojson
     environment.globals["raise_exception"] = _raise_exception
     environment.globals["strftime_now"] = _strftime_now
-    return environment.from_string(template)
+    return environment
+
+
+def names_of(template: str) -> list[str]:
+    """Names that the template reads and does not set, functions of transformers' own among them. Nothing is run.
+
+    Raises as `compiled` does.
+    """
+    environment = _environment()
+    environment.globals.clear()  # else these are not counted
+    return sorted(jinja2.meta.find_undeclared_variables(environment.parse(template)))
 
 
 def render(

@@ -188,9 +188,14 @@ class ChatProcess:
         found: list[str] = self.ask(request)
         return found
 
-    def token_id(self, token: str) -> int | None:
-        """The id of a token with exactly this text, None without one."""
-        found: int | None = self.ask({"do": "token_id", "token": token})
+    def names(self) -> list[str]:
+        """Names that the template reads and does not set."""
+        found: list[str] = self.ask({"do": "names"})
+        return found
+
+    def token_ids(self, texts: Sequence[str]) -> list[int | None]:
+        """The id of each text that is a token as it stands, None of one that is none."""
+        found: list[int | None] = self.ask({"do": "token_ids", "texts": list(texts)})
         return found
 
     def ask(self, request: Mapping[str, Any], extra: float = 0) -> Any:

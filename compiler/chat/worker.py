@@ -54,10 +54,14 @@ class _Work:
             return None
         if request["do"] == "tokenizer":
             return self._load(request)
+        if request["do"] == "names":
+            from toolspec.compiler.chat.environment import names_of
+
+            return names_of(self.template)
+        if request["do"] == "token_ids":
+            return [self.encoder.token_id(text) for text in request["texts"]]
         if request["do"] == "encode":
             return [self.encoder.ids(text) for text in request["texts"]]
-        if request["do"] == "token_id":
-            return self.encoder.token_id(request["token"])
         if request["do"] == "sizes":
             return self.encoder.counts(request["texts"])
         if request["do"] == "bytes_a_character":

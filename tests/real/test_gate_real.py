@@ -35,7 +35,7 @@ def test_the_format_that_fits_is_found(environment: Environment, name: str) -> N
         process.template(templates(environment)[name])
         fitting = FITTING[name]
         gate = Gate(process, "0.9.1", fitting[0] if fitting else "hermes", [CALC], VARIABLES, "<|endoftext|>")
-        assert gate.formats() == fitting
+        assert gate.formats == fitting
         states = {check.name: check.state for check in gate.checks()}
         refused = name in REFUSING  # arguments that are no text; verl hands over a mapping
         assert states["format"] == ("ok" if fitting else "unknown" if refused else "error")
@@ -49,4 +49,4 @@ def test_a_release_without_the_parser_has_no_format(
 ) -> None:
     with ChatProcess() as process:
         process.template(templates(environment)["gemma4"])
-        assert Gate(process, version, "gemma4", [CALC], VARIABLES, "").formats() == fits
+        assert Gate(process, version, "gemma4", [CALC], VARIABLES, "").formats == fits

@@ -1,4 +1,7 @@
-"""What is left of a tool's schema is what the release's own model leaves of it, in its order; or both refuse it."""
+"""What is left of a tool's schema is what the release's own model leaves of it, in its order; or both refuse it.
+
+Of a schema that was rewritten for the release it leaves everything.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, seed, settings
 
 from real.conversations import BOOK, CALC, SEARCH
 from real.environment import Environment
+from schema_strategies import tools
 from toolspec.backends.verl.chat.seen_schema import as_seen
+from toolspec.backends.verl.chat.surviving_schema import surviving
 
 pytestmark = pytest.mark.real
 
@@ -67,9 +73,8 @@ def mutated(dice: random.Random) -> dict[str, Any]:
     return schema
 
 
-def test_schemas_are_kept_as_by_the_release(environment: Environment, release: str) -> None:
-    dice = random.Random(11)
-    schemas = [CALC, SEARCH, BOOK, *(mutated(dice) for _ in range(4000))]
+def judged(environment: Environment, release: str, schemas: list[dict[str, Any]]) -> list[str | None]:
+    """What the release hands to the template of each, as JSON text; None where it refuses."""
     done = subprocess.run(
         [environment.python, JUDGE, environment.wheel(release)],
         input=json.dumps(schemas),
@@ -78,7 +83,14 @@ def test_schemas_are_kept_as_by_the_release(environment: Environment, release: s
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    real = json.loads(done.stdout)
+    found: list[str | None] = json.loads(done.stdout)
+    return found
+
+
+def test_schemas_are_kept_as_by_the_release(environment: Environment, release: str) -> None:
+    dice = random.Random(11)
+    schemas = [CALC, SEARCH, BOOK, *(mutated(dice) for _ in range(4000))]
+    real = judged(environment, release, schemas)
     mine = [
         None if (seen := as_seen(one, release)).schema is None else json.dumps(seen.schema) for one in schemas
     ]
@@ -87,3 +99,31 @@ def test_schemas_are_kept_as_by_the_release(environment: Environment, release: s
     ]
     assert not differing, (len(differing), differing[:2])
     assert 500 < sum(one is None for one in real) < 3500
+
+
+def test_rewritten_schemas_are_kept_whole_by_the_release(environment: Environment, release: str) -> None:
+    dice = random.Random(12)
+    written = [CALC, SEARCH, BOOK, *(mutated(dice) for _ in range(2000)), *drawn(2000)]
+    rewritten = [one for schema in written if (one := surviving(schema, release)) is not None]
+    assert len(rewritten) > 3500
+    real = judged(environment, release, rewritten)
+    differing = [
+        (schema, its)
+        for schema, its in zip(rewritten, real, strict=True)
+        if its is None or json.loads(its) != schema
+    ]
+    assert not differing, (len(differing), differing[:2])
+
+
+def drawn(number: int) -> list[dict[str, Any]]:
+    """Schemas of the unit tests' strategy, the same each time."""
+    found: list[dict[str, Any]] = []
+
+    @seed(3)
+    @settings(max_examples=number, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(tools())
+    def keep(tool: dict[str, Any]) -> None:
+        found.append(tool)
+
+    keep()
+    return found

@@ -17,7 +17,14 @@ _LEADING: Message = {"role": "user", "content": [{"type": "text", "text": ""}]}
 
 
 class LoopFailure(Exception):
-    """verl raises here, and the trajectory has no outcome. The message is the name of the exception's class."""
+    """verl raises here, and the trajectory has no outcome. The message is the name of the exception's class.
+
+    reason: why, as a clause.
+    """
+
+    def __init__(self, kind: str, reason: str = "") -> None:
+        super().__init__(kind)
+        self.reason = reason or kind
 
 
 class NotSimulated(Exception):
@@ -27,7 +34,8 @@ class NotSimulated(Exception):
 class ChatTokens:
     """folder: a model's, with a tokenizer. custom: `model.custom_chat_template`, in place of the folder's templates.
 
-    kwargs: `data.apply_chat_template_kwargs`. Raises ChatError, as all methods do, where the process does not answer.
+    kwargs: `data.apply_chat_template_kwargs`. loaded: the process has the tokenizer.
+    Raises ChatError, as all methods do, where the process does not answer.
     """
 
     def __init__(
@@ -36,12 +44,14 @@ class ChatTokens:
         folder: ChatFolder,
         custom: str | None = None,
         kwargs: Mapping[str, Any] | None = None,
+        loaded: bool = False,
     ) -> None:
         self.process, self.folder, self.custom = process, folder, custom
         self.kwargs: Mapping[str, Any] = kwargs or {}
         self._template: str | None = None
         self._known: dict[str, int | None] = {}
-        process.tokenizer(folder)
+        if not loaded:
+            process.tokenizer(folder)
 
     def rendered(
         self,
@@ -53,14 +63,14 @@ class ChatTokens:
         """tokenizer.apply_chat_template. Raises LoopFailure where the template does, or there is none."""
         template = self.custom or self.folder.template(tools is not None)
         if template is None:
-            raise LoopFailure("ValueError")
+            raise LoopFailure("ValueError", "there is no chat template")
         if template != self._template:
             self.process.template(template)
             self._template = template
         variables = {**self.folder.variables, **kwargs}
         found = self.process.rows("ids", [messages], tools, generation, variables)[0]
         if isinstance(found, Failure):
-            raise LoopFailure(found.kind)
+            raise LoopFailure(found.kind, found.reason)
         ids: list[int] = found
         return ids
 
@@ -81,9 +91,7 @@ class ChatTokens:
     def id_of(self, token: str) -> int | None:
         """tokenizer.convert_tokens_to_ids: the unknown token's where there is none of this text, None without that."""
         if token not in self._known:
-            found = self.process.token_id(token)
             unknown = self.folder.tokens.get("unk_token")
-            if found is None and unknown is not None:
-                found = self.process.token_id(unknown)
-            self._known[token] = found
+            found, other = self.process.token_ids([token, token if unknown is None else unknown])
+            self._known[token] = other if found is None else found
         return self._known[token]

@@ -12,6 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from toolspec.backends.verl.agent_loop.boundary import Joint
+from toolspec.backends.verl.agent_loop.builders import (
+    BEFORE,
+    NAME,
+    Builder,
+    builder_of,
+    call_id,
+    made_up_call,
+)
 from toolspec.backends.verl.agent_loop.chat_tokens import (
     ChatTokens,
     LoopFailure,
@@ -21,13 +29,6 @@ from toolspec.backends.verl.agent_loop.chat_tokens import (
 )
 from toolspec.backends.verl.agent_loop.settings import LoopSettings
 from toolspec.backends.verl.agent_loop.system_prompt_cut import harmony_answer
-
-# The conversation in which answers are rendered; the template may show its words nowhere but before the cut.
-_BEFORE: tuple[Message, ...] = (
-    {"role": "system", "content": "continuous token synthetic system"},
-    {"role": "user", "content": "continuous token synthetic user"},
-)
-_NAME, _REASONING = "continuous_token_tool", "reasoning"
 
 
 class _Answers(NamedTuple):
@@ -40,15 +41,10 @@ class _Answers(NamedTuple):
 
 
 class Family(NamedTuple):
-    """required: texts that have to be tokens of the model's. single: texts that have to be one token.
-
-    rendered: the answers' ids. joint: what becomes of the end that stands, and of the ids.
-    """
+    """rendered: the answers' ids. joint: what becomes of the end that stands, and of the ids."""
 
     rendered: Callable[[ChatTokens, _Answers], list[int]]
     joint: Callable[[ChatTokens, Sequence[int], list[int], _Answers], Joint]
-    required: tuple[str, ...] = ()
-    single: tuple[str, ...] = ()
 
 
 class Continuous:
@@ -56,13 +52,13 @@ class Continuous:
 
     def __init__(self, tokens: ChatTokens, settings: LoopSettings) -> None:
         self.tokens, self.longest = tokens, settings.prompt_length
-        self.family = family(settings.model_type)
-        for text in self.family.single:
-            if len(tokens.encode(text)) != 1:
-                raise LoopFailure("ValueError")
-        for text in self.family.required:
+        builder = builder_of(settings.model_type)
+        self.family = _family(builder)
+        if builder.newline and len(tokens.encode("\n")) != 1:
+            raise LoopFailure("ValueError", "a newline is more than one token")
+        for text in builder.tokens:
             if tokens.id_of(text) is None:
-                raise LoopFailure("ValueError")
+                raise LoopFailure("ValueError", f"`{text}` is no token")
 
     def first(self, messages: Sequence[Message], tools: Schemas) -> list[int]:
         return self.tokens.applied(messages, tools, True)[-self.longest :]
@@ -87,22 +83,8 @@ def _suffix(
     start = tokens.applied(before, tools, False)
     whole = tokens.applied([*before, *more], tools, generation)
     if whole[: len(start)] != start:
-        raise LoopFailure("ValueError")
+        raise LoopFailure("ValueError", "the tokens before a tool's answer are others with it than without")
     return whole[len(start) :]
-
-
-def _call(answers: Sequence[Message], names: Sequence[str], arguments: Any) -> Message:
-    """A made-up turn that calls for these answers."""
-    calls = [
-        {"id": _id(one, at), "type": "function", "function": {"name": name, "arguments": arguments}}
-        for at, (one, name) in enumerate(zip(answers, names, strict=True))
-    ]
-    return {"role": "assistant", "content": "", "reasoning_content": _REASONING, "tool_calls": calls}
-
-
-def _id(answer: Message, at: int) -> Any:
-    found = answer.get("tool_call_id")
-    return f"continuous_token_call_{at}" if found is None else found
 
 
 def _by_id(answers: Sequence[Message], names: Sequence[str]) -> list[str]:
@@ -118,8 +100,8 @@ def _by_id(answers: Sequence[Message], names: Sequence[str]) -> list[str]:
 
 def _behind_a_call(arguments: Any) -> Callable[[ChatTokens, _Answers], list[int]]:
     def rendered(tokens: ChatTokens, asked: _Answers) -> list[int]:
-        call = _call(asked.messages, [_NAME] * len(asked.messages), arguments)
-        return _suffix(tokens, [*_BEFORE, call], asked.messages, True, asked.tools)
+        call = made_up_call(asked.messages, [NAME] * len(asked.messages), arguments)
+        return _suffix(tokens, [*BEFORE, call], asked.messages, True, asked.tools)
 
     return rendered
 
@@ -134,11 +116,11 @@ def _harmony(tokens: ChatTokens, asked: _Answers) -> list[int]:
 def _gemma(tokens: ChatTokens, asked: _Answers) -> list[int]:
     """The model's turn goes on behind an answer, so there is no generation prompt."""
     named = [
-        {**one, "tool_call_id": _id(one, at), "name": name}
+        {**one, "tool_call_id": call_id(one, at), "name": name}
         for at, (one, name) in enumerate(zip(asked.messages, asked.names, strict=True))
     ]
-    call = _call(asked.messages, asked.names, {})
-    return _suffix(tokens, [*_BEFORE, call], named, False, asked.tools)
+    call = made_up_call(asked.messages, asked.names, {})
+    return _suffix(tokens, [*BEFORE, call], named, False, asked.tools)
 
 
 def _plain(tokens: ChatTokens, ids: Sequence[int], rendered: list[int], asked: _Answers) -> Joint:
@@ -175,38 +157,23 @@ def _opened_by(text: str) -> Callable[..., Joint]:
     return joint
 
 
-_PLAIN = Family(_behind_a_call({}), _plain)
-_QWEN = Family(_behind_a_call({}), _put_behind("<|im_end|>", "\n"), ("<|im_end|>",), ("\n",))
-_MINIMAX = Family(_behind_a_call({}), _put_behind("[e~[", "\n"), ("[e~[",), ("\n",))
-_GLM_ENDS = ("<|observation|>", "<|user|>")
-_GLM = Family(_behind_a_call({}), _taken_off(*_GLM_ENDS), _GLM_ENDS)
-_GEMMA = Family(_gemma, _opened_by("<|tool_response>"), ("<|tool_response>",))
-_HARMONY = Family(_harmony, _plain)
-_DEEPSEEK = Family(_behind_a_call("{}"), _plain, ("<｜end▁of▁sentence｜>",))
-
+_OF_ITS_OWN = _behind_a_call({})
 FAMILIES: Mapping[str, Family] = {
-    **dict.fromkeys(("qwen2", "qwen3", "qwen3_moe", "qwen3_5", "qwen3_5_moe"), _QWEN),
-    **dict.fromkeys(("minimax", "minimax_text_01", "minimax_m2"), _MINIMAX),
-    **dict.fromkeys(("glm4_moe", "glm_moe_dsa"), _GLM),
-    "gemma4": _GEMMA,
-    "gpt_oss": _HARMONY,
-    **dict.fromkeys(("deepseek_v2", "deepseek_v3"), _DEEPSEEK),
+    "default": Family(_OF_ITS_OWN, _plain),
+    "qwen": Family(_OF_ITS_OWN, _put_behind("<|im_end|>", "\n")),
+    "minimax": Family(_OF_ITS_OWN, _put_behind("[e~[", "\n")),
+    "glm": Family(_OF_ITS_OWN, _taken_off("<|observation|>", "<|user|>")),
+    "gemma4": Family(_gemma, _opened_by("<|tool_response>")),
+    "gptoss": Family(_harmony, _plain),
+    "deepseek": Family(_behind_a_call("{}"), _plain),
 }
-NOT_WORKED_OUT: Mapping[str, str] = {
-    "deepseek_v4": "verl writes the prompts of deepseek_v4 itself and not by a template",
-    **dict.fromkeys(
-        (
-            *("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe", "minimax_vl_01", "kimi_vl"),
-            *("glm4v", "glm4v_moe", "deepseek_vl_v2"),
-        ),
-        "conversations of a vision model are rendered by its processor",
-    ),
-}
+"""By the names of builders.py."""
 
 
-def family(model_type: str | None) -> Family:
+def _family(builder: Builder) -> Family:
     """Raises NotSimulated."""
-    named = (model_type or "").strip().lower()
-    if named in NOT_WORKED_OUT:
-        raise NotSimulated(NOT_WORKED_OUT[named])
-    return FAMILIES.get(named, _PLAIN)
+    if builder.media:
+        raise NotSimulated("conversations of a vision model are rendered by its processor")
+    if builder.name not in FAMILIES:
+        raise NotSimulated(f"verl writes the prompts of {builder.name} itself and not by a template")
+    return FAMILIES[builder.name]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from toolspec.backends.verl.chat.probe import (
@@ -32,6 +33,7 @@ _HISTORY = re.compile(
 )
 _AS_GENERATED = r"<|start|>assistant<|channel|>commentary to=functions.\1 <|constrain|>json<|message|>"
 
+PLAIN = {"text": "value-6174"}
 State = Literal["ok", "warning", "error", "unknown"]
 Tool = Mapping[str, Any]
 
@@ -62,17 +64,39 @@ class Gate:
     ) -> None:
         self.process, self.release, self.format = process, release, format
         self.tools, self.variables, self.pad_token = list(tools), variables, pad_token
+        self._shown: dict[str, str | Failure] = {}
 
     def text(
         self, messages: Sequence[Message], tools: Sequence[Tool], generation: bool = False
     ) -> str | Failure:
-        found: list[str | Failure] = self.process.rows(
-            "render", [messages], list(tools) or None, generation, self.variables
-        )
-        return found[0]
+        """What is rendered. A probe that several questions ask is rendered once."""
+        asked = json.dumps([messages, tools, generation])
+        if asked not in self._shown:
+            listed = list(tools) or None
+            rows = self.process.rows("render", [messages], listed, generation, self.variables)
+            self._shown[asked] = rows[0]
+        return self._shown[asked]
+
+    @cached_property
+    def prompt(self) -> str | Failure:
+        """A question with the tools, as the model gets it."""
+        return self.text([QUESTION], self.tools, True)
+
+    @cached_property
+    def formats(self) -> tuple[str, ...]:
+        """The release's formats that read back a plain call which the template writes."""
+        turn = self._plain_turn
+        if turn is None:
+            return ()
+        names = [name for name, one in FORMATS.items() if self.release in one.releases]
+        return tuple(name for name in names if self._reads(name, turn, probe_tool(), PLAIN) is True)
+
+    @cached_property
+    def _plain_turn(self) -> str | None:
+        return self.turn(PLAIN, probe_tool())
 
     def checks(self) -> Iterator[Check]:
-        shown = self.text([QUESTION], self.tools, True)
+        shown = self.prompt
         if isinstance(shown, Failure):
             yield Check("prompt", "error", f"the template refuses a prompt with these tools: {shown.reason}")
             return
@@ -145,7 +169,7 @@ class Gate:
         return Check("prefix", "ok", "each turn is rendered as it was when the next one comes")
 
     def _round_trip(self) -> Iterator[Check]:
-        fitting = self.formats()
+        fitting = self.formats
         if self.format in fitting:
             yield Check("format", "ok", f"`{self.format}` reads the calls that the template writes")
             yield self._awkward()
@@ -154,22 +178,13 @@ class Gate:
             yield Check(
                 "format", "error", f"verl {self.release} has no format `{self.format}`", f"one of {names}"
             )
-        elif self.turn({"text": "value-6174"}, probe_tool()) is None:
+        elif self._plain_turn is None:
             yield Check("format", "unknown", "no call can be told from what the template writes before it")
         else:
             fix = f"format {' or '.join(fitting)}" if fitting else f"none of verl {self.release} reads them"
             yield Check(
                 "format", "error", f"`{self.format}` does not read the calls that the template writes", fix
             )
-
-    def formats(self) -> tuple[str, ...]:
-        """The release's formats that read back a plain call which the template writes."""
-        tool = probe_tool()
-        turn = self.turn({"text": "value-6174"}, tool)
-        if turn is None:
-            return ()
-        names = [name for name, one in FORMATS.items() if self.release in one.releases]
-        return tuple(name for name in names if self._reads(name, turn, tool, {"text": "value-6174"}) is True)
 
     def _awkward(self) -> Check:
         tool = probe_tool()

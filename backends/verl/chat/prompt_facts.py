@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from toolspec.backends.verl.chat.prompt_lengths import FILTERS_BY_THE_MODELS_OWN, prompt_lengths
 from toolspec.backends.verl.chat.subject import subject_of
-from toolspec.backends.verl.written.files import Files
 from toolspec.compiler.chat.distribution import Distribution
 from toolspec.compiler.chat.process import ChatError
 from toolspec.compiler.plan.prompt_tokens import PATH
@@ -29,7 +28,7 @@ def prompt_facts(compiled: Compiled) -> Mapping[str, Distribution]:
     """
     splits = ("train", "val") if compiled.loaded.spec.data.val_sources else ("train",)
     try:
-        subject = subject_of(compiled, Files())
+        subject = subject_of(compiled)
         _check_release(compiled, subject.custom)
         found = {split: prompt_lengths(subject, split) for split in splits}  # type: ignore[arg-type]
     except ProblemError as error:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolspec.backends.verl.chat.seen_schema import Seen, as_seen
+from toolspec.backends.verl.chat.surviving_schema import surviving
 from toolspec.backends.verl.lint.derived import ROLLOUT
 from toolspec.backends.verl.lint.facts.template import CUSTOM, TOKENIZER
+from toolspec.backends.verl.lint.facts.tools import TOOLS_FILE, ToolsFile
 from toolspec.backends.verl.lint.lint import choose_release, kind_of
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.view import View
@@ -27,19 +30,23 @@ VARIABLES = "data.apply_chat_template_kwargs"
 
 
 class ToolSeen(NamedTuple):
-    """A tool as it is written, and as the release hands it to the template. whole: toolspec's own schema class does."""
+    """A tool as it is written, and as the release hands it to the template. whole: toolspec's own schema class does.
+
+    rewritten: a schema that the release keeps and that says the same; None where there is no need, or no way.
+    """
 
     name: str
     written: Mapping[str, Any]
     seen: Seen
     whole: bool = False
+    rewritten: Mapping[str, Any] | None = None
 
 
 class Subject(NamedTuple):
     """owner: what to call the template. folder: of the tokenizer, None where only the template is at hand.
 
-    variables: names that the template finds beside messages and tools. custom: whether the template is the
-    run's own, and not the model's.
+    variables: names that the template finds beside messages and tools. settings: those of them that the run sets.
+    custom: whether the template is the run's own, and not the model's.
     """
 
     file: str
@@ -51,6 +58,7 @@ class Subject(NamedTuple):
     tools: tuple[ToolSeen, ...]
     format: str
     variables: Mapping[str, Any]
+    settings: Mapping[str, Any]
     view: View
     custom: bool = False
 
@@ -59,12 +67,29 @@ class Subject(NamedTuple):
         return [tool.seen.schema for tool in self.tools if tool.seen.schema is not None]
 
     @property
+    def model_folder(self) -> Path:
+        """Where the model's configuration is: the tokenizer may have a folder of its own. With a folder only."""
+        assert self.folder is not None
+        try:
+            return self.view.facts.model(MODEL).directory or self.folder.path
+        except NotKnownError:
+            return self.folder.path
+
+    @property
     def pad_token(self) -> str | None:
         return self.folder.pad_token if self.folder is not None else ""
 
 
-def read_subject(path: Path, target: str | None, counting: bool = False) -> Subject:
-    """Raises ProblemError: a file with errors, no template or no tools at hand, with what to provide.
+class RunRead(NamedTuple):
+    """The run of a file. compiled: of a spec, else None."""
+
+    view: View
+    assumed: tuple[str, ...]
+    compiled: Compiled | None
+
+
+def read_run(path: Path, target: str | None, counting: bool = False) -> RunRead:
+    """Raises ProblemError: a file that cannot be read, or has errors.
 
     counting: whether a spec's limit of the prompt is asked for, which may be one that is counted (see compile_spec).
     """
@@ -73,34 +98,65 @@ def read_subject(path: Path, target: str | None, counting: bool = False) -> Subj
     if data is None:
         raise _problem(f"cannot read {path}: {files.why_not(path)}", "TS020", "unreadable-file")
     kind = kind_of(path, data)
+    if kind == "spec" and is_tools_file(data):
+        raise _problem(
+            f"{path} is a tools file of verl's, which names no model",
+            "TS037",
+            "unknown-input",
+            Span(str(path), 1, 1),
+            f"give the config or script that names it; for its schemas alone: toolspec template {path} --rewrite",
+        )
     if kind == "spec":
         from toolspec.backends.verl.compile import compile_spec
 
-        return subject_of(compile_spec(path, (), target, writing=False, counting=counting), files)
+        compiled = compile_spec(path, (), target, writing=False, counting=counting)
+        return RunRead(_view(compiled, files), tuple(compiled.assumed), compiled)
     version, assumed = choose_release(target, path.parent, files)
     read = read_script_file(data, path, files) if kind == "script" else read_yaml(data, path, files)
     problems = [p for run in read.runs for p in run.problems if p.severity == "error"]
     if problems or not read.runs:
         raise ProblemError(tuple(problems) or tuple(read.notes))
-    view = View(read.runs[0], release(version), files)
+    return RunRead(View(read.runs[0], release(version), files), tuple(assumed), None)
+
+
+_IDLE = rb"(?:[ \t]*(?:#[^\n]*|---[ \t]*)?\r?\n)*"
+_TOOLS = re.compile(
+    rb"(?:\xef\xbb\xbf)?" + _IDLE + rb"[\"'{ ]*tools[\"']?[ \t]*:[ \t]*" + _IDLE + rb"[ \t]*[-\[]"
+)
+
+
+def is_tools_file(data: bytes) -> bool:
+    """Whether it begins as verl's tools files do: a list of classes under `tools`."""
+    return _TOOLS.match(data) is not None
+
+
+def read_subject(path: Path, target: str | None, counting: bool = False) -> Subject:
+    """Raises ProblemError: a file with errors, no template or no tools at hand, with what to provide."""
+    view, assumed, compiled = read_run(path, target, counting)
+    if compiled is not None:
+        return subject_of(compiled, view)
     try:
         known = view.facts.model(TOKENIZER if view.text(TOKENIZER) else MODEL)
         name, directory = known.name, known.directory
     except NotKnownError as error:
         name, directory = str(error), None
-    return _subject(path, view, tuple(assumed), _tools_of(view, version), name, directory)
+    return _subject(path, view, assumed, _tools_of(view), name, directory)
 
 
-def subject_of(compiled: Compiled, files: Files) -> Subject:
+def subject_of(compiled: Compiled, view: View | None = None) -> Subject:
     """What a compiled spec's model sees. Raises ProblemError as read_subject does."""
-    from toolspec.backends.verl.lint.spec_run import run_of
-
-    view = View(run_of(compiled), release(compiled.plan.target), files)
+    view = view or _view(compiled, Files())
     facts = compiled.facts.tools
     tools = tuple(ToolSeen(name, one.schema, Seen(one.schema), True) for name, one in facts.items())
     model = compiled.facts.model
     named, directory = (model.name, model.directory) if model is not None else ("the model", None)
-    return _subject(compiled.loaded.file, view, compiled.assumed, tools, named, directory)
+    return _subject(compiled.loaded.file, view, tuple(compiled.assumed), tools, named, directory)
+
+
+def _view(compiled: Compiled, files: Files) -> View:
+    from toolspec.backends.verl.lint.spec_run import run_of
+
+    return View(run_of(compiled), release(compiled.plan.target), files)
 
 
 def _subject(
@@ -121,26 +177,53 @@ def _subject(
     text = own or (folder.template(bool(tools)) if folder is not None else None)
     if not text:
         raise missing(path, f"the chat template of {model}", model)
-    variables = {**(folder.variables if folder else {}), **(kwargs if isinstance(kwargs, dict) else {})}
+    settings = kwargs if isinstance(kwargs, dict) else {}
+    variables = {**(folder.variables if folder else {}), **settings}
     owner = "model.custom_chat_template" if own else model
     return Subject(
-        str(path), view.version, assumed, owner, text, folder, tools, format, variables, view, bool(own)
+        str(path),
+        view.version,
+        assumed,
+        owner,
+        text,
+        folder,
+        tools,
+        format,
+        variables,
+        settings,
+        view,
+        bool(own),
     )
 
 
-def _tools_of(view: View, version: str) -> tuple[ToolSeen, ...]:
-    try:
-        file = view.facts.tools_file()
-    except NotKnownError as error:
-        raise missing(Path(view.run.file), str(error), "") from None
+def _tools_of(view: View) -> tuple[ToolSeen, ...]:
+    version = view.version
+    file = tools_file_of(view)
     found = []
     for tool in file.tools if file is not None else ():
         schema = tool.value.get("tool_schema")
         if not isinstance(schema, Mapping):
             continue  # the class brings its own
         written = dict(schema)
-        found.append(ToolSeen(tool.name or f"tool {tool.number}", written, as_seen(written, version)))
+        seen = as_seen(written, version)
+        new = surviving(written, version) if seen.lost or seen.refused else None
+        found.append(ToolSeen(tool.name or f"tool {tool.number}", written, seen, rewritten=new))
     return tuple(found)
+
+
+def tools_file_of(view: View) -> ToolsFile | None:
+    """None where the run names none. Raises ProblemError for one that is not there or cannot be read."""
+    try:
+        file = view.facts.tools_file()
+    except NotKnownError as error:
+        raise _problem(f"this needs {error}", "TS020", "unreadable-file", Span(view.run.file, 1, 1)) from None
+    if file is not None and file.problem is not None:
+        raise ProblemError((file.problem,))
+    if file is not None and file.tree is None:
+        said = view.said(TOOLS_FILE)
+        span = said.span if said is not None else Span(view.run.file, 1, 1)
+        raise _problem(f"{TOOLS_FILE}: there is no file {file.path}", "TS020", "unreadable-file", span)
+    return file
 
 
 def missing(path: Path | str, what: str, model: str) -> ProblemError:

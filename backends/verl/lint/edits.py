@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolspec.backends.verl.lint.rule import Change, Drop, Put, Rename
+from toolspec.backends.verl.lint.rule import Change, Drop, Lay, Put, Rename
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.written.run import ARGUMENTS
 from toolspec.backends.verl.written.value import Said
@@ -22,8 +22,17 @@ from toolspec.specs.problem import Edit, ProblemError, Span
 _YAML = (".yaml", ".yml")
 
 
-def edits_of(view: View, changes: Sequence[Change]) -> tuple[Edit, ...]:
+def edits_of(view: View, changes: Sequence[Change] | Sequence[Lay]) -> tuple[Edit, ...]:
     """The edits that make all of the changes; () where one of them cannot be made."""
+    beside = [change for change in changes if isinstance(change, Lay)]
+    if beside:
+        from toolspec.backends.verl.lint.beside_edits import beside_edits
+
+        return beside_edits(view, beside)
+    return _of_run(view, [change for change in changes if not isinstance(change, Lay)])
+
+
+def _of_run(view: View, changes: Sequence[Change]) -> tuple[Edit, ...]:
     if view.run.spec is not None:
         from toolspec.backends.verl.lint.spec_edits import spec_edits
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from toolspec.backends.verl.lint.view import View
@@ -33,6 +33,14 @@ class Drop(NamedTuple):
     key: str
 
 
+class Lay(NamedTuple):
+    """VALUE, a mapping, in place of what is at PATH of a YAML file beside the run, which holds a mapping there too."""
+
+    file: str
+    path: tuple[str | int, ...]
+    value: Mapping[str, Any]
+
+
 Change = Put | Rename | Drop
 """A change of the configuration, not of a text: lint/edits.py finds the text. Keys as they are written, or the newest
 release's names."""
@@ -51,7 +59,7 @@ class Found(NamedTuple):
     why: str = ""
     span: Span | None = None
     severity: Severity | None = None
-    changes: tuple[Change, ...] = ()
+    changes: tuple[Change, ...] | tuple[Lay, ...] = ()
     safe: bool = False
 
 

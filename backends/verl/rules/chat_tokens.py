@@ -21,18 +21,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from toolspec.backends.verl.agent_loop.builders import BUILDERS
 from toolspec.backends.verl.lint.derived import MODEL, ROLLOUT, TOOL_LOOP, names_tools
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
 RULE = Rule("TS322", "chat-tokens", "warning")
-
-KNOWN_TYPES = (
-    "qwen2 qwen3 qwen3_moe qwen3_5 qwen3_5_moe minimax minimax_text_01 minimax_m2 glm4_moe glm_moe_dsa gemma4 gpt_oss "
-    "deepseek_v2 deepseek_v3 deepseek_v4 qwen2_vl qwen2_5_vl qwen3_vl qwen3_vl_moe minimax_vl_01 kimi_vl glm4v "
-    "glm4v_moe deepseek_vl_v2"
-)
-KNOWN = frozenset(KNOWN_TYPES.split())
 
 
 def check(view: View) -> Iterator[Found]:
@@ -41,7 +35,7 @@ def check(view: View) -> Iterator[Found]:
     if view.text(f"{ROLLOUT}.agent.default_agent_loop") != TOOL_LOOP:
         return
     facts = view.facts.model()
-    if facts.model_type is None or facts.model_type in KNOWN:
+    if facts.model_type is None or facts.model_type in BUILDERS:
         return
     template = view.facts.template()
     if "<|im_end|>" in template.text:

@@ -1,7 +1,8 @@
 """Parts of a tool schema that never reach the model.
 
 Of a property verl keeps `type`, `description` and `enum`, of the parameters `type`, `properties` and `required`;
-pydantic drops the rest before the prompt is made.
+pydantic drops the rest before the prompt is made. `--unsafe-fixes`, or `toolspec template FILE --rewrite`, says in the
+descriptions what is dropped.
 
 Why: the model cannot know the fields of a nested object, and is not told of bounds and defaults.
 Source: tools/schemas.py of each release (0.9.1: :21-44); experimental/agent_loop/tool_agent_loop.py:119
@@ -55,6 +56,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from toolspec.backends.verl.chat.schema_change import schema_change
 from toolspec.backends.verl.lint.facts.tools import TOOLS_FILE, Tool, ToolsFile
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
@@ -83,11 +85,21 @@ WHY = "verl's tool schema keeps only type, description and enum of a property"
 def check(view: View) -> Iterator[Found]:
     file = view.facts.tools_file()
     for tool in file.tools if file else ():
-        parameters = tool.function.get("parameters")
-        properties = parameters.get("properties") if isinstance(parameters, dict) else None
-        for name, value in properties.items() if isinstance(properties, dict) else ():
-            if isinstance(value, dict) and file is not None:
-                yield from _lost(file, tool, str(name), value)
+        assert file is not None
+        lost = [
+            (name, found) for name, value in _properties(tool) for found in _lost(file, tool, name, value)
+        ]
+        made = schema_change(file, tool, view.version) if lost else None
+        for name, found in lost:
+            assert made is not None
+            yield found._replace(fix=made.described(name) or found.fix, changes=made.changes)
+
+
+def _properties(tool: Tool) -> list[tuple[str, Mapping[str, Any]]]:
+    parameters = tool.function.get("parameters")
+    properties = parameters.get("properties") if isinstance(parameters, dict) else None
+    listed = properties.items() if isinstance(properties, dict) else ()
+    return [(str(name), value) for name, value in listed if isinstance(value, dict)]
 
 
 def _lost(file: ToolsFile, tool: Tool, name: str, value: Mapping[str, Any]) -> Iterator[Found]:

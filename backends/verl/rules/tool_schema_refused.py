@@ -2,6 +2,7 @@
 
 verl validates `tool_schema` with pydantic: a function needs `name` and `description`, parameters need `type` and
 `properties`, each property one `type`. 0.7.1 also wants `required`, one text as `type`, and texts as `enum`.
+`--unsafe-fixes`, or `toolspec template FILE --rewrite`, writes a schema that is taken and says the same.
 
 Why: the agent loop workers stop when they load the tools, after the models.
 Source: tools/schemas.py of each release (0.7.1: :20-50; 0.9.1: :21-53)
@@ -56,6 +57,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from toolspec.backends.verl.chat.schema_change import schema_change
 from toolspec.backends.verl.lint.facts.tools import TOOLS_FILE
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
@@ -79,15 +81,21 @@ def check(view: View) -> Iterator[Found]:
         schema = tool.value.get("tool_schema")
         if schema is None or tool.value.get("mcp"):
             continue  # the class has one
-        for one in _refused(schema, late=view.at_least("0.8.0")):
+        refused = list(_refused(schema, late=view.at_least("0.8.0")))
+        assert file is not None
+        made = schema_change(file, tool, view.version) if refused else None
+        for one in refused:
             path = one.path[2:] if one.path[:2] == ("tool_schema", "function") else one.path
-            assert file is not None
+            assert made is not None
+            of_property = path[:2] == ("parameters", "properties") and len(path) > 2
+            new = made.written(path[2]) if of_property else ""
             yield Found(
                 f"{tool.key[5:]}: {'.'.join(path) or 'function'} {one.said}; verl {view.version} takes {one.want}",
                 (".".join((tool.key, *path)), TOOLS_FILE),
-                fix=f"{path[-1] if path else 'function'}: {one.want}",
+                fix=f"{path[2]}: {new}" if new else f"{path[-1] if path else 'function'}: {one.want}",
                 why="pydantic refuses it when the agent loop workers load the tools, after the models",
                 span=file.span(tool, *one.path),
+                changes=made.changes,
             )
 
 

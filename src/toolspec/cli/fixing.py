@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from toolspec.cli.lint_report import Outcome
 
 ARGUMENTS = "--"
+BESIDE = frozenset({"tool-schema-lost", "tool-schema-refused"})
+"""Rules whose repair is one of a file that the named one names, and of nothing else: its tools file."""
 MOST_ROUNDS = 10
 """Fixes that overlap are made one after another; rules that undo each other's would never end."""
 
@@ -29,7 +31,7 @@ class Fixed(NamedTuple):
 
 
 def fix(asked: Asked, unsafe: bool) -> Fixed:
-    """Make the edits in memory. Only files that were named, or found in a folder that was, are edited.
+    """Make the edits in memory. Only files that were named, or found in a folder that was, are edited, and tools files.
 
     Arguments are lines of a file named `--`, which is there for `--diff` alone.
     """
@@ -38,6 +40,8 @@ def fix(asked: Asked, unsafe: bool) -> Fixed:
 
     outcome = run(asked)
     named = {result.file for result in outcome.results}
+    if unsafe:
+        named |= {edit.span.file for one in outcome.findings if one.name in BESIDE for edit in one.edits}
     files = Files()
     before = {name: data for name in sorted(named) if (data := files.read(Path(name))) is not None}
     if asked.arguments is not None and asked.flag("--diff"):

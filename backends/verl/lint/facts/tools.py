@@ -74,10 +74,10 @@ def read_tools_file(view: View) -> ToolsFile | None:
         tree = parse(data, str(path), OMEGACONF)
     except ProblemError as error:
         return ToolsFile(text, None, (), problem=error.problems[0])
-    return ToolsFile(text, tree, tuple(_entries(tree.value.get("tools"))))
+    return ToolsFile(text, tree, tuple(entries(tree.value.get("tools"))))
 
 
-def _entries(listed: Any) -> Iterator[Tool]:
+def entries(listed: Any) -> Iterator[Tool]:
     for number, value in enumerate(listed if isinstance(listed, list) else ()):
         if isinstance(value, dict):
             schema = value.get("tool_schema")
