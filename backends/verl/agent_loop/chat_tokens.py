@@ -54,13 +54,25 @@ class ChatTokens:
             process.tokenizer(folder)
 
     def rendered(
+        self, messages: Sequence[Message], tools: Schemas | None, generation: bool, kwargs: Mapping[str, Any]
+    ) -> list[int]:
+        """tokenizer.apply_chat_template. Raises LoopFailure where the template does, or there is none."""
+        ids: list[int] = self._rendered("ids", messages, tools, generation, kwargs)
+        return ids
+
+    def text(self, messages: Sequence[Message], tools: Schemas | None, generation: bool) -> str:
+        """The same as text, with the run's own kwargs."""
+        text: str = self._rendered("render", messages, tools, generation, self.kwargs)
+        return text
+
+    def _rendered(
         self,
+        what: str,
         messages: Sequence[Message],
         tools: Schemas | None,
         generation: bool,
         kwargs: Mapping[str, Any],
-    ) -> list[int]:
-        """tokenizer.apply_chat_template. Raises LoopFailure where the template does, or there is none."""
+    ) -> Any:
         template = self.custom or self.folder.template(tools is not None)
         if template is None:
             raise LoopFailure("ValueError", "there is no chat template")
@@ -68,11 +80,10 @@ class ChatTokens:
             self.process.template(template)
             self._template = template
         variables = {**self.folder.variables, **kwargs}
-        found = self.process.rows("ids", [messages], tools, generation, variables)[0]
+        found = self.process.rows(what, [messages], tools, generation, variables)[0]
         if isinstance(found, Failure):
             raise LoopFailure(found.kind, found.reason)
-        ids: list[int] = found
-        return ids
+        return found
 
     def applied(self, messages: Sequence[Message], tools: Schemas | None, generation: bool) -> list[int]:
         """verl's apply_chat_template: what is refused is rendered behind an empty turn of a user, which is cut off."""

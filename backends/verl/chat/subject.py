@@ -20,6 +20,7 @@ from toolspec.backends.verl.written.files import Files
 from toolspec.backends.verl.written.runs import read_script_file, read_yaml
 from toolspec.compiler.chat.folder import ChatFolder, read_chat_folder
 from toolspec.compiler.facts.hub_cache import is_hub_name
+from toolspec.compiler.facts.model_directory import read_mapping
 from toolspec.specs.problem import Problem, ProblemError, Span
 
 if TYPE_CHECKING:
@@ -74,6 +75,12 @@ class Subject(NamedTuple):
             return self.view.facts.model(MODEL).directory or self.folder.path
         except NotKnownError:
             return self.folder.path
+
+    @property
+    def model_type(self) -> str | None:
+        """Of the model's config.json, by which 0.9 joins turns. With a folder only."""
+        found = (read_mapping(self.model_folder, "config.json") or {}).get("model_type")
+        return found if isinstance(found, str) else None
 
     @property
     def pad_token(self) -> str | None:

@@ -25,6 +25,7 @@ from toolspec.backends.verl.chat.gate import Check, State
 from toolspec.backends.verl.chat.probe import PROBE, QUESTION, call_message, result_message
 from toolspec.backends.verl.chat.quirks import TOKENS, Quirks
 from toolspec.backends.verl.chat.subject import Subject
+from toolspec.backends.verl.chat.whole_conversation import ids_check
 from toolspec.backends.verl.parsers import FORMATS
 from toolspec.compiler.chat.folder import ChatFolder
 from toolspec.compiler.chat.process import ChatProcess
@@ -50,6 +51,9 @@ def token_checks(process: ChatProcess, subject: Subject, quirks: Quirks) -> Iter
         yield from _stop(look, subject)
         if subject.release in RELEASES:
             yield from _builder(process, look, subject)
+        check = ids_check(process, subject)
+        if check is not None:
+            yield check
 
 
 class _Look:
@@ -134,8 +138,8 @@ def _stop(look: _Look, subject: Subject) -> Iterator[Check]:
 
 
 def _builder(process: ChatProcess, look: _Look, subject: Subject) -> Iterator[Check]:
-    model_type = (read_mapping(subject.model_folder, "config.json") or {}).get("model_type")
-    builder = builder_of(model_type if isinstance(model_type, str) else None)
+    model_type = subject.model_type
+    builder = builder_of(model_type)
     wrong = list(_wanting(process, look, builder))
     if builder.difference or builder.opening:
         wrong += _difference(process, subject, builder)
@@ -176,7 +180,7 @@ def _difference(process: ChatProcess, subject: Subject, builder: Builder) -> lis
         ([*BEFORE, call, answer], builder.generation),
     )
     if builder.opening:
-        turns = [QUESTION, call_message(PROBE, {"text": "x"}), answer]
+        turns: list[Mapping[str, Any]] = [QUESTION, call_message(PROBE, {"text": "x"}), answer]
         pair = ((turns, False), (turns, True))
     assert subject.folder is not None
     tokens = ChatTokens(process, subject.folder, subject.template, subject.settings, loaded=True)

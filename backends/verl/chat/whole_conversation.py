@@ -5,11 +5,13 @@ The release's agent loop joins turns by ids; whoever serves the model renders th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from toolspec.backends.verl.agent_loop import AgentLoop, ChatTokens, LoopSettings
+from toolspec.backends.verl.agent_loop import AgentLoop, ChatTokens, LoopFailure, LoopSettings, NotSimulated
+from toolspec.backends.verl.chat.gate import Check
 from toolspec.backends.verl.chat.probe import (
     ANSWER,
     PROBE,
@@ -18,11 +20,16 @@ from toolspec.backends.verl.chat.probe import (
     probe_tool,
     result_message,
 )
+from toolspec.backends.verl.chat.subject import Subject
+from toolspec.compiler.chat.process import ChatProcess
 
 ARGUMENTS = {"text": "value-6174"}
 FINAL = "answer-8213"
 LONG = 1 << 20
 """Tokens: no limit is met."""
+
+
+LATEST = "0.9.1"
 
 
 class Difference(NamedTuple):
@@ -35,50 +42,93 @@ class Difference(NamedTuple):
     template: str
     before: str
 
+    @property
+    def words(self) -> str:
+        loop, template, before = (json.dumps(text, ensure_ascii=False) for text in self)
+        if self.loop == self.template:
+            return f"behind {before} it has {loop} in other tokens"
+        if not self.loop:
+            return f"behind {before} it lacks {template}"
+        return f"behind {before} it has {loop}" + (f" and not {template}" if self.template else "")
 
-class Joined(NamedTuple):
-    """calls: whether the turn was read as a call; without that there is nothing to compare."""
 
-    calls: bool
-    difference: Difference | None = None
+SAME = Difference("", "", "")
 
 
-def joined(tokens: ChatTokens, limits: LoopSettings, turn: str) -> Joined:
-    """A question, a call, its answer and a last turn. turn: the call as the policy writes it.
+def ids_check(process: ChatProcess, subject: Subject) -> Check | None:
+    """A question, a call, its answer and a last turn. process: has the tokenizer. Raises ChatError.
 
-    Raises LoopFailure, NotSimulated and ChatError, and LoopFailure where the template refuses the conversation.
+    None where there is no such trajectory: the call is not read, or verl raises, which other checks say; a model whose
+    joints are not worked out; and gpt-oss, whose history is written otherwise than what it generates.
     """
-    tool = probe_tool()
-    loop = AgentLoop(tokens, limits._replace(prompt_length=LONG, response_length=LONG), [tool])
-    end = tokens.folder.tokens.get("eos_token")
-    ends = {tokens.id_of(end) if end else None, *loop.stop_token_ids} - {None}
-    turns = iter(
-        (_until(tokens.encode(turn), ends), [*tokens.encode(FINAL), *([tokens.id_of(end)] if end else [])])
+    assert subject.folder is not None
+    if subject.format == "gpt-oss":
+        return None
+    tokens = ChatTokens(process, subject.folder, subject.template, subject.settings, loaded=True)
+    limits = LoopSettings(
+        subject.release,
+        LONG,
+        LONG,
+        subject.format,
+        model_type=subject.model_type,
+        max_tool_response_length=LONG,
+    )
+    found = _compared(tokens, limits)
+    if found is None:
+        return None
+    if found == SAME:
+        return Check("ids", "ok", "the ids of a trajectory are those of its conversation by the template")
+    later = limits if limits.release == LATEST else limits._replace(release=LATEST)
+    kept = later != limits and _compared(tokens, later) == SAME
+    message = f"a trajectory has other ids than its conversation by the template: {found.words}"
+    return Check(
+        "ids",
+        "warning",
+        message,
+        f"verl {LATEST}, whose loop joins turns as the template does" if kept else "",
     )
 
-    def policy(ids: Sequence[int]) -> list[int]:
-        return [one for one in next(turns, []) if one is not None]
 
-    found = loop.run([QUESTION], policy, lambda name, arguments: ANSWER)
-    if not found.called:
-        return Joined(False)
-    whole = [
-        QUESTION,
-        call_message(PROBE, ARGUMENTS),
-        result_message(),
-        {"role": "assistant", "content": FINAL},
-    ]
-    rendered = tokens.applied(whole, [tool], False)
+def _compared(tokens: ChatTokens, limits: LoopSettings) -> Difference | None:
+    """SAME for equal ids; None where there is nothing to compare."""
+    final = {"role": "assistant", "content": FINAL}
+    whole = [QUESTION, call_message(PROBE, ARGUMENTS), result_message(), final]
+    try:
+        ids = _trajectory(tokens, limits)
+        if ids is None:
+            return None
+        rendered = tokens.applied(whole, [probe_tool()], False)
+    except (LoopFailure, NotSimulated):
+        return None
     last = tokens.encode(FINAL)
-    return Joined(
-        True,
-        _difference(
-            tokens, _through([*found.prompt_ids, *found.response_ids], last), _through(rendered, last)
-        ),
+    return _difference(tokens, _through(ids, last), _through(rendered, last))
+
+
+def _trajectory(tokens: ChatTokens, limits: LoopSettings) -> list[int] | None:
+    """All ids; None where the call is not read, or not written behind the generation prompt."""
+    tool = probe_tool()
+    turn = _turn(tokens)
+    if turn is None:
+        return None
+    loop = AgentLoop(tokens, limits, [tool])
+    end = tokens.folder.tokens.get("eos_token")
+    number = tokens.id_of(end) if end else None
+    turns = iter((_until(tokens.encode(turn), {number, *loop.stop_token_ids}), tokens.encode(FINAL)))
+    found = loop.run([QUESTION], lambda ids: next(turns, []), lambda name, arguments: ANSWER)
+    return [*found.prompt_ids, *found.response_ids] if found.called else None
+
+
+def _turn(tokens: ChatTokens) -> str | None:
+    """The text of a call as the template writes it behind its own generation prompt."""
+    conversation = [QUESTION, call_message(PROBE, ARGUMENTS)]
+    whole, before = (
+        tokens.text(turns, [probe_tool()], end) for turns, end in ((conversation, False), ([QUESTION], True))
     )
+    return whole[len(before) :] if whole.startswith(before) else None
 
 
-def _until(ids: list[int], ends: set[int | None]) -> list[int]:
+def _until(ids: list[int], ends: Collection[int | None]) -> list[int]:
+    """What the engine returns of it: up to the first token that ends a turn."""
     return next((ids[: at + 1] for at, one in enumerate(ids) if one in ends), ids)
 
 
@@ -88,8 +138,8 @@ def _through(ids: list[int], last: list[int]) -> list[int]:
     return ids[: next(ends, len(ids))]
 
 
-def _difference(tokens: ChatTokens, mine: list[int], its: list[int]) -> Difference | None:
+def _difference(tokens: ChatTokens, mine: list[int], its: list[int]) -> Difference:
     for kind, i, j, k, m in SequenceMatcher(None, mine, its, autojunk=False).get_opcodes():
         if kind != "equal":
             return Difference(*map(tokens.decode, (mine[i:j], its[k:m], mine[max(0, i - 6) : i])))
-    return None
+    return SAME
