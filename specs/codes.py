@@ -134,6 +134,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS209": "rollout-lengths",
         "TS210": "prompts-too-long",
         "TS211": "filter-by-other-template",
+        "TS212": "prompts-refused",
         "TS215": "prompts-left-out",
         "TS216": "prompts-not-counted",
         # tools, prompts and user code

@@ -26,6 +26,8 @@ class AtMost(NamedTuple):
     tokens: int
 
 
+NO_LIMIT = 1 << 63
+"""In place of a limit: rows are rendered, so that one knows which are refused, and never counted."""
 Length = int | AtMost | Failure
 NOT_MESSAGES = Failure("not messages", "a prompt is a list of {role, content}")
 
@@ -71,26 +73,29 @@ class Counters(Generic[Tag]):
     ) -> Iterator[tuple[Tag, Any, Length]]:
         """(tag, conversation, length) for each (tag, conversation), in order. Rows are read as they are needed.
 
-        limit: a row whose bytes already say that it has no more tokens is not counted (AtMost). A Failure for a
-        conversation that the template refuses, or that is none.
+        limit: a row whose bytes already say that it has no more tokens is not counted (AtMost), unless most rows beside
+        it have to be. A Failure for a conversation that the template refuses, or that is none.
         """
         batches = _batches(iter(rows))
         ahead: deque[_Batch[Tag]] = deque(islice(batches, self._most))
-        self._start(len(ahead), limit is None)
+        self._start(len(ahead), limit is None or any(batch.is_long(limit) for batch in ahead))
         free = deque(self._started)
-        running: deque[tuple[int, ChatProcess, _Batch[Tag], list[Any] | None]] = deque()
+        running: deque[tuple[int, ChatProcess, _Batch[Tag], bool, list[Any] | None]] = deque()
         done: dict[int, list[tuple[Tag, Any, Length]]] = {}
         sent = shown = 0
         while ahead or running:
             while free and ahead:
                 process, batch = free.popleft(), ahead.popleft()
-                process.send_encoded(self._request("counts" if limit is None else "bytes", batch.messages))
-                running.append((sent, process, batch, None))
+                exact = limit is None or batch.is_long(limit)
+                if exact:
+                    self._complete(process)
+                process.send_encoded(self._request("counts" if exact else "bytes", batch.messages))
+                running.append((sent, process, batch, exact, None))
                 sent += 1
             ahead.extend(islice(batches, 1 - len(ahead)))  # made while the processes work
-            number, process, batch, bounds = running.popleft()
+            number, process, batch, exact, bounds = running.popleft()
             answer = process.receive()
-            if limit is not None and bounds is None:
+            if not exact and limit is not None and bounds is None:
                 unsettled = [
                     messages
                     for messages, bound in zip(batch.messages, answer, strict=True)
@@ -99,9 +104,9 @@ class Counters(Generic[Tag]):
                 if unsettled:
                     self._complete(process)
                     process.send_encoded(self._request("counts", unsettled))
-                    running.append((number, process, batch, answer))
+                    running.append((number, process, batch, exact, answer))
                     continue
-                answer = [AtMost(one) if isinstance(one, int) else one for one in answer]
+                answer = [one if isinstance(one, Failure) else AtMost(one or NO_LIMIT) for one in answer]
             elif limit is not None and bounds is not None:
                 counts = iter(answer)
                 answer = [
@@ -144,6 +149,10 @@ class _Batch(NamedTuple, Generic[Tag]):
     messages: list[bytes]
     failures: dict[int, Failure]
 
+    def is_long(self, limit: int) -> bool:
+        """Whether most of it has more bytes than the limit, so that bytes will not settle it."""
+        return 2 * sum(len(one) > limit for one in self.messages) > len(self.messages)
+
     def merged(self, answer: Sequence[Length]) -> list[tuple[Tag, Any, Length]]:
         given = iter(answer)
         return [
@@ -168,7 +177,7 @@ def _batches(rows: Iterator[tuple[Tag, Any]]) -> Iterator[_Batch[Tag]]:
 
 
 def _unsettled(bound: int | Failure | None, limit: int) -> bool:
-    return bound is None or (isinstance(bound, int) and bound > limit)
+    return limit != NO_LIMIT and (bound is None or (isinstance(bound, int) and bound > limit))
 
 
 def cores() -> int:

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tiny_model import tokenizer_json
+
 # Arguments of main_ppo; what differs by release follows.
 ARGUMENTS = [
     "data.train_files=train.parquet",
@@ -145,4 +147,4 @@ def write_base(folder: Path) -> None:
         "chat_template": CHAT_TEMPLATE,
     }
     (model / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
-    (model / "tokenizer.json").write_text("{}", "utf-8")
+    (model / "tokenizer.json").write_text(json.dumps(tokenizer_json()), "utf-8")

@@ -14,7 +14,7 @@ from rules import sound
 from toolspec.backends.verl.lint.lint import Linted, lint_arguments, lint_file
 from toolspec.backends.verl.lint.page import Example, parse_page
 from toolspec.backends.verl.releases import NEWEST, RELEASES
-from toolspec.backends.verl.rules.registry import Loaded, rules
+from toolspec.backends.verl.rules.registry import MODULES, Loaded, rules
 from toolspec.backends.verl.written.files import Files
 
 RULES = rules()
@@ -57,6 +57,13 @@ def laid_over(example: Example, base: Path, folder: Path, monkeypatch: pytest.Mo
 
 def _arguments(example: Example) -> list[str]:
     return [*sound.ARGUMENTS, *shlex.split(example.overrides, comments=True)]
+
+
+def test_every_file_of_a_rule_is_in_the_list() -> None:
+    folder = Path(sys.modules[Loaded.__module__].__file__ or "").parent
+    files = {file.stem for file in folder.glob("*.py") if "\nRULE = " in file.read_text("utf-8")}
+    assert files == set(MODULES)
+    assert len(files) == len(MODULES)
 
 
 def page_of(loaded: Loaded):  # type: ignore[no-untyped-def]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from toolspec.backends.verl.chat.subject import Subject
 from toolspec.backends.verl.lint.not_known import NotKnownError
+from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.rows.findings import CODES, Findings, Kind, Place
 from toolspec.backends.verl.rows.reading import Reader, count_rows
 from toolspec.compiler.facts.data import LAYOUT_VERSION
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from toolspec.backends.verl.rows.layout import RowSettings, RowSource
 
 Split = Literal["train", "val"]
+MEDIA = frozenset({"images", "videos", "audios"})
+"""Columns of which verl's dataset puts something into the messages (rl_dataset.py _build_messages of each release)."""
 TRUTH = "reward_model"
 
 
@@ -74,7 +77,13 @@ def prompt_rows(subject: Subject, split: Split) -> PromptRows:
             raise NotKnownError(f"files in {key}")
     except NotKnownError as error:
         raise _error("TS047", "rows-not-at-hand", f"this needs {error}", span) from None
-    return _Written(tuple(files), column, span)
+    return _Written(tuple(files), column, span, media(view))
+
+
+def media(view: View) -> frozenset[str]:
+    """The columns of the run's rows that hold images, videos and sounds."""
+    named = (view.value(f"data.{one.removesuffix('s')}_key") for one in MEDIA)
+    return frozenset(one for one in named if isinstance(one, str))
 
 
 def prompts(subject: Subject, split: Split) -> Iterator[Any]:
@@ -102,8 +111,10 @@ def _of_spec(compiled: Compiled, split: Split, column: str) -> PromptRows:
 class _Written:
     """Rows that verl reads as they are."""
 
-    def __init__(self, files: tuple[Path, ...], column: str, span: Span) -> None:
-        self._files, self._column, self._span = files, column, span
+    def __init__(
+        self, files: tuple[Path, ...], column: str, span: Span, media: frozenset[str] = MEDIA
+    ) -> None:
+        self._files, self._column, self._span, self._media = files, column, span, media
         for file in files:
             note(file, "stamp")
 
@@ -135,6 +146,10 @@ class _Written:
             names = list(schema(file, self._span).names)
             if self._column not in names:
                 raise self._absent(file, names)
+            found = self._media.intersection(names)
+            if found:
+                message = f"this needs rows of text alone, and {file.name} has `{min(found)}`"
+                raise _error("TS047", "rows-not-at-hand", message, self._span)
 
     def _absent(self, file: Path, names: list[str]) -> ProblemError:
         kind: Kind = "missing-column"

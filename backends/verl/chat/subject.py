@@ -140,14 +140,17 @@ def is_tools_file(data: bytes) -> bool:
 def read_subject(path: Path, target: str | None, counting: bool = False) -> Subject:
     """Raises ProblemError: a file with errors, no template or no tools at hand, with what to provide."""
     view, assumed, compiled = read_run(path, target, counting)
-    if compiled is not None:
-        return subject_of(compiled, view)
+    return subject_of(compiled, view) if compiled is not None else subject_of_run(view, assumed)
+
+
+def subject_of_run(view: View, assumed: tuple[str, ...] = ()) -> Subject:
+    """What the model of a config or a script sees. Raises ProblemError as read_subject does."""
     try:
         known = view.facts.model(TOKENIZER if view.text(TOKENIZER) else MODEL)
         name, directory = known.name, known.directory
     except NotKnownError as error:
         name, directory = str(error), None
-    return _subject(path, view, assumed, _tools_of(view), name, directory)
+    return _subject(Path(view.run.file), view, assumed, _tools_of(view), name, directory)
 
 
 def subject_of(compiled: Compiled, view: View | None = None) -> Subject:

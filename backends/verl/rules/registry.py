@@ -46,6 +46,8 @@ MODULES: tuple[str, ...] = (
     "tool_response_too_long",
     "rollout_lengths",
     "prompts_too_long",
+    "filter_by_other_template",
+    "prompts_refused",
     "uneven_tensor_parallel",
     "uneven_workers",
     "sequence_parallel_padded",

@@ -16,9 +16,13 @@ T = TypeVar("T")
 
 
 class Files:
-    """Reads files and remembers what they held, so that all rules see the same."""
+    """Reads files and remembers what they held, so that all rules see the same.
 
-    def __init__(self) -> None:
+    counting: whether prompts may be counted, which takes seconds.
+    """
+
+    def __init__(self, counting: bool = True) -> None:
+        self.counting = counting
         self._seen: dict[str, bytes | str] = {}
         self._names: dict[str, tuple[str, ...]] = {}
         self._made: dict[tuple[str, str], object] = {}

@@ -23,7 +23,7 @@ def findings(path: Path, text: str) -> tuple[Problem, ...]:
     loaded = rules()
     loud = frozenset(entry.rule.code for entry in loaded if entry.rule.loud)
     with laid_over({os.path.abspath(path): data}):  # noqa: PTH100
-        files = Files()
+        files = Files(counting=False)
         try:
             settings = find_settings(path.parent, files)
         except ProblemError as error:

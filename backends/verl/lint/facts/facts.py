@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from toolspec.backends.verl.lint.not_known import NotKnownError
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from toolspec.backends.verl.lint.facts.environment import Environment
     from toolspec.backends.verl.lint.facts.function_tools import FunctionTool
+    from toolspec.backends.verl.lint.facts.prompt_counts import PromptCounts
     from toolspec.backends.verl.lint.facts.reward import RewardFunction
     from toolspec.backends.verl.lint.facts.rows import Rows
     from toolspec.backends.verl.lint.facts.template import Template
@@ -46,6 +47,12 @@ class Facts:
         from toolspec.backends.verl.lint.facts.rows import read_rows
 
         return self._once(f"rows {split}", lambda: read_rows(self._view, f"data.{split}_files"))
+
+    def prompt_counts(self, split: Literal["train", "val"], limit: int) -> PromptCounts:
+        """The prompts of a split that are longer than a limit. Raises NotKnownError where they cannot be counted."""
+        from toolspec.backends.verl.lint.facts.prompt_counts import read_counts
+
+        return self._once(f"counts {split} {limit}", lambda: read_counts(self._view, split, limit))
 
     def agent_names(self) -> set[str | None] | None:
         """The values of the column `agent_name`, {None} without one; None where the rows are not at hand."""
