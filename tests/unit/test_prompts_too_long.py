@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from conftest import EXAMPLES
 from rules import sound
 from tiny_model import CHATML, write_model
 from toolspec.backends.verl.chat.length_report import Asked, read_report
@@ -115,3 +117,18 @@ def test_a_model_without_tokenizer_has_the_least_that_its_words_come_to(folder: 
     (problem,) = found("TS210")
     assert "has at least" in problem.message
     assert json.loads((folder / "model" / "config.json").read_text("utf-8"))["model_type"] == "mistral"
+
+
+def test_a_model_that_a_spec_names_by_a_relative_folder_is_found(folder: Path) -> None:
+    shutil.copytree(EXAMPLES / "calculator", folder / "experiment")
+    write_model(folder / "models" / "tiny", "{{ messages }}")
+    spec = folder / "experiment" / "exp.yaml"
+    lines = spec.read_text("utf-8").splitlines()
+    lines = [
+        "model: {path: ../models/tiny, tool_format: hermes}" if line.startswith("model:") else line
+        for line in lines
+    ]
+    spec.write_text("\n".join(lines), "utf-8")
+    result = lint_file(spec, None, Files())
+    assert "TS319" in {one.code for one in result.findings}, "the template says nothing of tools"
+    assert not [one.needs for one in result.skipped if "model" in one.needs]
