@@ -235,7 +235,7 @@ def test_tool_metrics_are_logged_in_training(seed: Compiled) -> None:
     """A line a trajectory in the run folder, since verl passes a reward's parts on in validation only."""
     files = bundle_of(seed).files
     for metric in ("task_success", "tool_parse_success", "tool_calls"):
-        assert f'"{metric}"' in files["ts_reward.py"].decode()
+        assert f'"{metric}"' in files["ts_scorer.py"].decode()
     assert "ts_record.append(" in files["ts_reward.py"].decode()
     assert '"TOOLSPEC_RUN_DIR"' in files["ts_record.py"].decode()
     assert "export TOOLSPEC_RUN_DIR=" in files["launch.sh"].decode()

@@ -11,7 +11,11 @@ minimax, kimi, deepseek_v4 from 0.9.0.
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
+
+# The calls of a policy turn, (name, JSON arguments) each, from its token ids.
+Parse = Callable[[list[int]], Awaitable[Iterable[tuple[str, str]]]]
 
 # format → (opening, closing) of a call; where there are two (a container and the call in it) the larger count
 # is taken.
@@ -81,17 +85,30 @@ def answer_text(text: str, form: str) -> str:
     return _FORGED.sub(" ", without_reasoning(text))
 
 
+def release_parser(form: str, tokenizer: Any, tools: list[dict[str, Any]]) -> Parse:
+    """The release's own parser with the run's schemas. Raises ValueError for a format that the release lacks."""
+    from ts_schema import RawToolSchema
+    from verl.experimental.agent_loop.tool_parser import ToolParser
+
+    parser = ToolParser.get_tool_parser(form, tokenizer)
+    schemas = [RawToolSchema(tool) for tool in tools]
+
+    async def parse(ids: list[int]) -> list[tuple[str, str]]:
+        _, found = await parser.extract_tool_calls(ids, schemas)
+        return [(str(call.name), str(call.arguments)) for call in found]
+
+    return parse
+
+
 class TurnParser:
-    """The release's parser with the run's schemas. Raises ValueError for a format that the release lacks."""
+    """Turns from token ids. `parse`: in place of the release's parser. Raises what `release_parser` does."""
 
-    def __init__(self, form: str, tokenizer: Any, tools: list[dict[str, Any]]) -> None:
-        from ts_schema import RawToolSchema
-        from verl.experimental.agent_loop.tool_parser import ToolParser
-
+    def __init__(
+        self, form: str, tokenizer: Any, tools: list[dict[str, Any]], parse: Parse | None = None
+    ) -> None:
         self.form = form
         self.tokenizer = tokenizer
-        self.parser = ToolParser.get_tool_parser(form, tokenizer)
-        self.schemas = [RawToolSchema(tool) for tool in tools]
+        self.calls = parse or release_parser(form, tokenizer, tools)
 
     async def parse(self, ids: list[int]) -> Turn:
         """`ids` of one policy turn, its end token included."""
@@ -99,6 +116,5 @@ class TurnParser:
         marks = MARKS.get(self.form)
         if marks is not None and not any(opening in text for opening, _ in marks):
             return Turn(text, (), 0)
-        _, found = await self.parser.extract_tool_calls(ids, self.schemas)
-        calls = tuple((str(call.name), str(call.arguments)) for call in found)
+        calls = tuple(await self.calls(ids))
         return Turn(text, calls, max(0, attempts(text, self.form) - len(calls)))

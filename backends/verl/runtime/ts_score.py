@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ts_trajectory import Trajectory
@@ -27,13 +27,14 @@ def finite(value: Any) -> float:
     return result
 
 
-async def call(function: Scorer, trajectory: Trajectory) -> Any:
-    """The function's result for one trajectory; raises what it raises."""
+async def call(function: Scorer, trajectory: Trajectory, further: Mapping[str, Any] | None = None) -> Any:
+    """The function's result for one trajectory; raises what it raises. further: more keyword arguments."""
     given = {
         "data_source": trajectory.data_source,
         "solution_str": trajectory.solution,
         "ground_truth": trajectory.ground_truth,
         "extra_info": dict(trajectory.extra_info),
+        **(further or {}),
     }
     if inspect.iscoroutinefunction(function):
         return await function(**given)

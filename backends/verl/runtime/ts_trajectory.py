@@ -29,9 +29,10 @@ class Trajectory:
     turns: text of each policy turn, special tokens kept. calls: parsed calls in order, also those of the last
     turn, which verl never executes. malformed: calls opened that no parser could read. answer: the last
     turn's text if the trajectory ends with it and it calls nothing, reasoning and special tokens removed,
-    else "". truncated: a limit cut the last turn. solution: the whole response as verl decodes it for reward
-    functions, tool texts included. truths: accepted answers. extra_info: the row's, as verl's naive manager
-    passes it.
+    else "". truncated: a limit cut the last turn. response_tokens: of the whole response; policy_tokens: of
+    the policy's turns. stop: why the loop ended (ts_loop.py). solution: the whole response as verl decodes it
+    for reward functions, tool texts included. truths: accepted answers. extra_info: the row's, as verl's
+    naive manager passes it.
     """
 
     turns: tuple[str, ...] = ()
@@ -39,6 +40,9 @@ class Trajectory:
     malformed: int = 0
     answer: str = ""
     truncated: bool = False
+    response_tokens: int = 0
+    policy_tokens: int = 0
+    stop: str = ""
     solution: str = ""
     data_source: str = ""
     truths: tuple[Any, ...] = ()
@@ -86,6 +90,16 @@ def lookup(row: Mapping[str, Any], path: str) -> Any:
             return None
         value = value[part]
     return plain(value)
+
+
+def told(row: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
+    """The `extra_info` that verl's naive manager passes to a reward function; `info` is the row's."""
+    return {
+        **info,
+        **dict(row.get("tool_extra_fields") or {}),
+        "num_turns": plain(row.get("__num_turns__")),
+        "rollout_reward_scores": row.get("reward_scores", {}),
+    }
 
 
 def response_ids(item: Any) -> list[int]:

@@ -1,0 +1,89 @@
+"""Reads a trajectory from token ids and the spans that the policy wrote. Without verl: a parser may be given.
+
+verl hands the manager no response mask (agent_loop.py `_compute_score` of the three releases), so the turns come
+from the spans that ts_loop left. They are never cut by role markers: a tool's text can hold them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import ts_arguments
+import ts_trajectory
+from ts_parser import Parse, Turn, TurnParser, answer_text
+from ts_trajectory import Call, Trajectory, plain
+
+
+class Reader:
+    """One run's reader: the release's parser, the tools' schemas, and where a row has its answer.
+
+    spec: ts_reward.json (`format`, `tools`, `answer_field`, `spans`). parse: in place of the release's parser.
+    solution: whether a term reads the whole response as text. Raises ValueError for a format that the release lacks.
+    """
+
+    def __init__(
+        self, spec: Mapping[str, Any], tokenizer: Any, parse: Parse | None, *, solution: bool = False
+    ) -> None:
+        tools = spec.get("tools") or []
+        self.tokenizer = tokenizer
+        self.solution = solution
+        self.needs_spans = bool(tools) and bool(spec.get("spans", True))
+        self.field = str(spec.get("answer_field") or "reward_model.ground_truth")
+        self.checks = {tool["function"]["name"]: ts_arguments.argument_check(tool) for tool in tools}
+        self.form = str(spec.get("format") or "")
+        self.parser = TurnParser(self.form, tokenizer, tools, parse) if self.form else None
+
+    async def read(self, ids: list[int], spans: Any, row: Mapping[str, Any]) -> Trajectory:
+        """The trajectory as the terms see it. Raises ValueError where tools are there and spans are not."""
+        extra = dict(row.get("tool_extra_fields") or {})
+        if spans is None:
+            if self.needs_spans:
+                raise ValueError("the agent loop left no ts_spans: it is not ts_loop.SpanToolAgentLoop")
+            spans = [[0, len(ids)]]
+        turn_ids, at_end = ts_trajectory.policy_turns(ids, spans)
+        turns = [await self._turn(part) for part in turn_ids]
+        known = plain(extra.get("ts_tools"))
+        answer = ""
+        if at_end and not turns[-1].calls and not turns[-1].malformed:
+            answer = answer_text(self._visible(turn_ids[-1], turns[-1]), self.form).strip()
+        truth = ts_trajectory.lookup(row, self.field)
+        return Trajectory(
+            turns=tuple(turn.text for turn in turns),
+            calls=tuple(
+                Call(index, name, arguments, self._fault(name, arguments, known))
+                for index, turn in enumerate(turns)
+                for name, arguments in turn.calls
+            ),
+            malformed=sum(turn.malformed for turn in turns),
+            answer=answer,
+            truncated=bool(extra.get("ts_truncated")),
+            response_tokens=len(ids),
+            policy_tokens=sum(map(len, turn_ids)),
+            stop=str(extra.get("ts_stop") or ""),
+            solution=self.tokenizer.decode(ids, skip_special_tokens=True) if self.solution else "",
+            data_source=str(row.get("data_source", "")),
+            truths=ts_trajectory.accepted(truth),
+            ground_truth=truth,
+            extra_info=ts_trajectory.told(row, plain(row.get("extra_info") or {})),
+        )
+
+    async def _turn(self, ids: list[int]) -> Turn:
+        if self.parser is None:
+            return Turn(self.tokenizer.decode(ids, skip_special_tokens=False), (), 0)
+        return await self.parser.parse(ids)
+
+    def _visible(self, ids: list[int], turn: Turn) -> str:
+        """The text that an answer is read from: special tokens mark the channels of gpt-oss, else they go."""
+        if self.form != "gpt-oss":
+            return str(self.tokenizer.decode(ids, skip_special_tokens=True))
+        text = turn.text
+        for end in ("<|return|>", "<|end|>"):
+            text = text.removesuffix(end)
+        return text
+
+    def _fault(self, name: str, arguments: str, known: Any) -> str | None:
+        """What is wrong with a call; `known` are the tools of this row, None for all."""
+        if name not in self.checks or (known is not None and name not in known):
+            return "unknown tool"
+        return self.checks[name](ts_arguments.parsed(arguments))
