@@ -19,7 +19,8 @@ class Reader:
     """One run's reader: the release's parser, the tools' schemas, and where a row has its answer.
 
     spec: ts_reward.json (`format`, `tools`, `answer_field`, `spans`, `response_length`). parse: in place of the
-    release's parser. solution: whether a term reads the whole response as text. Raises ValueError for a format that the release lacks.
+    release's parser. solution: whether a term reads the whole response as text.
+    Raises ValueError for a format that the release lacks.
     """
 
     def __init__(
