@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from toolspec.specs.terms.term import Term
+from toolspec.specs.terms.term import Gated
 
 
-class ValidCall(Term):
+class ValidCall(Gated):
     """1 when at least one call names a known tool with arguments that fit its schema, else 0. Paid once, unless
     `per` says otherwise.
 
