@@ -6,7 +6,8 @@ prompt        list of {role, content}
 reward_model  {style, ground_truth}; a `reward_model` of the file's own is kept if no answer column is named
 extra_info    split, index (the row's number in the files of its split, from 0, in whatever order rows are
               written), repeat (0 for the first copy of a row), need_tools_kwargs, tools_kwargs, needed_calls
-              where a column is named for it; fields of the file's own `extra_info` are kept, its split and index as `source_split`, `source_index`
+              where a column is named for it; fields of the file's own `extra_info` are kept, its split and
+              index as `source_split`, `source_index`
 Files without a column mapping keep their other columns; with one, only what is named goes on.
 """
 

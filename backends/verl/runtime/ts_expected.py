@@ -1,8 +1,8 @@
 """The calls that a row expects, and whether a trajectory made them.
 
 The row's answer is a list of calls, or its JSON text: [{"name": "search", "arguments": {"query": "x"}}, …].
-A call and its `arguments` may be JSON text. In a list that is no text a null argument is none: Parquet gives every mapping of a column
-the same fields.
+A call and its `arguments` may be JSON text. In a list that is no text a null argument is none: Parquet gives every
+mapping of a column the same fields.
 """
 
 from __future__ import annotations
