@@ -112,7 +112,7 @@ def test_arguments_against_the_schema(arguments: Any, fault: str | None) -> None
     assert told is None if fault is None else fault in told
 
 
-VALUES = (
+VALUES: st.SearchStrategy[Any] = (
     st.none()
     | st.booleans()
     | st.integers(-2, 2)
