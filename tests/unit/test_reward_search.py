@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +15,8 @@ from toolspec.compiler.reward.pay import Pay
 from toolspec.compiler.reward.properties import PROPERTIES, Property
 from toolspec.compiler.reward.vector import ANSWERS, Budget, Vector, feasible
 from toolspec.compiler.reward.verdict import breaks, verdict
-from toolspec.compiler.reward.worth import Reward, Term, Worth, reward
+from toolspec.compiler.reward.worth import Reward
+from reward_strategies import rewards
 
 BUDGETS = (Budget(1, 0), Budget(1, 2), Budget(2, 1), Budget(3, 1), Budget(2, 2), Budget(3, 2))
 CALLS = ("valid", "again", "unknown", "schema", "unparsed")
@@ -69,45 +69,6 @@ def test_feasible_says_which_counts_there_are(budget: Budget) -> None:
         if feasible(one, budget)
     }
     assert there == {one for one in vectors(budget) if not (one.truncated or one.forged or one.used)}
-
-
-amounts = st.integers(-30, 30).map(lambda tenths: Fraction(tenths, 10))
-caps = st.none() | st.integers(0, 15).map(lambda tenths: Fraction(tenths, 10))
-
-
-@st.composite
-def rewards(draw: st.DrawFn) -> Reward:
-    """Terms of the language, and terms of the test's own for every group that a term may read."""
-    entries: list[dict[str, Any]] = []
-    if draw(st.booleans()):
-        entries.append({"name": "correct", "weight": 0, "match": "number"})
-    if draw(st.booleans()):
-        entries.append({"name": "valid_call", "weight": 0, "per": draw(st.sampled_from(["once", "call", "share"]))})
-    if draw(st.booleans()):
-        entries.append({"name": "extra_call", "weight": 0, "free": draw(st.integers(0, 3))})
-    if draw(st.booleans()):
-        entries.append({"name": "bad_call", "weight": 0})
-    if draw(st.booleans()):
-        entries.append({"name": "format", "weight": 0, "pattern": draw(st.sampled_from([None, "x"]))})
-    found = reward(entries)
-    own = draw(st.lists(st.sampled_from(sorted(OWN)), unique=True, max_size=3))
-    terms = (*found.terms, *(Term(name, Fraction(0), OWN[name]) for name in own))
-    return found._replace(
-        terms=tuple(
-            term._replace(weight=draw(amounts), cap=draw(caps), gated=draw(st.booleans())) for term in terms
-        )
-    )
-
-
-OWN = {
-    "turns": Worth("turns", lambda one: Fraction(one.turns * one.turns)),
-    "again": Worth("repeated", lambda one: Fraction(one.repeated)),
-    "schema": Worth("kinds", lambda one: Fraction(one.schema)),
-    "kinds": Worth("kinds", lambda one: Fraction(one.unknown * one.unknown + 3 * one.unparsed)),
-    "cut": Worth("flags", lambda one: Fraction(one.truncated)),
-    "forged": Worth("flags", lambda one: Fraction(one.forged)),
-    "used": Worth("flags", lambda one: Fraction(one.used)),
-}
 
 
 def margin(asked: Property, of: Reward, budget: Budget) -> Fraction | None:

@@ -1,0 +1,48 @@
+"""Random rewards for property tests."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from hypothesis import strategies as st
+
+from toolspec.compiler.reward.worth import Reward, Term, Worth, reward
+
+amounts = st.integers(-30, 30).map(lambda tenths: Fraction(tenths, 10))
+caps = st.none() | st.integers(0, 15).map(lambda tenths: Fraction(tenths, 10))
+
+
+@st.composite
+def rewards(draw: st.DrawFn) -> Reward:
+    """Terms of the language, and terms of the test's own for every group that a term may read."""
+    entries: list[dict[str, Any]] = []
+    if draw(st.booleans()):
+        entries.append({"name": "correct", "weight": 0, "match": "number"})
+    if draw(st.booleans()):
+        entries.append({"name": "valid_call", "weight": 0, "per": draw(st.sampled_from(["once", "call", "share"]))})
+    if draw(st.booleans()):
+        entries.append({"name": "extra_call", "weight": 0, "free": draw(st.integers(0, 3))})
+    if draw(st.booleans()):
+        entries.append({"name": "bad_call", "weight": 0})
+    if draw(st.booleans()):
+        entries.append({"name": "format", "weight": 0, "pattern": draw(st.sampled_from([None, "x"]))})
+    found = reward(entries)
+    own = draw(st.lists(st.sampled_from(sorted(OWN)), unique=True, max_size=3))
+    terms = (*found.terms, *(Term(name, Fraction(0), OWN[name]) for name in own))
+    return found._replace(
+        terms=tuple(
+            term._replace(weight=draw(amounts), cap=draw(caps), gated=draw(st.booleans())) for term in terms
+        )
+    )
+
+
+OWN = {
+    "turns": Worth("turns", lambda one: Fraction(one.turns * one.turns)),
+    "again": Worth("repeated", lambda one: Fraction(one.repeated)),
+    "schema": Worth("kinds", lambda one: Fraction(one.schema)),
+    "kinds": Worth("kinds", lambda one: Fraction(one.unknown * one.unknown + 3 * one.unparsed)),
+    "cut": Worth("flags", lambda one: Fraction(one.truncated)),
+    "forged": Worth("flags", lambda one: Fraction(one.forged)),
+    "used": Worth("flags", lambda one: Fraction(one.used)),
+}
