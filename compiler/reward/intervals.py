@@ -2,8 +2,9 @@
 
 The search is asked once for the best of every value v that the term can have, without its pay. As a function of the
 weight w each of these is a line, rest + w·v, so what a property compares are envelopes of few lines, and the ends of
-the intervals are where these cross: fractions, not approximations. A cap makes the lines bend at w = ±cap / |v|, and the
-number line is cut there. Of a cap c the lines are rest ± c below |w·v| and flat above.
+the intervals are where these cross: fractions, not approximations. A cap bends the lines where w·v meets it, and the
+number line is cut there. As functions of the cap c, its distance from 0, the lines are rest ± c up to |w·v| and flat
+beyond.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from toolspec.compiler.reward.pay import Pay
 from toolspec.compiler.reward.properties import Property
 from toolspec.compiler.reward.region import Set
 from toolspec.compiler.reward.search import Asked, Best, Told, search
-from toolspec.compiler.reward.worth import Term, capped
+from toolspec.compiler.reward.reward import Term, capped
+from toolspec.compiler.reward.worth import NOTHING, ZERO, Value
 
 What = Literal["weight", "cap"]
 AT_LEAST_0 = Interval(Fraction(0), None, low_open=False)
@@ -28,8 +30,8 @@ class Entry(NamedTuple):
     """What is paid beside the term, and the values of the term that are paid (plus) and taken off (minus)."""
 
     rest: Fraction
-    plus: Fraction
-    minus: Fraction = Fraction(0)
+    plus: Value
+    minus: Value = NOTHING
 
 
 Sides = tuple[Sequence[Entry], Sequence[Entry]]
@@ -59,7 +61,7 @@ class Intervals:
         if asked.move is not None:
             steps = self._search(asked.better(need), Asked(True, asked.move, name))
             entries = [self._entry(key, best) for key, best in steps.items()]
-            return [(entries, [Entry(Fraction(0), Fraction(0))])] if entries else []
+            return [(entries, [Entry(ZERO, NOTHING)])] if entries else []
         alike = asked.form == "alike"
         better = self._search(asked.better(need), Asked(asked.form != "best", None, name, alike))
         worse = self._search(asked.worse(need), Asked(False, None, name, alike))
@@ -89,7 +91,7 @@ def _solved(asked: Property, term: Term, what: What, sides: Sides) -> Iterator[I
         inside = _inside(part)
 
         @cache
-        def paid(value: Fraction, inside: Fraction = inside) -> Line:
+        def paid(value: Value, inside: Fraction = inside) -> Line:
             return _line(term, what, value, inside)
 
         lines = [
@@ -105,32 +107,36 @@ def _solved(asked: Property, term: Term, what: What, sides: Sides) -> Iterator[I
     yield from joined(found)
 
 
-def _pieces(term: Term, what: What, values: Iterable[Fraction]) -> list[Interval]:
+def _pieces(term: Term, what: What, values: Iterable[Value]) -> list[Interval]:
     """The closed intervals of the parameter in which the pay of every value is a line."""
-    sizes = {abs(value) for value in values} - {Fraction(0)}
     ends: set[Fraction] = set()
     if what == "cap":
-        ends = {abs(term.weight) * size for size in sizes} | {Fraction(0)}
+        amounts = (term.weight * value.units + value.fixed for value in values)
+        ends = {abs(amount) for amount in amounts if (amount > 0) == (side(term) > 0)} | {ZERO}
     elif term.cap is not None:
-        ends = {sign * term.cap / size for size in sizes for sign in (-1, 1)}
+        ends = {(term.cap - value.fixed) / value.units for value in values if value.units}
     marks = sorted(ends)
     pairs = zip(marks if what == "cap" else [None, *marks], [*marks[what == "cap" :], None], strict=True)
     return [Interval(low, high, low is None, high is None) for low, high in pairs]
 
 
+def side(term: Term) -> int:
+    """1 where the term's cap holds it from above, -1 from below: as its cap is, else as its weight."""
+    return 1 if (term.weight if term.cap is None else term.cap) > 0 else -1
+
+
 def _inside(part: Interval) -> Fraction:
     if part.low is None:
-        return Fraction(0) if part.high is None else part.high - 1
+        return ZERO if part.high is None else part.high - 1
     return part.low + 1 if part.high is None else (part.low + part.high) / 2
 
 
-def _line(term: Term, what: What, value: Fraction, inside: Fraction) -> Line:
+def _line(term: Term, what: What, value: Value, inside: Fraction) -> Line:
     """The pay of a value as a line of the parameter, around the point `inside`."""
     if what == "weight":
-        if term.cap is None or abs(inside * value) < term.cap:
-            return Line(Fraction(0), value)
-        return Line(capped(inside * value, term.cap), Fraction(0))
-    pay = term.weight * value
-    if abs(pay) <= inside:
-        return Line(pay, Fraction(0))
-    return Line(Fraction(0), Fraction(1 if pay > 0 else -1))
+        amount = inside * value.units + value.fixed
+        pay = capped(amount, term.cap)
+        return Line(value.fixed, value.units) if pay == amount else Line(pay, ZERO)
+    amount = term.weight * value.units + value.fixed
+    held = amount > inside if side(term) > 0 else amount < -inside
+    return Line(ZERO, Fraction(side(term))) if held else Line(amount, ZERO)

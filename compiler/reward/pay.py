@@ -8,11 +8,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
-from fractions import Fraction
 from functools import cached_property
 
 from toolspec.compiler.reward.vector import ANSWERS, Answer, Budget, Vector
-from toolspec.compiler.reward.worth import Reward, Term
+from toolspec.compiler.reward.reward import Reward, Term
+from toolspec.compiler.reward.worth import Value
 
 Key = tuple[object, ...]
 """The counts of a group: the answer first, then the coordinates of GROUPS in their order."""
@@ -39,7 +39,7 @@ class Pay:
             for name, table in pays.items()
         }
 
-    def values(self, name: str) -> Mapping[Key, Fraction]:
+    def values(self, name: str) -> Mapping[Key, Value]:
         """A term's value before its weight, by the counts of its group."""
         return self._values[name]
 
@@ -75,9 +75,11 @@ class Pay:
 
     @cached_property
     def lengths(self) -> tuple[int, ...]:
-        return tuple(sorted({0, *(one for each in self.reward.terms for one in each.worth.lengths)}))
+        """Response lengths, in tokens, of which one is best for whatever the terms ask."""
+        most = self.budget.tokens
+        return tuple(sorted({0, *(min(one, most) for each in self.reward.terms for one in each.worth.lengths)}))
 
-    def _values_of(self, term: Term) -> Iterator[tuple[Key, Fraction]]:
+    def _values_of(self, term: Term) -> Iterator[tuple[Key, Value]]:
         calls, group = self.budget.calls, term.worth.group
         for answer in ANSWERS:
             start = Vector(answer=answer)
@@ -91,6 +93,9 @@ class Pay:
             elif group == "repeated":
                 for repeated in range(max(1, calls)):
                     yield (answer, repeated), term.value(start._replace(valid=calls, repeated=repeated))
+            elif group == "errors":
+                for errors in range(calls + 1):
+                    yield (answer, errors), term.value(start._replace(valid=calls, errors=errors))
             elif group == "kinds":
                 for kinds in itertools.product(range(calls + 1), repeat=3):
                     if sum(kinds) <= calls:
@@ -98,7 +103,7 @@ class Pay:
                         one = start._replace(unknown=unknown, schema=schema, unparsed=unparsed)
                         yield (answer, *kinds), term.value(one)
             elif group == "tokens":
-                for tokens in {0, *(length for each in self.reward.terms for length in each.worth.lengths)}:
+                for tokens in self.lengths:
                     yield (answer, tokens), term.value(start._replace(tokens=tokens))
             elif group == "flags":
                 for flags in self.flags(answer, True):

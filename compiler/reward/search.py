@@ -64,7 +64,7 @@ class _Search:
         self.apart = pay.reward.term(asked.apart) if asked.apart else None
         self.tables = {
             name: pay.group(name, asked.apart)
-            for name in ("calls", "turns", "repeated", "kinds", "flags", "tokens")
+            for name in ("calls", "turns", "repeated", "kinds", "errors", "flags", "tokens")
         }
         self._kept: dict[object, Inner] = {}
 
@@ -72,7 +72,7 @@ class _Search:
         region, asked, move = self.region, self.asked, self.move
         stepping = asked.move is not None
         calls, turns = self.tables["calls"], self.tables["turns"]
-        turns_read = "turns" in self.pay.groups
+        turns_read = bool(self.pay.groups & {"turns", "errors"})
         most = min(self.budget.calls, region.calls[1])
         for number in range(region.calls[0], most + 1):
             spans = self._turns(number, 0), self._turns(number + move.valid + move.bad, 0)
@@ -89,6 +89,7 @@ class _Search:
                     repeated, kinds = self._repeated(valid), self._kinds(bad, unparsed)
                     if not repeated or not kinds:
                         continue
+                    errors = self._errors(valid, before, after)
                     base = calls(here) + turns((self.answer, before))
                     told = self._told("calls", here, there) or self._told(
                         "turns", (self.answer, before), (self.answer, after)
@@ -99,15 +100,17 @@ class _Search:
                     for flag_told, (flag_pay, flags) in self._flags(valid > 0).items():
                         for repeat_told, (repeat_pay, again) in repeated.items():
                             for kind_told, (kind_pay, kind) in kinds.items():
-                                total = base + flag_pay + repeat_pay + kind_pay
-                                key = share, told or flag_told or repeat_told or kind_told
-                                old = found.get(key)
-                                if old is not None and (
-                                    old.pay <= total if asked.least else old.pay >= total
-                                ):
-                                    continue
-                                one = Vector(before, valid, *again, *kind, self.answer, *flags)  # type: ignore[misc,arg-type]
-                                found[key] = Best(total, one, move.of(one, after) if stepping else None)
+                                for error_told, (error_pay, failed) in errors.items():
+                                    total = base + flag_pay + repeat_pay + kind_pay + error_pay
+                                    key = share, told or flag_told or repeat_told or kind_told or error_told
+                                    old = found.get(key)
+                                    if old is not None and (
+                                        old.pay <= total if asked.least else old.pay >= total
+                                    ):
+                                        continue
+                                    *marks, tokens = flags
+                                    one = Vector(before, valid, *again, *kind, self.answer, *marks, *failed, tokens)  # type: ignore[misc,arg-type]
+                                    found[key] = Best(total, one, move.of(one, after) if stepping else None)
 
     def _turns(self, calls: int, unparsed: int) -> tuple[int, int]:
         return turns_of(calls, self.answer, self.budget) if calls <= self.budget.calls else (1, 0)
@@ -156,6 +159,15 @@ class _Search:
             self._kept[kept] = self._best(
                 "repeated", (((self.answer, number), (self.answer, number + step)) for number in numbers)
             )
+        return self._kept[kept]
+
+    def _errors(self, valid: int, before: int, after: int) -> Inner:
+        """A call of the last turn is never executed."""
+        rounds = (min(before, after) if self.asked.move else before) - 1
+        most = min(valid, rounds * self.budget.parallel) if "errors" in self.pay.groups else 0
+        kept = ("errors", most)
+        if kept not in self._kept:
+            self._kept[kept] = self._best("errors", (((self.answer, n),) * 2 for n in range(most + 1)))
         return self._kept[kept]
 
     def _kinds(self, bad: int, unparsed: int) -> Inner:

@@ -15,10 +15,11 @@ ANSWERS: tuple[Answer, ...] = ("right", "wrong", "none")
 
 
 class Budget(NamedTuple):
-    """turns: the most policy turns. parallel: the most calls that a turn opens; 0 without tools."""
+    """turns: the most policy turns. parallel: the most calls that a turn opens; 0 without tools. tokens: of a response."""
 
     turns: int
     parallel: int
+    tokens: int = 1 << 20
 
     @property
     def calls(self) -> int:
@@ -32,7 +33,7 @@ class Vector(NamedTuple):
     valid: calls of a known tool that fit its schema, `repeated` of them with the name and arguments of an earlier one.
     unknown: of tools that are not there. schema: that break a schema. unparsed: opened and not readable.
     formed: the answer has the form that `format` asks for. truncated: a limit cut the last turn. forged: the policy wrote
-    a tool response itself. used: the answer holds what a tool returned. tokens: length of the response, 0 for a short one.
+    a tool response itself. used: the answer holds what a tool returned. errors: valid calls whose tool failed. tokens: length of the response, 0 for a short one.
     """
 
     turns: int = 1
@@ -46,6 +47,7 @@ class Vector(NamedTuple):
     truncated: bool = False
     forged: bool = False
     used: bool = False
+    errors: int = 0
     tokens: int = 0
 
     @property
@@ -64,6 +66,8 @@ def feasible(one: Vector, budget: Budget) -> bool:
     if one.repeated > max(0, one.valid - 1):
         return False
     if (one.formed and one.answer == "none") or (one.used and (one.answer == "none" or not one.valid)):
+        return False
+    if not 0 <= one.errors <= min(one.valid, (one.turns - 1) * budget.parallel):
         return False
     calling = one.turns - (one.answer != "none")
     return one.turns - 1 <= one.calls - one.unparsed and one.calls <= calling * budget.parallel

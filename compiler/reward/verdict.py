@@ -10,6 +10,7 @@ from toolspec.compiler.reward.properties import PROPERTIES, Property
 from toolspec.compiler.reward.region import Set
 from toolspec.compiler.reward.search import Asked, Best, search
 from toolspec.compiler.reward.vector import Vector
+from toolspec.compiler.reward.worth import Value
 
 Outcome = Literal["proved", "refuted", "unknown", "no-case"]
 
@@ -113,9 +114,7 @@ def _free(pay: Pay) -> tuple[Fraction | None, list[str]]:
         names.append(f"`{each.name}`")
         bounds = each.worth.bounds
         if bounds is not None and slack is not None:
-            slack += abs(each.pays(bounds[1]) - each.pays(bounds[0]))
-        elif each.cap is not None and slack is not None:
-            slack += 2 * each.cap
+            slack += abs(each.pays(Value(bounds[1])) - each.pays(Value(bounds[0])))
         else:
             slack = None
     return slack, names

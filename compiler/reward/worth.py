@@ -1,95 +1,143 @@
 """What each term is worth on a vector: a table from a term's name and settings to an exact value.
 
-The names and settings are those of ts_reward.json. A term that is not in the table can have any value (`bounds` None),
-so properties that hang on it are unknown. tests/unit/test_reward_runtime.py holds the table against the runtime.
+Names and settings are those of ts_reward.json. A term that is not in the table can be worth anything, so what hangs on
+it is unknown. tests/unit/test_reward_runtime.py holds the table against the runtime.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from toolspec.compiler.reward.vector import Vector
 
 Settings = Mapping[str, Any]
-Value = Callable[[Vector], Fraction]
 
-# What a term may read together: the search goes through one group at a time. `bad` is the sum of three kinds.
+# What a term may read together, beside the answer: the search goes through one group at a time.
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "flags": ("answer", "formed", "truncated", "forged", "used"),
+    "flags": ("formed", "truncated", "forged", "used"),
     "calls": ("valid", "bad"),
     "turns": ("turns",),
     "repeated": ("repeated",),
     "kinds": ("unknown", "schema", "unparsed"),
+    "errors": ("errors",),
     "tokens": ("tokens",),
     "free": (),
 }
+ZERO, ONE = Fraction(0), Fraction(1)
+
+
+class Value(NamedTuple):
+    """units: times the weight. fixed: added as it is."""
+
+    units: Fraction
+    fixed: Fraction = ZERO
+
+
+NOTHING = Value(ZERO)
 
 
 class Worth(NamedTuple):
-    """A term's value before its weight. group: a key of GROUPS; every group may be read together with `answer`.
+    """A term's value before its weight. group: a key of GROUPS, what `value` may read of a vector.
 
-    bounds: of a value that no count decides, None where nothing is known. lengths: response lengths at which the value
-    turns, for the group `tokens`. assumed: what is taken for granted, to be shown.
+    bounds: of the units of a `free` term, which no count decides; None where nothing is known of them.
+    lengths: of the response, in tokens, between which the value of a `tokens` term rises or falls throughout.
+    assumed: what is taken for granted, to be shown.
     """
 
     group: str
-    value: Value
+    value: Callable[[Vector], Value]
     bounds: tuple[Fraction, Fraction] | None = None
     lengths: tuple[int, ...] = ()
     assumed: str = ""
 
 
-ZERO, ONE = Fraction(0), Fraction(1)
-
-
-def exact(number: float) -> Fraction:
+def exact(number: float | str) -> Fraction:
     """The number as it is written: 0.1 is a tenth. Raises ValueError for infinities and NaN."""
     return Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
 
 
+def counted(group: str, count: Callable[[Vector], int | bool | Fraction], assumed: str = "") -> Worth:
+    return Worth(group, lambda one: Value(Fraction(count(one))), assumed=assumed)
+
+
+PARTIAL = ("qa_f1", "verl", "python")
+
+
 def correct(settings: Settings) -> Worth:
     match = settings.get("match", "exact")
-    wrong = exact(settings.get("wrong") or 0)
-    told = ""
-    if match in ("verl", "python"):
-        told = f"`correct` by `match: {match}` is taken to be 1 for a right answer and {wrong} otherwise"
-    return Worth("flags", lambda one: ONE if one.answer == "right" else wrong, assumed=told)
+    wrong = settings.get("wrong")
+    otherwise = Value(ZERO, exact(wrong)) if wrong is not None else NOTHING
+    told = f"`correct` by `match: {match}` is 1 for a right answer and 0 for any other" if match in PARTIAL else ""
+    return Worth("flags", lambda one: Value(ONE) if one.answer == "right" else otherwise, assumed=told)
 
 
 def valid_call(settings: Settings) -> Worth:
     match settings.get("per", "once"):
         case "call":
-            return Worth("calls", lambda one: Fraction(one.valid))
+            return counted("calls", lambda one: one.valid)
         case "share":
-            return Worth("calls", lambda one: Fraction(one.valid, one.calls) if one.calls else ZERO)
+            return counted("calls", lambda one: Fraction(one.valid, max(1, one.calls)))
         case _:
-            return Worth("calls", lambda one: ONE if one.valid else ZERO)
+            return counted("calls", lambda one: one.valid > 0)
 
 
 def extra_call(settings: Settings) -> Worth:
-    free = int(settings.get("free", 1))
-    return Worth("calls", lambda one: Fraction(max(0, one.valid - free)))
+    free, told = settings.get("free", 1), ""
+    if not isinstance(free, int):
+        free, told = 1, "of rows with their own `needed_calls`, those that need 1"
+    return counted("calls", lambda one: max(0, one.valid - free), told)
+
+
+KINDS: Mapping[str, str] = {"unknown_tool": "unknown", "schema": "schema", "malformed": "unparsed"}
 
 
 def bad_call(settings: Settings) -> Worth:
-    return Worth("calls", lambda one: Fraction(one.bad))
+    own = {field: exact(settings[kind]) for kind, field in KINDS.items() if settings.get(kind) is not None}
+    if not own:
+        return counted("calls", lambda one: one.bad)
+
+    def value(one: Vector) -> Value:
+        units = sum(getattr(one, field) for field in KINDS.values() if field not in own)
+        return Value(Fraction(units), sum((own[field] * getattr(one, field) for field in own), ZERO))
+
+    return Worth("kinds", value)
 
 
 def format_(settings: Settings) -> Worth:
-    return Worth("flags", lambda one: ONE if one.formed and not one.truncated else ZERO)
+    return counted("flags", lambda one: one.formed and not one.truncated)
 
 
 def overlong(settings: Settings) -> Worth:
     """ts_overlong: 0 up to length − buffer tokens, then in a straight line to −penalty at `length`."""
     length, buffer, penalty = int(settings["length"]), int(settings["buffer"]), exact(settings["penalty"])
     start = length - buffer
+    return Worth(
+        "tokens",
+        lambda one: Value(-penalty * min(max(one.tokens - start, 0), buffer) / buffer),
+        lengths=(max(0, start), length),
+    )
 
-    def value(one: Vector) -> Fraction:
-        return -penalty * min(max(one.tokens - start, 0), buffer) / buffer
 
-    return Worth("tokens", value, lengths=(0, max(0, start), length))
+def length(settings: Settings) -> Worth:
+    end = int(settings["end"])
+    start = end - int(settings["buffer"]) if settings.get("shape") == "overlong" else int(settings.get("start") or 0)
+
+    def value(one: Vector) -> Value:
+        way = Fraction(min(max(one.tokens - start, 0), end - start), end - start)
+        if settings.get("shape") == "cosine" and 0 < way < 1:
+            import math
+
+            way = Fraction((1 - math.cos(math.pi * float(way))) / 2)
+        return Value(way)
+
+    return Worth("tokens", value, lengths=(start, end))
+
+
+def turns(settings: Settings) -> Worth:
+    free = int(settings.get("free", 1))
+    return counted("turns", lambda one: max(0, one.turns - free))
 
 
 TABLE: Mapping[str, Callable[[Settings], Worth]] = {
@@ -98,69 +146,22 @@ TABLE: Mapping[str, Callable[[Settings], Worth]] = {
     "extra_call": extra_call,
     "bad_call": bad_call,
     "format": format_,
+    "repeat_call": lambda _: counted("repeated", lambda one: one.repeated),
+    "tool_error": lambda _: counted("errors", lambda one: one.errors),
+    "used_result": lambda _: counted("flags", lambda one: one.used),
+    "length": length,
+    "turns": turns,
+    "truncated": lambda _: counted("flags", lambda one: one.truncated),
+    "forged_result": lambda _: counted("flags", lambda one: one.forged, "a forged tool response is written once"),
     "overlong": overlong,
 }
 
 
-class Term(NamedTuple):
-    """weight × value, at most `cap` away from 0, and 0 where the gate is shut. gated: paid with a right answer only."""
-
-    name: str
-    weight: Fraction
-    worth: Worth
-    cap: Fraction | None = None
-    gated: bool = False
-
-    def value(self, one: Vector) -> Fraction:
-        """Before weight and cap, 0 where the gate is shut."""
-        return ZERO if self.gated and one.answer != "right" else self.worth.value(one)
-
-    def pays(self, value: Fraction) -> Fraction:
-        return capped(self.weight * value, self.cap)
-
-
-def capped(pay: Fraction, cap: Fraction | None) -> Fraction:
-    return pay if cap is None else max(-cap, min(cap, pay))
-
-
-def term(settings: Settings) -> Term:
-    """The term of one entry of ts_reward.json's `terms`."""
-    name = str(settings["name"])
-    make = TABLE.get(name)
-    worth = make(settings) if make else Worth("free", lambda _: ZERO)
-    cap = settings.get("cap")
-    return Term(
-        name,
-        exact(settings["weight"]),
-        worth,
-        None if cap is None else abs(exact(cap)),
-        settings.get("only_if") == "correct",
-    )
-
-
-class Reward(NamedTuple):
-    """The whole: a sum of terms. need: valid calls that a solution may take before it counts as padded."""
-
-    terms: tuple[Term, ...]
-    need: int = 1
-    has_pattern: bool = False
-
-    def score(self, one: Vector) -> Fraction:
-        """The exact score of a vector; free terms count 0."""
-        return sum((each.pays(each.value(one)) for each in self.terms), ZERO)
-
-    def without(self, name: str) -> Reward:
-        return self._replace(terms=tuple(each for each in self.terms if each.name != name))
-
-    def term(self, name: str) -> Term:
-        return next(each for each in self.terms if each.name == name)
-
-
-def reward(settings: Sequence[Settings], late: Settings | None = None) -> Reward:
-    """The reward of ts_reward.json: its `terms`, and its `overlong` where it has one."""
-    terms = [term(each) for each in settings]
-    if late:
-        terms.append(term({"name": "overlong", "weight": 1, **late}))
-    free = [int(each.get("free", 1)) for each in settings if each["name"] == "extra_call"]
-    pattern = any(each["name"] == "format" and each.get("pattern") for each in settings)
-    return Reward(tuple(terms), max([1, *free]), pattern)
+def worth(settings: Settings) -> Worth:
+    """Of one entry of ts_reward.json's `terms`. A term of the user's is free within its `range`, where it has one."""
+    make = None if settings.get("own") else TABLE.get(str(settings["name"]))
+    if make is not None:
+        return make(settings)
+    told = settings.get("range")
+    bounds = (exact(told[0]), exact(told[1])) if isinstance(told, list | tuple) and len(told) == 2 else None
+    return Worth("free", lambda _: NOTHING, bounds)

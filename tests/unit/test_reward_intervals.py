@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolspec.compiler.reward.intervals import Intervals, What
+from toolspec.compiler.reward.intervals import Intervals, What, side
 from toolspec.compiler.reward.lines import Interval
 from toolspec.compiler.reward.pay import Pay
 from toolspec.compiler.reward.properties import PROPERTIES
 from toolspec.compiler.reward.vector import Budget
 from toolspec.compiler.reward.verdict import verdict
-from toolspec.compiler.reward.worth import Reward, reward
+from toolspec.compiler.reward.reward import Reward, reward
 from reward_strategies import rewards
 
 HAIR = Fraction(1, 10**9)
@@ -28,6 +28,8 @@ BY_NAME = {each.name: each for each in PROPERTIES}
 
 
 def changed(of: Reward, name: str, what: What, x: Fraction) -> Reward:
+    if what == "cap":
+        x *= side(of.term(name))
     return of._replace(
         terms=tuple(each._replace(**{what: x}) if each.name == name else each for each in of.terms)  # type: ignore[arg-type]
     )
@@ -46,7 +48,7 @@ def test_a_property_holds_in_its_interval_and_nowhere_else(st_data: st.DataObjec
     tried = {x + away for x in ends for away in (0, HAIR, -HAIR)}
     tried |= {Fraction(number, 4) for number in range(-12, 13)}
     for x in tried:
-        if what == "cap" and x < 0:
+        if what == "cap" and x <= 0:
             continue
         outcome = verdict(Pay(changed(of, name, what, x), budget), asked).outcome
         assert any(x in each for each in found) == (outcome in ("proved", "no-case")), (asked.name, name, what, x, found)

@@ -15,7 +15,7 @@ from toolspec.compiler.reward.pay import Pay
 from toolspec.compiler.reward.properties import PROPERTIES, Property
 from toolspec.compiler.reward.vector import ANSWERS, Budget, Vector, feasible
 from toolspec.compiler.reward.verdict import breaks, verdict
-from toolspec.compiler.reward.worth import Reward
+from toolspec.compiler.reward.reward import Reward
 from reward_strategies import rewards
 
 BUDGETS = (Budget(1, 0), Budget(1, 2), Budget(2, 1), Budget(3, 1), Budget(2, 2), Budget(3, 2))
@@ -48,8 +48,11 @@ def vectors(budget: Budget) -> frozenset[Vector]:
             for formed, used in itertools.product((False, True), repeat=2):
                 if (formed and answer == "none") or (used and (answer == "none" or not valid)):
                     continue
+                # A call of the last turn is never executed, so its tool cannot fail.
+                executed = sum(call in CALLS[:2] for turn in turns[:-1] for call in turn)
                 for cut, forged in itertools.product((False, True), repeat=2):
-                    found.add(Vector(len(turns), *counts, answer, formed, cut, forged, used))  # type: ignore[arg-type]
+                    for errors in range(executed + 1):
+                        found.add(Vector(len(turns), *counts, answer, formed, cut, forged, used, errors))  # type: ignore[arg-type]
     return frozenset(found)
 
 
@@ -68,7 +71,7 @@ def test_feasible_says_which_counts_there_are(budget: Budget) -> None:
         )
         if feasible(one, budget)
     }
-    assert there == {one for one in vectors(budget) if not (one.truncated or one.forged or one.used)}
+    assert there == {one for one in vectors(budget) if not (one.truncated or one.forged or one.used or one.errors)}
 
 
 def margin(asked: Property, of: Reward, budget: Budget) -> Fraction | None:
