@@ -68,7 +68,7 @@ class Intervals:
         groups: dict[int | None, tuple[list[Entry], list[Entry]]] = {}
         for side, found in enumerate((better, worse)):
             for key, best in found.items():
-                groups.setdefault(key[0], ([], []))[side].append(self._entry(key, best))
+                groups.setdefault(key.valid, ([], []))[side].append(self._entry(key, best))
         return [sides for sides in groups.values() if sides[0] and sides[1]]
 
     def _search(self, where: Set, asked: Asked) -> Mapping[Told, Best]:
@@ -78,7 +78,7 @@ class Intervals:
         return self._found[kept]
 
     def _entry(self, key: Told, best: Best) -> Entry:
-        values = key[1]
+        values = key.value
         assert isinstance(values, tuple)
         return Entry(Fraction(best.pay, self.pay.scale), *values)
 

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
-from toolspec.compiler.reward.vector import ANSWERS, Answer, Budget, Vector
 from toolspec.compiler.reward.reward import Reward, Term
-from toolspec.compiler.reward.worth import Value
+from toolspec.compiler.reward.vector import ANSWERS, Answer, Budget, Vector
+from toolspec.compiler.reward.worth import NOTHING, Value
 
-Key = tuple[object, ...]
-"""The counts of a group: the answer first, then the coordinates of GROUPS in their order."""
-Flags = tuple[bool, bool, bool, bool]
-"""formed, truncated, forged, used."""
+Counts = tuple[int, ...]
+"""The counts of a group, in the order of worth.GROUPS. Flags are counts too."""
+Table = Mapping[Counts, int]
 
 
 class Pay:
@@ -26,51 +25,63 @@ class Pay:
     def __init__(self, reward: Reward, budget: Budget) -> None:
         self.reward, self.budget = reward, budget
         self.groups = {each.worth.group for each in reward.terms}
-        self._values = {each.name: dict(self._values_of(each)) for each in reward.terms}
+        self._values = {each.name: self._values_of(each) for each in reward.terms}
         pays = {
-            each.name: {key: each.pays(value) for key, value in self._values[each.name].items()}
+            (each.name, answer): {counts: each.pays(value) for counts, value in table.items()}
             for each in reward.terms
+            for answer, table in self._values[each.name].items()
         }
-        self.scale = math.lcm(*(pay.denominator for table in pays.values() for pay in table.values()))
+        self.scale = math.lcm(*{pay.denominator for table in pays.values() for pay in table.values()})
         self._pays = {
-            name: {
-                key: pay.numerator * (self.scale // pay.denominator) for key, pay in table.items()
-            }
+            name: {counts: pay.numerator * (self.scale // pay.denominator) for counts, pay in table.items()}
             for name, table in pays.items()
         }
+        self._tables: dict[tuple[str, Answer, str | None], Table] = {}
 
-    def values(self, name: str) -> Mapping[Key, Value]:
+    def values(self, name: str, answer: Answer) -> Mapping[Counts, Value]:
         """A term's value before its weight, by the counts of its group."""
-        return self._values[name]
+        return self._values[name][answer]
 
-    def group(self, group: str, apart: str | None = None) -> Callable[[Key], int]:
+    def table(self, group: str, answer: Answer, apart: str | None = None) -> Table:
         """The pay of a group's terms, without that of the term `apart`."""
-        tables = [
-            self._pays[each.name]
-            for each in self.reward.terms
-            if each.worth.group == group and each.name != apart
-        ]
-        if not tables:
-            return lambda _: 0
-        if len(tables) == 1:
-            return tables[0].__getitem__
-        kept: dict[Key, int] = {}
+        asked = group, answer, apart
+        if asked not in self._tables:
+            summed = dict.fromkeys(self.counts(group, answer), 0)
+            for each in self.reward.terms:
+                if each.worth.group == group and each.name != apart:
+                    for counts, pay in self._pays[each.name, answer].items():
+                        summed[counts] += pay
+            self._tables[asked] = summed
+        return self._tables[asked]
 
-        def paid(key: Key) -> int:
-            if key not in kept:
-                kept[key] = sum(table[key] for table in tables)
-            return kept[key]
+    def counts(self, group: str, answer: Answer) -> Iterator[Counts]:
+        """Every combination that a group can have; the plainest first."""
+        calls = self.budget.calls
+        match group:
+            case "flags":
+                yield from self._flags(answer)
+            case "calls":
+                yield from ((valid, bad) for valid in range(calls + 1) for bad in range(calls + 1 - valid))
+            case "turns":
+                yield from ((turns,) for turns in range(1, self.budget.turns + 1))
+            case "tokens":
+                yield from ((length,) for length in self.lengths)
+            case "repeated" | "errors":
+                yield from ((number,) for number in range(calls + 1))
+            case "kinds":
+                if group not in self.groups:
+                    yield from ((0, bad, 0) for bad in range(calls + 1))
+                    return
+                for unparsed in range(calls + 1):
+                    for schema in range(calls + 1 - unparsed):
+                        for unknown in range(calls + 1 - unparsed - schema):
+                            yield unknown, schema, unparsed
 
-        return paid
-
-    def flags(self, answer: Answer, valid: bool) -> Iterator[Flags]:
-        """Those that a trajectory can have; the plainest first."""
-        if answer == "none":
-            forms: tuple[bool, ...] = (False,)
-        else:
-            forms = (True, False) if self.reward.has_pattern else (True,)
-        uses = (False, True) if valid and answer != "none" else (False,)
-        for used, forged, truncated, formed in itertools.product(uses, (False, True), (False, True), forms):
+    def _flags(self, answer: Answer) -> Iterator[Counts]:
+        """formed, truncated, forged, used."""
+        forms = (0,) if answer == "none" else (1, 0) if self.reward.has_pattern else (1,)
+        uses = (0,) if answer == "none" else (0, 1)
+        for used, forged, truncated, formed in itertools.product(uses, (0, 1), (0, 1), forms):
             yield formed, truncated, forged, used
 
     @cached_property
@@ -79,36 +90,30 @@ class Pay:
         most = self.budget.tokens
         return tuple(sorted({0, *(min(one, most) for each in self.reward.terms for one in each.worth.lengths)}))
 
-    def _values_of(self, term: Term) -> Iterator[tuple[Key, Value]]:
-        calls, group = self.budget.calls, term.worth.group
-        for answer in ANSWERS:
-            start = Vector(answer=answer)
-            if group == "calls":
-                for valid in range(calls + 1):
-                    for bad in range(calls + 1 - valid):
-                        yield (answer, valid, bad), term.value(start._replace(valid=valid, schema=bad))
-            elif group == "turns":
-                for turns in range(1, self.budget.turns + 1):
-                    yield (answer, turns), term.value(start._replace(turns=turns))
-            elif group == "repeated":
-                for repeated in range(max(1, calls)):
-                    yield (answer, repeated), term.value(start._replace(valid=calls, repeated=repeated))
-            elif group == "errors":
-                for errors in range(calls + 1):
-                    yield (answer, errors), term.value(start._replace(valid=calls, errors=errors))
-            elif group == "kinds":
-                for kinds in itertools.product(range(calls + 1), repeat=3):
-                    if sum(kinds) <= calls:
-                        unknown, schema, unparsed = kinds
-                        one = start._replace(unknown=unknown, schema=schema, unparsed=unparsed)
-                        yield (answer, *kinds), term.value(one)
-            elif group == "tokens":
-                for tokens in self.lengths:
-                    yield (answer, tokens), term.value(start._replace(tokens=tokens))
-            elif group == "flags":
-                for flags in self.flags(answer, True):
-                    formed, truncated, forged, used = flags
-                    one = Vector(
-                        answer=answer, formed=formed, truncated=truncated, forged=forged, used=used, valid=1
-                    )
-                    yield (answer, *flags), term.value(one)
+    def _values_of(self, term: Term) -> Mapping[Answer, Mapping[Counts, Value]]:
+        """Only flags are read together with the answer; of the other groups the gate alone asks for it."""
+        group = term.worth.group
+        if group == "free":
+            return {answer: {} for answer in ANSWERS}
+        if group == "flags":
+            return {
+                answer: {counts: term.value(vector(group, counts, answer)) for counts in self._flags(answer)}
+                for answer in ANSWERS
+            }
+        open_ = {counts: term.worth.value(vector(group, counts)) for counts in self.counts(group, "right")}
+        shut = dict.fromkeys(open_, NOTHING)
+        return {answer: shut if term.gated and answer != "right" else open_ for answer in ANSWERS}
+
+
+def vector(group: str, counts: Counts, answer: Answer = "right") -> Vector:
+    """A vector with the counts of one group, good for terms that read no other."""
+    match group:
+        case "flags":
+            formed, truncated, forged, used = map(bool, counts)
+            return Vector(answer=answer, formed=formed, truncated=truncated, forged=forged, used=used)
+        case "calls":
+            return Vector(valid=counts[0], schema=counts[1])
+        case "kinds":
+            return Vector(unknown=counts[0], schema=counts[1], unparsed=counts[2])
+        case _:
+            return Vector(**{group: counts[0]})  # type: ignore[arg-type]

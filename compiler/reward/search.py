@@ -1,23 +1,26 @@
 """The best or worst paid trajectory of a set, or the step that gains most: every one is looked at, none is listed.
 
-A reward of terms is a sum over groups of counts (`worth.GROUPS`), and the counts of different groups are bound together
-by few numbers: the answer, the valid calls V, the bad calls B and the turns. For each of these the best of every group
-is taken by itself, so 10 turns of 4 calls are some thousand sums and not a million vectors.
+A reward of terms is a sum over groups of counts (`worth.GROUPS`). What binds the groups of one answer together are the
+valid calls V, the bad calls B and the turns T: a state. The best repetitions depend on V alone, the best failures on
+how many valid calls were executed, the best kinds of bad calls on B and on how many of them need not be parsed, flags
+and length on V > 0. So each of these is settled for itself, and what is left is to go through the states: for 10 turns
+of 4 calls some thousands, where there are millions of vectors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from fractions import Fraction
+from functools import cached_property
 from typing import NamedTuple
 
-from toolspec.compiler.reward.pay import Key, Pay
+from toolspec.compiler.reward.pay import Counts, Pay, Table
 from toolspec.compiler.reward.region import Move, Region, Set
 from toolspec.compiler.reward.vector import Answer, Vector, turns_of
 
-NOTHING = Move()
-Inner = Mapping[object, tuple[int, tuple[object, ...]]]
-"""Of a group: what the trajectories are told apart by → (pay, counts) of the best."""
+STAY = Move()
+FLAGS = ("formed", "truncated", "forged", "used")
+INNER = ("flags", "tokens", "repeated", "kinds", "errors")
+"""Groups that are settled for themselves."""
 
 
 class Best(NamedTuple):
@@ -41,8 +44,42 @@ class Asked(NamedTuple):
     by_valid: bool = False
 
 
-Told = tuple[int | None, object]
-"""(valid calls, value of the term apart): None where results are not told apart by it."""
+class Told(NamedTuple):
+    """What a result is told apart by: None where it is not."""
+
+    valid: int | None
+    value: object
+
+
+class State(NamedTuple):
+    """turns_after: after the step. unparsed: the most bad calls that need not be parsed. executed: valid calls."""
+
+    valid: int
+    bad: int
+    turns: int
+    turns_after: int
+    unparsed: int
+    executed: int
+
+    def binds(self, group: str) -> Counts:
+        """What of the state an inner group depends on."""
+        match group:
+            case "repeated":
+                return (self.valid,)
+            case "errors":
+                return (self.executed,)
+            case "kinds":
+                return self.bad, self.unparsed
+            case _:
+                return (int(self.valid > 0),)
+
+
+class Found(NamedTuple):
+    """The best counts of an inner group. after: the step."""
+
+    pay: int
+    counts: Counts
+    after: Counts
 
 
 def search(pay: Pay, where: Set, asked: Asked) -> dict[Told, Best]:
@@ -50,7 +87,10 @@ def search(pay: Pay, where: Set, asked: Asked) -> dict[Told, Best]:
     found: dict[Told, Best] = {}
     for region in where:
         for answer in region.answers:
-            _Search(pay, region, asked, answer).into(found)
+            for told, best in _Search(pay, region, asked, answer).results():
+                old = found.get(told)
+                if old is None or (best.pay < old.pay if asked.least else best.pay > old.pay):
+                    found[told] = best
     return found
 
 
@@ -59,161 +99,209 @@ class _Search:
 
     def __init__(self, pay: Pay, region: Region, asked: Asked, answer: Answer) -> None:
         self.pay, self.region, self.asked, self.answer = pay, region, asked, answer
-        self.budget = pay.budget
-        self.move = asked.move or NOTHING
-        self.apart = pay.reward.term(asked.apart) if asked.apart else None
-        self.tables = {
-            name: pay.group(name, asked.apart)
-            for name in ("calls", "turns", "repeated", "kinds", "errors", "flags", "tokens")
-        }
-        self._kept: dict[object, Inner] = {}
+        self.move = asked.move or STAY
+        self.sign = 1 if asked.least else -1
+        self.group = pay.reward.term(asked.apart).worth.group if asked.apart else ""
+        self._inner: dict[tuple[str, Counts], Found | None] = {}
 
-    def into(self, found: dict[Told, Best]) -> None:
-        region, asked, move = self.region, self.asked, self.move
-        stepping = asked.move is not None
-        calls, turns = self.tables["calls"], self.tables["turns"]
-        turns_read = bool(self.pay.groups & {"turns", "errors"})
-        most = min(self.budget.calls, region.calls[1])
-        for number in range(region.calls[0], most + 1):
-            spans = self._turns(number, 0), self._turns(number + move.valid + move.bad, 0)
-            for valid in range(max(0, region.valid[0], number - region.bad[1]), min(number, region.valid[1]) + 1):
-                bad = number - valid
-                if bad < region.bad[0]:
+    def results(self) -> Iterator[tuple[Told, Best]]:
+        if self.group in INNER:
+            return self._by_inner(self.group)
+        return self._by_state()
+
+    def _by_state(self) -> Iterator[tuple[Told, Best]]:
+        """What is told apart by is a matter of the state."""
+        best: dict[Told, tuple[int, State]] = {}
+        for state, total in self._totals(""):
+            told = Told(state.valid if self.asked.by_valid else None, self._state_value(state))
+            old = best.get(told)
+            if old is None or total < old[0]:
+                best[told] = total, state
+        for told, (total, state) in best.items():
+            yield told, self._best(total, state, {})
+
+    def _by_inner(self, group: str) -> Iterator[tuple[Told, Best]]:
+        """It is a matter of an inner group: the best state for whatever binds the group, then the group's counts."""
+        bound: dict[tuple[int | None, Counts], tuple[int, State]] = {}
+        for state, total in self._totals(group):
+            share = state.valid if self.asked.by_valid else None
+            key = share, state.binds(group)
+            old = bound.get(key)
+            if old is None or total < old[0]:
+                bound[key] = total, state
+        assert self.asked.apart is not None
+        table = self.pay.table(group, self.answer, self.asked.apart)
+        values = self.pay.values(self.asked.apart, self.answer)
+        stepping = self.asked.move is not None
+        best: dict[Told, tuple[int, State, Found]] = {}
+        for (share, binds), (total, state) in bound.items():
+            for here, there in self._pairs(group, binds):
+                paid = self.sign * (table[here] - table[there] if stepping else table[here])
+                told = Told(share, (values[here], values[there]) if stepping else (values[here],))
+                old = best.get(told)
+                if old is None or total + paid < old[0]:
+                    best[told] = total + paid, state, Found(paid, here, there)
+        for told, (total, state, found) in best.items():
+            yield told, self._best(total, state, {group: found})
+
+    def _totals(self, without: str) -> Iterator[tuple[State, int]]:
+        """Each state with the pay (times the sign: smaller is better) of its best, but for one inner group."""
+        groups = [group for group in INNER if group != without]
+        calls, turns = self._calls, self._turns
+        for state in self.states:
+            total = calls[state.valid, state.bad] + turns[state.turns, state.turns_after]
+            for group in groups:
+                found = self._inner_best(group, state.binds(group))
+                if found is None:
                     break
-                here: Key = (self.answer, valid, bad)
-                there: Key = (self.answer, valid + move.valid, bad + move.bad)
-                for before, after in self._turn_pairs(spans, turns_read):
-                    unparsed = number - before + 1
-                    if stepping:
-                        unparsed = min(unparsed, number + move.valid + move.bad - after + 1 - move.unparsed)
-                    repeated, kinds = self._repeated(valid), self._kinds(bad, unparsed)
-                    if not repeated or not kinds:
-                        continue
-                    errors = self._errors(valid, before, after)
-                    base = calls(here) + turns((self.answer, before))
-                    told = self._told("calls", here, there) or self._told(
-                        "turns", (self.answer, before), (self.answer, after)
+                total += found.pay
+            else:
+                yield state, total
+
+    def _best(self, total: int, state: State, known: Mapping[str, Found]) -> Best:
+        inner = {group: known.get(group) or self._inner_best(group, state.binds(group)) for group in INNER}
+        counts = {group: found.counts for group, found in inner.items() if found is not None}
+        one = Vector(
+            state.turns,
+            state.valid,
+            *counts["repeated"],
+            *counts["kinds"],
+            self.answer,
+            *map(bool, counts["flags"]),
+            *counts["errors"],
+            *counts["tokens"],
+        )
+        stepping = self.asked.move is not None
+        return Best(self.sign * total, one, self.move.of(one, state.turns_after) if stepping else None)
+
+    @cached_property
+    def states(self) -> tuple[State, ...]:
+        """By number of calls. Where no term reads the turns, the fewest leave the most room."""
+        region, move, budget = self.region, self.move, self.pay.budget
+        turns_read = bool(self.pay.groups & {"turns", "errors"})
+        fits = [turns_of(calls, self.answer, budget) for calls in range(budget.calls + 1)]
+        fits += [(1, 0)] * (move.valid + move.bad)
+        found = []
+        for calls in range(region.calls[0], min(budget.calls, region.calls[1]) + 1):
+            (low, high), (low_after, high_after) = fits[calls], fits[calls + move.valid + move.bad]
+            low, high = max(low, region.turns[0]), min(high, region.turns[1])
+            if turns_read:
+                further = move.further_turns if self.asked.move else (0,)
+                pairs = [
+                    (before, before + more)
+                    for before in range(low, high + 1)
+                    for more in further
+                    if low_after <= before + more <= high_after
+                ]
+            else:
+                pairs = [(low, low_after)] if low <= high and low_after <= high_after else []
+            least = max(0, region.valid[0], calls - region.bad[1])
+            for valid in range(least, min(calls - region.bad[0], region.valid[1]) + 1):
+                for before, after in pairs:
+                    unparsed = calls - before + 1
+                    rounds = before - 1
+                    if self.asked.move:
+                        unparsed = min(unparsed, calls + move.valid + move.bad - after + 1 - move.unparsed)
+                        rounds = min(before, after) - 1
+                    bad = calls - valid
+                    found.append(
+                        State(valid, bad, before, after, min(bad, unparsed), min(valid, rounds * budget.parallel))
                     )
-                    if stepping:
-                        base -= calls(there) + turns((self.answer, after))
-                    share = valid if asked.by_valid else None
-                    for flag_told, (flag_pay, flags) in self._flags(valid > 0).items():
-                        for repeat_told, (repeat_pay, again) in repeated.items():
-                            for kind_told, (kind_pay, kind) in kinds.items():
-                                for error_told, (error_pay, failed) in errors.items():
-                                    total = base + flag_pay + repeat_pay + kind_pay + error_pay
-                                    key = share, told or flag_told or repeat_told or kind_told or error_told
-                                    old = found.get(key)
-                                    if old is not None and (
-                                        old.pay <= total if asked.least else old.pay >= total
-                                    ):
-                                        continue
-                                    *marks, tokens = flags
-                                    one = Vector(before, valid, *again, *kind, self.answer, *marks, *failed, tokens)  # type: ignore[misc,arg-type]
-                                    found[key] = Best(total, one, move.of(one, after) if stepping else None)
+        return tuple(found)
 
-    def _turns(self, calls: int, unparsed: int) -> tuple[int, int]:
-        return turns_of(calls, self.answer, self.budget) if calls <= self.budget.calls else (1, 0)
+    @cached_property
+    def _calls(self) -> Table:
+        """(valid, bad) → signed pay of the group, or of the step."""
+        table, move = self._table("calls"), self.move
+        if self.asked.move is None:
+            return {counts: self.sign * pay for counts, pay in table.items()}
+        return {
+            (valid, bad): self.sign * (pay - table[valid + move.valid, bad + move.bad])
+            for (valid, bad), pay in table.items()
+            if (valid + move.valid, bad + move.bad) in table
+        }
 
-    def _turn_pairs(
-        self, spans: tuple[tuple[int, int], tuple[int, int]], read: bool
-    ) -> Iterator[tuple[int, int]]:
-        """(turns before, turns after) the step. Where no term reads them, the fewest leave most room."""
-        (low, high), (low_after, high_after) = spans
-        low, high = max(low, self.region.turns[0]), min(high, self.region.turns[1])
-        if not read:
-            if low <= high and low_after <= high_after:
-                yield low, low_after
-            return
-        for before in range(low, high + 1):
-            for further in self.move.further_turns if self.asked.move else (0,):
-                if low_after <= before + further <= high_after:
-                    yield before, before + further
+    @cached_property
+    def _turns(self) -> Table:
+        """(turns, turns after the step) → signed pay."""
+        table = self._table("turns")
+        pairs = {(state.turns, state.turns_after) for state in self.states}
+        if self.asked.move is None:
+            return {(before, after): self.sign * table[before,] for before, after in pairs}
+        return {(before, after): self.sign * (table[before,] - table[after,]) for before, after in pairs}
 
-    def _told(self, group: str, here: Key, there: Key) -> object:
-        """By what the term apart tells trajectories apart, where it is of this group."""
-        if self.apart is None or self.apart.worth.group != group:
+    def _table(self, group: str) -> Table:
+        return self.pay.table(group, self.answer, self.asked.apart if self.group == group else None)
+
+    def _state_value(self, state: State) -> object:
+        if not self.group:
             return None
-        values = self.pay.values(self.apart.name)
-        return (values[here], values[there]) if self.asked.move is not None else (values[here],)
+        assert self.asked.apart is not None
+        values, move = self.pay.values(self.asked.apart, self.answer), self.move
+        if self.group == "calls":
+            here, there = (state.valid, state.bad), (state.valid + move.valid, state.bad + move.bad)
+            return (values[here], values[there]) if self.asked.move else (values[here],)
+        return (
+            (values[state.turns,], values[state.turns_after,]) if self.asked.move else (values[state.turns,],)
+        )
 
-    def _best(self, group: str, pairs: Iterable[tuple[Key, Key]]) -> Inner:
-        """The best counts of a group among (before, after) the step."""
-        table, stepping, least = self.tables[group], self.asked.move is not None, self.asked.least
-        found: dict[object, tuple[int, tuple[object, ...]]] = {}
+    def _inner_best(self, group: str, binds: Counts) -> Found | None:
+        kept = group, binds
+        if kept not in self._inner:
+            self._inner[kept] = self._settled(group, self._pairs(group, binds))
+        return self._inner[kept]
+
+    def _settled(self, group: str, pairs: Iterable[tuple[Counts, Counts]]) -> Found | None:
+        table, stepping = self.pay.table(group, self.answer), self.asked.move is not None
+        best: Found | None = None
         for here, there in pairs:
-            pay = table(here) - table(there) if stepping else table(here)
-            told = self._told(group, here, there)
-            old = found.get(told)
-            if old is None or (pay < old[0] if least else pay > old[0]):
-                found[told] = pay, here[1:]
-        return found
+            paid = self.sign * (table[here] - table[there] if stepping else table[here])
+            if best is None or paid < best.pay:
+                best = Found(paid, here, there)
+        return best
 
-    def _repeated(self, valid: int) -> Inner:
-        kept = ("repeated", valid)
-        if kept not in self._kept:
-            step, read = self.move.repeated, "repeated" in self.pay.groups
-            low, high = self.region.repeated[0], min(self.region.repeated[1], max(0, valid - 1))
-            high = min(high, max(0, valid + self.move.valid - 1) - step)
-            numbers = range(low, high + 1) if read else range(low, min(low, high) + 1)
-            self._kept[kept] = self._best(
-                "repeated", (((self.answer, number), (self.answer, number + step)) for number in numbers)
-            )
-        return self._kept[kept]
+    def _pairs(self, group: str, binds: Counts) -> Iterator[tuple[Counts, Counts]]:
+        """(before, after the step) of what an inner group can be."""
+        region, move = self.region, self.move
+        read = group in self.pay.groups
+        match group:
+            case "repeated":
+                (valid,) = binds
+                low = region.repeated[0]
+                high = min(region.repeated[1], max(0, valid - 1), max(0, valid + move.valid - 1) - move.repeated)
+                for number in range(low, high + 1):
+                    yield (number,), (number + move.repeated,)
+                    if not read:
+                        return
+            case "errors":
+                for number in range(binds[0] + 1 if read else 1):
+                    yield (number,), (number,)
+            case "tokens":
+                yield from (((length,), (length,)) for length in self.pay.lengths)
+            case "kinds":
+                yield from self._kind_pairs(*binds)
+            case _:
+                yield from self._flag_pairs(bool(binds[0]))
 
-    def _errors(self, valid: int, before: int, after: int) -> Inner:
-        """A call of the last turn is never executed."""
-        rounds = (min(before, after) if self.asked.move else before) - 1
-        most = min(valid, rounds * self.budget.parallel) if "errors" in self.pay.groups else 0
-        kept = ("errors", most)
-        if kept not in self._kept:
-            self._kept[kept] = self._best("errors", (((self.answer, n),) * 2 for n in range(most + 1)))
-        return self._kept[kept]
-
-    def _kinds(self, bad: int, unparsed: int) -> Inner:
-        kept = ("kinds", bad, unparsed)
-        if kept not in self._kept:
-            self._kept[kept] = self._best("kinds", self._kind_pairs(bad, unparsed))
-        return self._kept[kept]
-
-    def _kind_pairs(self, bad: int, unparsed: int) -> Iterator[tuple[Key, Key]]:
+    def _kind_pairs(self, bad: int, unparsed: int) -> Iterator[tuple[Counts, Counts]]:
         if "kinds" not in self.pay.groups:
             if unparsed >= 0:
-                yield (self.answer, 0, bad, 0), (self.answer, *self.move.kinds((0, bad, 0)))
+                yield (0, bad, 0), (0, bad + self.move.bad, 0)
             return
-        for malformed in range(min(bad, unparsed) + 1):
+        for malformed in range(unparsed + 1):
             for schema in range(bad - malformed + 1):
                 kinds = bad - malformed - schema, schema, malformed
-                yield (self.answer, *kinds), (self.answer, *self.move.kinds(kinds))
+                yield kinds, self.move.kinds(kinds)
 
-    def _flags(self, valid: bool) -> Inner:
-        """The flags and the length, which nothing binds to the calls but that only a result can be used."""
-        kept = ("flags", valid)
-        if kept not in self._kept:
-            flags = self._best("flags", self._flag_pairs(valid))
-            lengths = self._best(
-                "tokens", (((self.answer, length),) * 2 for length in self.pay.lengths)
-            )
-            best: dict[object, tuple[int, tuple[object, ...]]] = {}
-            for told, (pay, counts) in flags.items():
-                for length_told, (length_pay, length) in lengths.items():
-                    best[told or length_told] = pay + length_pay, (*counts, *length)
-            self._kept[kept] = best
-        return self._kept[kept]
-
-    def _flag_pairs(self, valid: bool) -> Iterator[tuple[Key, Key]]:
-        names = ("formed", "truncated", "forged", "used")
-        for flags in self.pay.flags(self.answer, valid):
-            if flags[1] not in self.region.truncated or flags[2] not in self.region.forged:
+    def _flag_pairs(self, valid: bool) -> Iterator[tuple[Counts, Counts]]:
+        raised = FLAGS.index(self.move.flag) if self.move.flag else None
+        for flags in self.pay.counts("flags", self.answer):
+            _, truncated, forged, used = flags
+            if bool(truncated) not in self.region.truncated or bool(forged) not in self.region.forged:
                 continue
-            if not self.move.flag:
-                yield (self.answer, *flags), (self.answer, *flags)
-            elif not flags[names.index(self.move.flag)]:
-                after = tuple(
-                    True if name == self.move.flag else flag for name, flag in zip(names, flags, strict=True)
-                )
-                yield (self.answer, *flags), (self.answer, *after)
-
-
-def fraction(pay: Pay, number: int) -> Fraction:
-    return Fraction(number, pay.scale)
+            if used and not valid:
+                continue
+            if raised is None:
+                yield flags, flags
+            elif not flags[raised]:
+                yield flags, (*flags[:raised], 1, *flags[raised + 1 :])
