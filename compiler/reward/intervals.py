@@ -20,9 +20,12 @@ from toolspec.compiler.reward.properties import Property
 from toolspec.compiler.reward.region import Set
 from toolspec.compiler.reward.search import Asked, Best, Told, search
 from toolspec.compiler.reward.reward import Term, capped
+from toolspec.compiler.reward.vector import ANSWERS
 from toolspec.compiler.reward.worth import NOTHING, ZERO, Value
 
 What = Literal["weight", "cap"]
+MOST_VALUES = 200
+"""Values of a term under a cap: the line is cut at each, and all are compared in each part."""
 AT_LEAST_0 = Interval(Fraction(0), None, low_open=False)
 
 
@@ -45,11 +48,18 @@ class Intervals:
         self.pay = pay
         self._found: dict[tuple[Set, Asked], dict[Told, Best]] = {}
 
-    def of(self, asked: Property, name: str, what: What = "weight") -> list[Interval]:
-        """Where the property holds, from left to right. [] where it never does, and for what no count decides."""
+    def of(self, asked: Property, name: str, what: What = "weight") -> list[Interval] | None:
+        """Where the property holds, from left to right; [] where it never does.
+
+        None where it is not worked out: for terms that no count decides, and those with too many values under a cap.
+        """
         term = self.pay.reward.term(name)
         if term.worth.group == "free":
-            return []
+            return None
+        if what == "cap" or term.cap is not None:
+            values = {value for answer in ANSWERS for value in self.pay.values(name, answer).values()}
+            if len(values) > MOST_VALUES:
+                return None
         left = [AT_LEAST_0 if what == "cap" else EVERYTHING]
         for sides in self._sides(asked, name):
             left = common(left, list(_solved(asked, term, what, sides)))

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from functools import cached_property
+from typing import Any
 
 from toolspec.compiler.reward.reward import Reward, Term
 from toolspec.compiler.reward.vector import ANSWERS, Answer, Budget, Vector
@@ -27,16 +28,29 @@ class Pay:
         self.groups = {each.worth.group for each in reward.terms}
         self._values = {each.name: self._values_of(each) for each in reward.terms}
         pays = {
-            (each.name, answer): {counts: each.pays(value) for counts, value in table.items()}
+            each.name: {
+                id(table): {counts: each.pays(value) for counts, value in table.items()}
+                for table in self._values[each.name].values()
+            }
             for each in reward.terms
-            for answer, table in self._values[each.name].items()
         }
-        self.scale = math.lcm(*{pay.denominator for table in pays.values() for pay in table.values()})
+        every = (pay for tables in pays.values() for table in tables.values() for pay in table.values())
+        self.scale = math.lcm(*{pay.denominator for pay in every})
+        whole = {
+            name: {
+                key: {at: pay.numerator * (self.scale // pay.denominator) for at, pay in table.items()}
+                for key, table in tables.items()
+            }
+            for name, tables in pays.items()
+        }
         self._pays = {
-            name: {counts: pay.numerator * (self.scale // pay.denominator) for counts, pay in table.items()}
-            for name, table in pays.items()
+            (name, answer): whole[name][id(table)]
+            for name, tables in self._values.items()
+            for answer, table in tables.items()
         }
         self._tables: dict[tuple[str, Answer, str | None], Table] = {}
+        self.settled: dict[Hashable, dict[Any, Any]] = {}
+        """What searches of one kind have in common, kept for the next."""
 
     def values(self, name: str, answer: Answer) -> Mapping[Counts, Value]:
         """A term's value before its weight, by the counts of its group."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from toolspec.compiler.reward.pay import Counts, Pay, Table
 from toolspec.compiler.reward.region import Move, Region, Set
@@ -122,8 +122,10 @@ class _Search:
 
     def _by_inner(self, group: str) -> Iterator[tuple[Told, Best]]:
         """It is a matter of an inner group: the best state for whatever binds the group, then the group's counts."""
-        bound: dict[tuple[int | None, Counts], tuple[int, State]] = {}
-        for state, total in self._totals(group):
+        # The terms of one group have this in common.
+        common = group, self.region, self.asked._replace(apart=None), self.answer
+        bound: dict[Any, tuple[int, State]] = self.pay.settled.setdefault(common, {})
+        for state, total in () if bound else self._totals(group):
             share = state.valid if self.asked.by_valid else None
             key = share, state.binds(group)
             old = bound.get(key)
@@ -134,8 +136,8 @@ class _Search:
         values = self.pay.values(self.asked.apart, self.answer)
         stepping = self.asked.move is not None
         best: dict[Told, tuple[int, State, Found]] = {}
-        for (share, binds), (total, state) in bound.items():
-            for here, there in self._pairs(group, binds):
+        for share, pairs, (total, state) in self._bound_pairs(group, bound):
+            for here, there in pairs:
                 paid = self.sign * (table[here] - table[there] if stepping else table[here])
                 told = Told(share, (values[here], values[there]) if stepping else (values[here],))
                 old = best.get(told)
@@ -143,6 +145,23 @@ class _Search:
                     best[told] = total + paid, state, Found(paid, here, there)
         for told, (total, state, found) in best.items():
             yield told, self._best(total, state, {group: found})
+
+    def _bound_pairs(
+        self, group: str, bound: Mapping[tuple[int | None, Counts], tuple[int, State]]
+    ) -> Iterator[tuple[int | None, Iterator[tuple[Counts, Counts]], tuple[int, State]]]:
+        """The counts of a group with the best state for them. So many unparsed calls go with states that allow more."""
+        if group != "kinds" or group not in self.pay.groups:
+            for (share, binds), best in bound.items():
+                yield share, self._pairs(group, binds), best
+            return
+        running: dict[tuple[int | None, int], tuple[int, State]] = {}
+        for unparsed in range(self.pay.budget.calls, -1, -1):
+            for (share, (bad, most)), best in bound.items():
+                if most == unparsed:
+                    old = running.get((share, bad))
+                    running[share, bad] = best if old is None or best[0] < old[0] else old
+            for (share, bad), best in running.items():
+                yield share, self._kind_pairs(bad, unparsed, unparsed), best
 
     def _totals(self, without: str) -> Iterator[tuple[State, int]]:
         """Each state with the pay (times the sign: smaller is better) of its best, but for one inner group."""
@@ -182,7 +201,9 @@ class _Search:
         fits = [turns_of(calls, self.answer, budget) for calls in range(budget.calls + 1)]
         fits += [(1, 0)] * (move.valid + move.bad)
         found = []
-        for calls in range(region.calls[0], min(budget.calls, region.calls[1]) + 1):
+        # Raising a flag costs the same whatever the calls are, but that there is a valid one.
+        most = min(budget.calls, region.calls[1], 1 if move.flag else budget.calls)
+        for calls in range(region.calls[0], most + 1):
             (low, high), (low_after, high_after) = fits[calls], fits[calls + move.valid + move.bad]
             low, high = max(low, region.turns[0]), min(high, region.turns[1])
             if turns_read:
@@ -246,10 +267,25 @@ class _Search:
         )
 
     def _inner_best(self, group: str, binds: Counts) -> Found | None:
+        if group == "kinds":
+            return self._kinds_best(*binds)
         kept = group, binds
         if kept not in self._inner:
             self._inner[kept] = self._settled(group, self._pairs(group, binds))
         return self._inner[kept]
+
+    def _kinds_best(self, bad: int, unparsed: int) -> Found | None:
+        """That with fewer unparsed calls, or with exactly so many. It is the same for every region."""
+        kept = self.pay.settled.setdefault((self.answer, self.asked.move, self.sign), {})
+        found: Found | None = None
+        if (bad, unparsed) in kept:
+            return kept[bad, unparsed]
+        for number in range(unparsed + 1):
+            if (bad, number) not in kept:
+                one = self._settled("kinds", self._kind_pairs(bad, number, number))
+                kept[bad, number] = min(filter(None, (found, one)), key=lambda each: each.pay, default=None)
+            found = kept[bad, number]
+        return found
 
     def _settled(self, group: str, pairs: Iterable[tuple[Counts, Counts]]) -> Found | None:
         table, stepping = self.pay.table(group, self.answer), self.asked.move is not None
@@ -283,12 +319,12 @@ class _Search:
             case _:
                 yield from self._flag_pairs(bool(binds[0]))
 
-    def _kind_pairs(self, bad: int, unparsed: int) -> Iterator[tuple[Counts, Counts]]:
+    def _kind_pairs(self, bad: int, unparsed: int, least: int = 0) -> Iterator[tuple[Counts, Counts]]:
         if "kinds" not in self.pay.groups:
-            if unparsed >= 0:
+            if least == 0 <= unparsed:
                 yield (0, bad, 0), (0, bad + self.move.bad, 0)
             return
-        for malformed in range(unparsed + 1):
+        for malformed in range(least, unparsed + 1):
             for schema in range(bad - malformed + 1):
                 kinds = bad - malformed - schema, schema, malformed
                 yield kinds, self.move.kinds(kinds)
