@@ -51,10 +51,11 @@ class Intervals:
     def of(self, asked: Property, name: str, what: What = "weight") -> list[Interval] | None:
         """Where the property holds, from left to right; [] where it never does.
 
-        None where it is not worked out: for terms that no count decides, and those with too many values under a cap.
+        None where it is not worked out: for terms that no count decides, those with too many values under a cap, and
+        sums that are clipped.
         """
         term = self.pay.reward.term(name)
-        if term.worth.group == "free":
+        if term.worth.group == "free" or self.pay.reward.clip is not None:
             return None
         if what == "cap" or term.cap is not None:
             values = {value for answer in ANSWERS for value in self.pay.values(name, answer).values()}

@@ -37,15 +37,20 @@ def capped(amount: Fraction, cap: Fraction | None) -> Fraction:
 
 
 class Reward(NamedTuple):
-    """need: valid calls that a solution may take before it counts as padded. has_pattern: `format` asks for a form."""
+    """need: valid calls that a solution may take before it counts as padded. has_pattern: `format` asks for a form.
+
+    clip: the least and the most that a trajectory is paid.
+    """
 
     terms: tuple[Term, ...]
     need: int = 1
     has_pattern: bool = False
+    clip: tuple[Fraction, Fraction] | None = None
 
     def score(self, one: Vector) -> Fraction:
         """The exact score of a vector; free terms count 0."""
-        return sum((each.pays(each.value(one)) for each in self.terms), ZERO)
+        total = sum((each.pays(each.value(one)) for each in self.terms), ZERO)
+        return total if self.clip is None else min(max(total, self.clip[0]), self.clip[1])
 
     def term(self, name: str) -> Term:
         return next(each for each in self.terms if each.name == name)
@@ -67,11 +72,14 @@ def term(settings: Settings) -> Term:
     )
 
 
-def reward(settings: Sequence[Settings], overlong: Settings | None = None) -> Reward:
+def reward(
+    settings: Sequence[Settings], overlong: Settings | None = None, clip: Sequence[float] | None = None
+) -> Reward:
     """The reward of ts_reward.json: its `terms`, and its `overlong` where it has one."""
     terms = [term(each) for each in settings]
     if overlong:
         terms.append(term({"name": "overlong", "weight": 1, **overlong}))
     free = [each.get("free", 1) for each in settings if each["name"] == "extra_call"]
     pattern = any(each["name"] == "format" and each.get("pattern") for each in settings)
-    return Reward(tuple(terms), max([1, *(each for each in free if isinstance(each, int))]), pattern)
+    need = max([1, *(each for each in free if isinstance(each, int))])
+    return Reward(tuple(terms), need, pattern, (exact(clip[0]), exact(clip[1])) if clip else None)

@@ -50,17 +50,27 @@ def verdict(pay: Pay, asked: Property) -> Verdict:
     if pair is None:
         return Verdict(asked, "no-case", why="the budget has no such trajectory")
     margin = pair.better_score - pair.worse_score
+    if clipped_step(pay, asked):
+        bare = pay.reward._replace(clip=None)
+        margin = bare.score(pair.better) - bare.score(pair.worse)
     slack, free = _free(pay)
     if slack is None or (slack and breaks(asked, margin - slack) != breaks(asked, margin + slack)):
         why = f"it hangs on {', '.join(free)}, which no count decides"
         return Verdict(asked, "unknown", margin, pair, why=why)
     if not breaks(asked, margin):
-        return Verdict(asked, "proved", margin, pair)
+        # Where the sum is clipped, steps that cost most may cost nothing: the least margin is not known then.
+        return Verdict(asked, "proved", None if clipped_step(pay, asked) else margin, pair)
+    if clipped_step(pay, asked) and not breaks(asked, pair.better_score - pair.worse_score):
+        return Verdict(asked, "unknown", None, pair, why="the clipped sum hides it, or not")
     return Verdict(asked, "refuted", margin, pair, plainest(pay, asked) or pair)
 
 
 def breaks(asked: Property, margin: Fraction) -> bool:
     return margin < 0 or (margin == 0 and not asked.ties)
+
+
+def clipped_step(pay: Pay, asked: Property) -> bool:
+    return asked.move is not None and pay.reward.clip is not None
 
 
 def narrowest(pay: Pay, asked: Property, most: int | None = None) -> Pair | None:
@@ -76,8 +86,8 @@ def narrowest(pay: Pay, asked: Property, most: int | None = None) -> Pair | None
     shared = [key for key in low if key in high]
     if not shared:
         return None
-    key = min(shared, key=lambda each: low[each].pay - high[each].pay)
-    return _scored(pay, low[key].one, high[key].one)
+    pairs = [_scored(pay, low[key].one, high[key].one) for key in shared]
+    return min(pairs, key=lambda pair: pair.better_score - pair.worse_score)
 
 
 def plainest(pay: Pay, asked: Property) -> Pair | None:
