@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 from toolspec.compiler.reward.intervals import Intervals
@@ -68,14 +67,3 @@ def analyse(settings: Mapping[str, Any], budget: Budget, numbers: bool = True) -
     intervals = Intervals(pay)
     return Analysis(found, budget, told, spans(intervals, told), repairs(intervals, told), assumed)
 
-
-def number(value: Fraction) -> str:
-    """A fraction as people write it: a decimal where it has one, else a quotient; a minus sign of its own."""
-    sign = "−" if value < 0 else ""
-    value = abs(value)
-    for digits in range(9):
-        scaled = value * 10**digits
-        if scaled.denominator == 1:
-            text = str(scaled.numerator).rjust(digits + 1, "0")
-            return sign + (f"{text[:-digits]}.{text[-digits:]}" if digits else text)
-    return f"{sign}{value.numerator}/{value.denominator}"
