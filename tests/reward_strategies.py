@@ -19,9 +19,13 @@ def rewards(draw: st.DrawFn) -> Reward:
     """Terms of the language, and terms of the test's own for every group that a term may read."""
     entries: list[dict[str, Any]] = []
     if draw(st.booleans()):
-        entries.append({"name": "correct", "weight": 0, "match": "number", "wrong": draw(st.sampled_from([None, -0.5]))})
+        entries.append(
+            {"name": "correct", "weight": 0, "match": "number", "wrong": draw(st.sampled_from([None, -0.5]))}
+        )
     if draw(st.booleans()):
-        entries.append({"name": "valid_call", "weight": 0, "per": draw(st.sampled_from(["once", "call", "share"]))})
+        entries.append(
+            {"name": "valid_call", "weight": 0, "per": draw(st.sampled_from(["once", "call", "share"]))}
+        )
     if draw(st.booleans()):
         entries.append({"name": "extra_call", "weight": 0, "free": draw(st.integers(0, 3))})
     if draw(st.booleans()):
@@ -42,7 +46,9 @@ OWN = {
     "turns": counted("turns", lambda one: one.turns * one.turns),
     "again": counted("repeated", lambda one: one.repeated),
     "schema": counted("kinds", lambda one: one.schema),
-    "kinds": Worth("kinds", lambda one: Value(Fraction(one.unknown), Fraction(3 * one.unparsed - one.schema, 7))),
+    "kinds": Worth(
+        "kinds", lambda one: Value(Fraction(one.unknown), Fraction(3 * one.unparsed - one.schema, 7))
+    ),
     "cut": counted("flags", lambda one: one.truncated),
     "forged": counted("flags", lambda one: one.forged),
     "used": counted("flags", lambda one: one.used),

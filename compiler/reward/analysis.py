@@ -66,4 +66,3 @@ def analyse(settings: Mapping[str, Any], budget: Budget, numbers: bool = True) -
         return Analysis(found, budget, told, (), (), assumed)
     intervals = Intervals(pay)
     return Analysis(found, budget, told, spans(intervals, told), repairs(intervals, told), assumed)
-

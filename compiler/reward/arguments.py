@@ -52,10 +52,13 @@ def value(schema: Any, number: int, depth: int) -> Any:
         case "object":
             properties = schema.get("properties") or {}
             return {
-                name: value(properties.get(name, {}), number, depth + 1) for name in schema.get("required") or ()
+                name: value(properties.get(name, {}), number, depth + 1)
+                for name in schema.get("required") or ()
             }
         case "array":
-            return [value(schema.get("items", {}), number, depth + 1)] * max(1, int(schema.get("minItems") or 1))
+            return [value(schema.get("items", {}), number, depth + 1)] * max(
+                1, int(schema.get("minItems") or 1)
+            )
         case "integer" | "number":
             return _number(schema, number)
         case "boolean":

@@ -78,7 +78,9 @@ def _calls(one: Vector, tools: Sequence[Mapping[str, Any]]) -> list[_Call]:
     return found
 
 
-def _usable(tools: Sequence[Mapping[str, Any]], number: int) -> tuple[Mapping[str, Any], list[dict[str, Any]]]:
+def _usable(
+    tools: Sequence[Mapping[str, Any]], number: int
+) -> tuple[Mapping[str, Any], list[dict[str, Any]]]:
     """A tool and so many different arguments for it."""
     why = "there are no tools"
     for tool in tools:

@@ -2,8 +2,8 @@
 
 Group estimators take a group's mean off each score (grpo: core_algos.py compute_grpo_outcome_advantage of 0.9.1, with
 `normalize` over the group's standard deviation, torch.std, which divides by n − 1). Where all scores of a group are the
-same, nothing is learnt from it. PPO whitens its advantages over the batch (compute_gae_advantage_return), so the size of
-the rewards is seen by the critic and by a KL penalty that is part of the reward.
+same, nothing is learnt from it. PPO whitens its advantages over the batch (compute_gae_advantage_return), so the size
+of the rewards is seen by the critic and by a KL penalty that is part of the reward.
 """
 
 from __future__ import annotations
@@ -84,9 +84,9 @@ def signal(
     right = reward.score(solved) - reward.score(tried)
     aside = reward.score(tried) - reward.score(plain)
     grouped = estimator in GROUPED and group > 1
-    silent = tuple(
-        Silent(rate, silent_share(rate, group), _enough(rate)) for rate in RATES
-    ) if grouped else ()
+    silent = (
+        tuple(Silent(rate, silent_share(rate, group), _enough(rate)) for rate in RATES) if grouped else ()
+    )
     # rloo takes the mean of the others off: n / (n − 1) of the distance from the group's.
     scale = Fraction(group, group - 1) if estimator == "rloo" and grouped else Fraction(1)
     normal = normalize and estimator == "grpo"

@@ -18,15 +18,15 @@ from toolspec.compiler.reward.lines import EVERYTHING, Interval, Line, common, j
 from toolspec.compiler.reward.pay import Pay
 from toolspec.compiler.reward.properties import Property
 from toolspec.compiler.reward.region import Set
-from toolspec.compiler.reward.search import Asked, Best, Told, search
 from toolspec.compiler.reward.reward import Term, capped
+from toolspec.compiler.reward.search import Asked, Best, Told, search
 from toolspec.compiler.reward.vector import ANSWERS
 from toolspec.compiler.reward.worth import NOTHING, ZERO, Value
 
 What = Literal["weight", "cap"]
 MOST_VALUES = 200
 """Values of a term under a cap: the line is cut at each, and all are compared in each part."""
-AT_LEAST_0 = Interval(Fraction(0), None, low_open=False)
+ABOVE_0 = Interval(ZERO, None)
 
 
 class Entry(NamedTuple):
@@ -61,7 +61,7 @@ class Intervals:
             values = {value for answer in ANSWERS for value in self.pay.values(name, answer).values()}
             if len(values) > MOST_VALUES:
                 return None
-        left = [AT_LEAST_0 if what == "cap" else EVERYTHING]
+        left = [ABOVE_0 if what == "cap" else EVERYTHING]
         for sides in self._sides(asked, name):
             left = common(left, list(_solved(asked, term, what, sides)))
         return left

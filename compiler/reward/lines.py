@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 End = Fraction | None
@@ -56,9 +57,7 @@ def upper(lines: Iterable[Line]) -> tuple[Line, ...]:
 
 def lower(lines: Iterable[Line]) -> tuple[Line, ...]:
     """The lines of which the smallest of all is made, from left to right: slopes descend."""
-    return tuple(
-        Line(-line.at, -line.slope) for line in upper(Line(-line.at, -line.slope) for line in lines)
-    )
+    return tuple(Line(-line.at, -line.slope) for line in upper(Line(-line.at, -line.slope) for line in lines))
 
 
 def meeting(one: Line, other: Line) -> Fraction:
@@ -68,7 +67,7 @@ def meeting(one: Line, other: Line) -> Fraction:
 
 def knots(hull: Sequence[Line]) -> list[Fraction]:
     """Where an envelope passes from one line to the next."""
-    return [meeting(one, other) for one, other in zip(hull, hull[1:], strict=False)]
+    return [meeting(one, other) for one, other in pairwise(hull)]
 
 
 def at(hull: Sequence[Line], turns: Sequence[Fraction], x: Fraction) -> Fraction:

@@ -102,7 +102,9 @@ class Pay:
     def lengths(self) -> tuple[int, ...]:
         """Response lengths, in tokens, of which one is best for whatever the terms ask."""
         most = self.budget.tokens
-        return tuple(sorted({0, *(min(one, most) for each in self.reward.terms for one in each.worth.lengths)}))
+        return tuple(
+            sorted({0, *(min(one, most) for each in self.reward.terms for one in each.worth.lengths)})
+        )
 
     def _values_of(self, term: Term) -> Mapping[Answer, Mapping[Counts, Value]]:
         """Only flags are read together with the answer; of the other groups the gate alone asks for it."""

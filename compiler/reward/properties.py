@@ -26,12 +26,14 @@ NONE = (0, 0)
 
 class Property(NamedTuple):
     """better, worse: from the number of valid calls that a solution may need to a set. name: for JSON and findings.
+    formula: as docs/reward.md has it, where the sets are named.
 
     claim: what holds where it is proved. broken: the same where it is refuted. severity: of a refuted one.
     needs_calls: it says nothing of a run without tools.
     """
 
     name: str
+    formula: str
     claim: str
     broken: str
     form: Form
@@ -53,11 +55,7 @@ SOLVED = Region(answers=("right",))
 
 def honest(need: int) -> Set:
     """Solved, every call valid and new, no more of them than needed, nothing forged, not cut."""
-    return (
-        Region(
-            answers=("right",), valid=(0, need), repeated=NONE, bad=NONE, truncated=NO, forged=NO
-        ),
-    )
+    return (Region(answers=("right",), valid=(0, need), repeated=NONE, bad=NONE, truncated=NO, forged=NO),)
 
 
 def not_honest(need: int) -> Set:
@@ -82,6 +80,7 @@ def _tidy(region: Region) -> Region:
 PROPERTIES: tuple[Property, ...] = (
     Property(
         "best-is-solved",
+        "max honest > max unsolved",
         "the best pay needs a right answer",
         "the best pay needs no right answer",
         "best",
@@ -92,6 +91,7 @@ PROPERTIES: tuple[Property, ...] = (
     ),
     Property(
         "best-is-honest",
+        "max honest ≥ max (solved, not honest)",
         "nothing beats an honest solution",
         "a solution that is not honest is paid more",
         "best",
@@ -103,6 +103,7 @@ PROPERTIES: tuple[Property, ...] = (
     ),
     Property(
         "solved-first",
+        "min solved > max unsolved",
         "every solved trajectory beats every unsolved one",
         "an unsolved trajectory is paid as much as a solved one",
         "every",
@@ -113,6 +114,7 @@ PROPERTIES: tuple[Property, ...] = (
     ),
     Property(
         "answer-outweighs",
+        "for each v ≥ 1: min solved(v) > max unsolved(v)",
         "a right answer outweighs bad calls",
         "bad calls outweigh the right answer",
         "alike",
@@ -122,6 +124,7 @@ PROPERTIES: tuple[Property, ...] = (
     ),
     Property(
         "call-needed",
+        "max honest with 1 to need valid calls ≥ max (tidy, solved, no call)",
         "a needed call is not better left out",
         "it pays to guess where a call is needed",
         "best",
@@ -132,6 +135,7 @@ PROPERTIES: tuple[Property, ...] = (
     ),
     Property(
         "call-not-needed",
+        "tidy, solved, no call: x ≥ x + valid call",
         "calling with the answer known does not pay",
         "it pays to call with the answer known",
         "step",
@@ -142,6 +146,7 @@ PROPERTIES: tuple[Property, ...] = (
     ),
     Property(
         "padding",
+        "valid ≥ need: x ≥ x + valid call",
         "a call beyond the needed ones does not pay",
         "calls beyond the needed ones pay",
         "step",
@@ -152,6 +157,7 @@ PROPERTIES: tuple[Property, ...] = (
     ),
     Property(
         "repeating",
+        "valid ≥ 1: x ≥ x + repeated call",
         "repeating a call does not pay",
         "repeating a call pays",
         "step",
@@ -162,6 +168,7 @@ PROPERTIES: tuple[Property, ...] = (
     ),
     Property(
         "unknown-tool",
+        "all: x ≥ x + call of an unknown tool",
         "calling a tool that is not there does not pay",
         "calling a tool that is not there pays",
         "step",
@@ -172,6 +179,7 @@ PROPERTIES: tuple[Property, ...] = (
     ),
     Property(
         "schema-break",
+        "all: x ≥ x + call that breaks a schema",
         "breaking a schema does not pay",
         "breaking a schema pays",
         "step",
@@ -182,6 +190,7 @@ PROPERTIES: tuple[Property, ...] = (
     ),
     Property(
         "unparsed-call",
+        "all: x ≥ x + call that cannot be parsed",
         "a call that cannot be read does not pay",
         "a call that cannot be read pays",
         "step",
@@ -192,6 +201,7 @@ PROPERTIES: tuple[Property, ...] = (
     ),
     Property(
         "forging",
+        "not forged: x ≥ x with a forged tool response",
         "forging a tool's answer does not pay",
         "forging a tool's answer pays",
         "step",
@@ -202,6 +212,7 @@ PROPERTIES: tuple[Property, ...] = (
     ),
     Property(
         "truncation",
+        "not cut: x ≥ x cut by a limit",
         "being cut by a limit does not pay",
         "being cut by a limit pays",
         "step",
@@ -213,6 +224,7 @@ PROPERTIES: tuple[Property, ...] = (
     ),
     Property(
         "giving-up",
+        "max (tidy, wrong answer, 1 to need valid calls) ≥ max (tidy, unsolved, no call)",
         "giving up at once does not beat an honest try",
         "giving up at once beats an honest try that fails",
         "best",

@@ -14,6 +14,7 @@ from toolspec.compiler.reward.reward import Term
 from toolspec.compiler.reward.verdict import Verdict
 
 ENOUGH_DIGITS = 12
+WHATS: tuple[What, ...] = ("weight", "cap")
 
 
 class Span(NamedTuple):
@@ -71,7 +72,9 @@ def repairs(intervals: Intervals, verdicts: Sequence[Verdict]) -> tuple[Repair, 
     holding, broken = wanted(verdicts)
     found: list[Repair] = []
     for asked in broken:
-        mends = [each for term in intervals.pay.reward.terms for each in _mends(intervals, asked, holding, term)]
+        mends = [
+            each for term in intervals.pay.reward.terms for each in _mends(intervals, asked, holding, term)
+        ]
         found += sorted(mends, key=lambda each: (each.change, each.what, each.name))
     return tuple(found)
 
@@ -79,9 +82,9 @@ def repairs(intervals: Intervals, verdicts: Sequence[Verdict]) -> tuple[Repair, 
 def _mends(
     intervals: Intervals, asked: Property, holding: Sequence[Property], term: Term
 ) -> Iterator[Repair]:
-    for what in ("weight", "cap"):
-        start = intervals.of(asked, term.name, what)  # type: ignore[arg-type]
-        left = _all(intervals, holding, term, what, start) if start else None  # type: ignore[arg-type]
+    for what in WHATS:
+        start = intervals.of(asked, term.name, what)
+        left = _all(intervals, holding, term, what, start) if start else None
         if not left or not term.weight:
             continue
         if what == "weight":

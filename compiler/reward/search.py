@@ -140,11 +140,11 @@ class _Search:
             for here, there in pairs:
                 paid = self.sign * (table[here] - table[there] if stepping else table[here])
                 told = Told(share, (values[here], values[there]) if stepping else (values[here],))
-                old = best.get(told)
-                if old is None or total + paid < old[0]:
+                before = best.get(told)
+                if before is None or total + paid < before[0]:
                     best[told] = total + paid, state, Found(paid, here, there)
-        for told, (total, state, found) in best.items():
-            yield told, self._best(total, state, {group: found})
+        for told, (total, state, known) in best.items():
+            yield told, self._best(total, state, {group: known})
 
     def _bound_pairs(
         self, group: str, bound: Mapping[tuple[int | None, Counts], tuple[int, State]]
@@ -180,15 +180,23 @@ class _Search:
     def _best(self, total: int, state: State, known: Mapping[str, Found]) -> Best:
         inner = {group: known.get(group) or self._inner_best(group, state.binds(group)) for group in INNER}
         counts = {group: found.counts for group, found in inner.items() if found is not None}
+        (repeated,), (errors,), (tokens,) = counts["repeated"], counts["errors"], counts["tokens"]
+        unknown, schema, unparsed = counts["kinds"]
+        formed, truncated, forged, used = map(bool, counts["flags"])
         one = Vector(
             state.turns,
             state.valid,
-            *counts["repeated"],
-            *counts["kinds"],
+            repeated,
+            unknown,
+            schema,
+            unparsed,
             self.answer,
-            *map(bool, counts["flags"]),
-            *counts["errors"],
-            *counts["tokens"],
+            formed,
+            truncated,
+            forged,
+            used,
+            errors,
+            tokens,
         )
         stepping = self.asked.move is not None
         return Best(self.sign * total, one, self.move.of(one, state.turns_after) if stepping else None)
@@ -226,7 +234,14 @@ class _Search:
                         rounds = min(before, after) - 1
                     bad = calls - valid
                     found.append(
-                        State(valid, bad, before, after, min(bad, unparsed), min(valid, rounds * budget.parallel))
+                        State(
+                            valid,
+                            bad,
+                            before,
+                            after,
+                            min(bad, unparsed),
+                            min(valid, rounds * budget.parallel),
+                        )
                     )
         return tuple(found)
 
@@ -276,7 +291,9 @@ class _Search:
 
     def _kinds_best(self, bad: int, unparsed: int) -> Found | None:
         """That with fewer unparsed calls, or with exactly so many. It is the same for every region."""
-        kept = self.pay.settled.setdefault((self.answer, self.asked.move, self.sign), {})
+        kept: dict[Counts, Found | None] = self.pay.settled.setdefault(
+            (self.answer, self.asked.move, self.sign), {}
+        )
         found: Found | None = None
         if (bad, unparsed) in kept:
             return kept[bad, unparsed]
@@ -304,7 +321,9 @@ class _Search:
             case "repeated":
                 (valid,) = binds
                 low = region.repeated[0]
-                high = min(region.repeated[1], max(0, valid - 1), max(0, valid + move.valid - 1) - move.repeated)
+                high = min(
+                    region.repeated[1], max(0, valid - 1), max(0, valid + move.valid - 1) - move.repeated
+                )
                 for number in range(low, high + 1):
                     yield (number,), (number + move.repeated,)
                     if not read:

@@ -1,8 +1,8 @@
 """A trajectory as counts: what a reward of terms can tell apart, without the order and the words of it.
 
 A trajectory of `turns` policy turns is a list of turns, each with at most `parallel` calls. Every turn but the last has
-a call that was parsed, else it would be the last (verl's ToolAgentLoop ends at `no_tool_call`). An answer is the text of
-a last turn that opens no call, so `none` stands for one that opens some, or says nothing. Calls of the last turn are
+a call that was parsed, else it would be the last (verl's ToolAgentLoop ends at `no_tool_call`). An answer is the text
+of a last turn that opens no call, so `none` stands for one that opens some, or says nothing. Calls of the last turn are
 parsed by the reward and never executed. `feasible` says exactly which vectors such lists have.
 """
 
@@ -15,7 +15,7 @@ ANSWERS: tuple[Answer, ...] = ("right", "wrong", "none")
 
 
 class Budget(NamedTuple):
-    """turns: the most policy turns. parallel: the most calls that a turn opens; 0 without tools. tokens: of a response."""
+    """The most policy turns, calls that a turn opens (0 without tools), and tokens of a response."""
 
     turns: int
     parallel: int
@@ -32,8 +32,9 @@ class Vector(NamedTuple):
 
     valid: calls of a known tool that fit its schema, `repeated` of them with the name and arguments of an earlier one.
     unknown: of tools that are not there. schema: that break a schema. unparsed: opened and not readable.
-    formed: the answer has the form that `format` asks for. truncated: a limit cut the last turn. forged: the policy wrote
-    a tool response itself. used: the answer holds what a tool returned. errors: valid calls whose tool failed. tokens: length of the response, 0 for a short one.
+    formed: the answer has the form that `format` asks for. truncated: a limit cut the last turn. forged: the policy
+    wrote a tool response itself. used: the answer holds what a tool returned. errors: valid calls whose tool failed.
+    tokens: length of the response, 0 for a short one.
     """
 
     turns: int = 1

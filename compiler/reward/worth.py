@@ -69,7 +69,11 @@ def correct(settings: Settings) -> Worth:
     match = settings.get("match", "exact")
     wrong = settings.get("wrong")
     otherwise = Value(ZERO, exact(wrong)) if wrong is not None else NOTHING
-    told = f"`correct` by `match: {match}` is 1 for a right answer and 0 for any other" if match in PARTIAL else ""
+    told = (
+        f"`correct` by `match: {match}` is 1 for a right answer and 0 for any other"
+        if match in PARTIAL
+        else ""
+    )
     return Worth("flags", lambda one: Value(ONE) if one.answer == "right" else otherwise, assumed=told)
 
 
@@ -122,7 +126,11 @@ def overlong(settings: Settings) -> Worth:
 
 def length(settings: Settings) -> Worth:
     end = int(settings["end"])
-    start = end - int(settings["buffer"]) if settings.get("shape") == "overlong" else int(settings.get("start") or 0)
+    start = (
+        end - int(settings["buffer"])
+        if settings.get("shape") == "overlong"
+        else int(settings.get("start") or 0)
+    )
 
     def value(one: Vector) -> Value:
         way = Fraction(min(max(one.tokens - start, 0), end - start), end - start)
@@ -152,7 +160,9 @@ TABLE: Mapping[str, Callable[[Settings], Worth]] = {
     "length": length,
     "turns": turns,
     "truncated": lambda _: counted("flags", lambda one: one.truncated),
-    "forged_result": lambda _: counted("flags", lambda one: one.forged, "a forged tool response is written once"),
+    "forged_result": lambda _: counted(
+        "flags", lambda one: one.forged, "a forged tool response is written once"
+    ),
     "overlong": overlong,
 }
 

@@ -28,7 +28,12 @@ TOOL = {
 BUDGET = Budget(5, 3, 400)
 # name → settings that change what the term is worth.
 SETTINGS: dict[str, list[dict[str, Any]]] = {
-    "correct": [{"match": "number"}, {"match": "exact", "wrong": -0.25}, {"match": "choice"}, {"match": "json"}],
+    "correct": [
+        {"match": "number"},
+        {"match": "exact", "wrong": -0.25},
+        {"match": "choice"},
+        {"match": "json"},
+    ],
     "valid_call": [{}, {"per": "call"}, {"per": "share"}],
     "extra_call": [{}, {"free": 0}, {"free": 3}, {"free": "needed_calls"}],
     "bad_call": [{}, {"schema": -0.3}, {"unknown_tool": -0.2, "malformed": 0.4}],
@@ -36,7 +41,11 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "repeat_call": [{}],
     "tool_error": [{}],
     "used_result": [{}],
-    "length": [{"end": 200}, {"start": 50, "end": 150, "shape": "cosine"}, {"end": 300, "buffer": 200, "shape": "overlong"}],
+    "length": [
+        {"end": 200},
+        {"start": 50, "end": 150, "shape": "cosine"},
+        {"end": 300, "buffer": 200, "shape": "overlong"},
+    ],
     "turns": [{}, {"free": 2}],
     "truncated": [{}],
     "forged_result": [{}],
@@ -45,10 +54,10 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
 
 def rewards(random_: random.Random) -> list[dict[str, Any]]:
     """The entries of a ts_reward.json: some of the terms, weights with one decimal."""
-    entries = []
-    for name, choices in SETTINGS.items():
-        if name == "format" and entries[0].get("match") == "json":
-            choices = choices[:1]  # JSON within tags is none
+    entries: list[dict[str, Any]] = []
+    for name, every in SETTINGS.items():
+        # JSON within tags is none.
+        choices = every[:1] if name == "format" and entries[0].get("match") == "json" else every
         if name != "correct" and random_.random() < 0.4:
             continue
         entry = {"name": name, "weight": random_.randint(-20, 20) / 10, **random_.choice(choices)}
@@ -121,7 +130,11 @@ def test_the_runtime_pays_what_the_table_says(seed: int) -> None:
         assert abs(Fraction(pay.score) - found.score(here)) < Fraction(1, 10**9), (one, pay)
         for term in found.terms:
             if term.name in pay.values:
-                assert abs(pay.values[term.name] - worth_of(term.name, found, here)) < 1e-9, (term.name, one, pay)
+                assert abs(pay.values[term.name] - worth_of(term.name, found, here)) < 1e-9, (
+                    term.name,
+                    one,
+                    pay,
+                )
 
 
 def worth_of(name: str, found: Any, one: Vector) -> float:
@@ -137,7 +150,11 @@ def test_code_of_the_user_is_not_run() -> None:
 
 def test_a_pattern_without_end_is_no_hang() -> None:
     pattern = r"(\w+\s?)*!"
-    settings = {"version": 1, "terms": [{"name": "format", "weight": 1.0, "pattern": pattern}], "tools": [TOOL]}
+    settings = {
+        "version": 1,
+        "terms": [{"name": "format", "weight": 1.0, "pattern": pattern}],
+        "tools": [TOOL],
+    }
     one = Vector(answer="right", formed=True, tokens=300)
     pays: Any = None
     try:

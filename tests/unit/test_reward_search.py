@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reward_strategies import rewards
 from toolspec.compiler.reward.pay import Pay
 from toolspec.compiler.reward.properties import PROPERTIES, Property
+from toolspec.compiler.reward.reward import Reward
 from toolspec.compiler.reward.vector import ANSWERS, Budget, Vector, feasible
 from toolspec.compiler.reward.verdict import breaks, verdict
-from toolspec.compiler.reward.reward import Reward
-from reward_strategies import rewards
 
 BUDGETS = (Budget(1, 0), Budget(1, 2), Budget(2, 1), Budget(3, 1), Budget(2, 2), Budget(3, 2))
 CALLS = ("valid", "again", "unknown", "schema", "unparsed")
@@ -71,7 +71,9 @@ def test_feasible_says_which_counts_there_are(budget: Budget) -> None:
         )
         if feasible(one, budget)
     }
-    assert there == {one for one in vectors(budget) if not (one.truncated or one.forged or one.used or one.errors)}
+    assert there == {
+        one for one in vectors(budget) if not (one.truncated or one.forged or one.used or one.errors)
+    }
 
 
 def margin(asked: Property, of: Reward, budget: Budget) -> Fraction | None:
@@ -95,9 +97,7 @@ def margin(asked: Property, of: Reward, budget: Budget) -> Fraction | None:
     if not better or not worse:
         return None
     if asked.form == "alike":
-        return min(
-            (score(a) - score(b) for a in better for b in worse if a.valid == b.valid), default=None
-        )
+        return min((score(a) - score(b) for a in better for b in worse if a.valid == b.valid), default=None)
     least = max if asked.form == "best" else min
     return least(map(score, better)) - max(map(score, worse))
 

@@ -46,12 +46,16 @@ class NoPayError(Exception):
 def runs_code(settings: Mapping[str, Any]) -> bool:
     """Whether the reward needs a function of the user's or of verl's."""
     return "terms" not in settings or any(
-        each.get("own") or each.get("match") in ("verl", "python", "math", "calls") for each in settings["terms"]
+        each.get("own") or each.get("match") in ("verl", "python", "math", "calls")
+        for each in settings["terms"]
     )
 
 
 def paid(
-    settings: Mapping[str, Any], release: str, episodes: Sequence[Episode], wanted: Sequence[Mapping[str, float]]
+    settings: Mapping[str, Any],
+    release: str,
+    episodes: Sequence[Episode],
+    wanted: Sequence[Mapping[str, float]],
 ) -> list[Pay | None]:
     """wanted: for each episode the values by term that its answer is chosen for. None where no answer has them.
 
@@ -64,7 +68,11 @@ def paid(
         "release": release,
         "runtime": str(RUNTIME),
         "episodes": [
-            {"vector": each.vector._asdict(), "parts": [part._asdict() for part in each.parts], "wanted": want}
+            {
+                "vector": each.vector._asdict(),
+                "parts": [part._asdict() for part in each.parts],
+                "wanted": want,
+            }
             for each, want in zip(episodes, wanted, strict=True)
         ],
     }

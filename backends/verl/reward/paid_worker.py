@@ -9,6 +9,7 @@ import os
 import resource
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from toolspec.backends.verl.parsers import NoAnswer, ParserFailure, parse
@@ -56,7 +57,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     request = json.load(sys.stdin)
-    out, sys.stdout = sys.stdout, open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    out, sys.stdout = sys.stdout, Path(os.devnull).open("w", encoding="utf-8")
     sys.path.append(request["runtime"])
     scorer = importlib.import_module("ts_scorer")
     settings = {**request["settings"], "format": "hermes", "answer_field": None}
@@ -65,9 +66,13 @@ def main() -> None:
     out.flush()
 
 
-def _paid(scorer: Any, settings: Mapping[str, Any], release: str, each: Mapping[str, Any]) -> dict[str, Any] | None:
+def _paid(
+    scorer: Any, settings: Mapping[str, Any], release: str, each: Mapping[str, Any]
+) -> dict[str, Any] | None:
     """The pay with the first answer whose values are those that are wanted."""
-    match = next((term.get("match", "exact") for term in settings["terms"] if term["name"] == "correct"), "exact")
+    match = next(
+        (term.get("match", "exact") for term in settings["terms"] if term["name"] == "correct"), "exact"
+    )
     truth, right, wrong = TRUTHS.get(match, NUMBERS)
     vector = each["vector"]
     text = right if vector["answer"] == "right" else wrong
@@ -135,6 +140,8 @@ def _laid_out(
 
 def _answers(first: int, turn: int, told: str, failed: Sequence[bool]) -> Iterator[dict[str, Any]]:
     """As ts_loop.py leaves them."""
-    for number, (text, fails) in enumerate(zip(told.split("\n") if failed else [], failed, strict=True), first):
+    for number, (text, fails) in enumerate(
+        zip(told.split("\n") if failed else [], failed, strict=True), first
+    ):
         error = "raised" if fails else ""
         yield {"number": number, "turn": turn, "text": text, "error": error, "seconds": 0.0}

@@ -36,7 +36,7 @@ class Transcripts(NamedTuple):
 
 
 def transcripts(report: Report) -> Transcripts:
-    """Of both sides of every refuted property. A reward that runs code, or tools without simple arguments, have none."""
+    """Of both sides of every refuted property. A reward that runs code has none, nor tools without simple arguments."""
     analysis, settings = report.analysis, report.subject.settings
     if analysis is None:
         return Transcripts({}, "the reward is one function")
@@ -69,7 +69,10 @@ def transcripts(report: Report) -> Transcripts:
         if pay is None:
             missing = "no answer is known that fits the patterns of the reward"
             continue
-        parts = tuple(part._replace(text=part.text.replace(ANSWER, pay.answer).replace(RESULT, pay.result)) for part in each.parts)
+        parts = tuple(
+            part._replace(text=part.text.replace(ANSWER, pay.answer).replace(RESULT, pay.result))
+            for part in each.parts
+        )
         claimed = analysis.reward.score(each.vector._replace(tokens=pay.tokens))
         found[each.vector] = Transcript(parts, pay.truth, claimed, pay.score)
     return Transcripts(found, missing)

@@ -1,8 +1,8 @@
 """The best-paid trajectory is not an honest solution.
 
 Of all trajectories that the budget allows, one that is not solved, or that pads, repeats, breaks a schema, forges a
-tool's answer or is cut, is paid more than every honest solution, or an unsolved one as much. `toolspec reward` proves it
-and shows both.
+tool's answer or is cut, is paid more than every honest solution, or an unsolved one as much. `toolspec reward` shows
+both.
 
 Why: it is what the policy is trained to do.
 Source: docs/reward.md; the padding of calls that are paid one by one is verl issue 4998

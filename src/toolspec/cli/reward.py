@@ -46,9 +46,10 @@ def reward(
 
         return run_sweep(Path(spec), sets, target, form)
     if html is not None:
-        from toolspec.cli.reward_page import check_place
+        from toolspec.cli.page_place import check_place
+        from toolspec.cli.reward_page import MARK
 
-        check_place(Path(html))
+        check_place(Path(html), MARK)
     compiled = compile_spec(Path(spec), sets, target, writing=False, counting=False, progress=progress)
     report = report_of(compiled)
     from toolspec.backends.verl.reward.transcript import transcripts

@@ -1,4 +1,4 @@
-"""What `toolspec reward --format json` prints: a contract, version 1. Exact numbers are decimals or quotients in text."""
+"""What `toolspec reward --format json` prints: a contract, version 1. Exact numbers are texts: 0.2 or 1/3."""
 
 from __future__ import annotations
 

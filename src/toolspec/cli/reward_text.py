@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from toolspec.cli.output import paint
 from toolspec.cli.terminal import width
+from toolspec.compiler.reward.episode import Part
 from toolspec.compiler.reward.words import counted, described, interval, number, plain, summed
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from toolspec.compiler.reward.repair import Repair
     from toolspec.compiler.reward.verdict import Verdict
 
+MOST_PARTS = 5
+"""Of a transcript; the page has them all."""
 MARKS = {"proved": ("holds", "32"), "unknown": ("open", "33"), "no-case": ("-", "2")}
 BROKEN = {"error": ("BROKEN", "31"), "warning": ("broken", "33"), "note": ("note", "36")}
 
@@ -64,7 +68,9 @@ def verdict_words(analysis: Analysis) -> list[tuple[str, str]]:
         fix = f"; {repair_words(repair)} mends it" if repair else ""
         said.append(("33", f"warning: {each.asked.broken}{fix}"))
     if unknown:
-        said.append(("33", f"{len(unknown)} of {len(analysis.verdicts)} properties are open: {unknown[0].why}"))
+        said.append(
+            ("33", f"{len(unknown)} of {len(analysis.verdicts)} properties are open: {unknown[0].why}")
+        )
     return said
 
 
@@ -106,9 +112,7 @@ def _property(analysis: Analysis, verdict: Verdict, shown: Transcripts) -> Itera
     if repair is None:
         yield from wrapped("no change of one weight or cap mends it alone", 10)
     else:
-        yield from wrapped(
-            f"fix: {repair_words(repair)}   any {repair.what} {_distance(repair)} does", 10
-        )
+        yield from wrapped(f"fix: {repair_words(repair)}   any {repair.what} {_distance(repair)} does", 10)
 
 
 def _distance(repair: Repair) -> str:
@@ -118,15 +122,22 @@ def _distance(repair: Repair) -> str:
     sign = "-" if repair.value < 0 else ""
     high = repair.where.high
     assert high is not None
-    return f"nearer to 0 than {sign}{number(high)}" if repair.where.high_open else f"up to {sign}{number(high)}"
+    return (
+        f"nearer to 0 than {sign}{number(high)}" if repair.where.high_open else f"up to {sign}{number(high)}"
+    )
 
 
 def _transcript(transcript: Transcript) -> Iterator[str]:
-    for part in transcript.parts:
+    parts = transcript.parts
+    if len(parts) > MOST_PARTS:
+        between = Part("policy", f"… {len(parts) - MOST_PARTS + 1} more turns and answers …")
+        parts = (*parts[: MOST_PARTS - 2], between, parts[-1])
+    for part in parts:
         text = " ".join(part.text.split())
         room = max(20, width() - 20)
         text = text if len(text) <= room else f"{text[: room - 1]}…"
-        yield paint(f"            {part.by:<7} {text}", "2")
+        by = "" if text.startswith("…") else part.by
+        yield paint(f"            {by:<7} {text}", "2")
     said = f"scored {transcript.paid:g} by the bundle's reward (answer asked for: {transcript.truth})"
     style = "2" if transcript.agrees else "31"
     for line in wrapped(said if transcript.agrees else f"{said}, which disagrees", 12):
@@ -157,7 +168,8 @@ def signal_words(signal: Signal) -> Iterator[str]:
         )
         for each in signal.silent:
             rate = f"{float(each.rate):.0%}"
-            yield f"{rate:>5} solved: {float(each.share):>4.0%} of groups; groups of {each.enough} halve it"
+            more = f", at most half from groups of {each.enough} on" if each.share > Fraction(1, 2) else ""
+            yield f"{rate:>5} solved: {float(each.share):>4.0%} of groups{more}"
         if signal.aside > 0 and signal.advantage is not None and signal.lone_right is not None:
             told = (
                 f"in a group that is all wrong, the only one that is paid {number(signal.aside)} beside the answer "

@@ -1,4 +1,4 @@
-"""What the reward of a spec pays for, as far as lint looks: short trajectories, which settle nearly all that longer do."""
+"""What the reward of a spec pays for, as far as lint looks: over short trajectories, which settle nearly all."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def broken(view: View, severity: Severity) -> Iterator[Found]:
     subject = subject_of(view.run.spec)
     if "terms" not in subject.settings:
         return
-    text = json.dumps([subject.settings["terms"], subject.settings.get("overlong"), subject.settings.get("clip")])
+    text = json.dumps(
+        [subject.settings["terms"], subject.settings.get("overlong"), subject.settings.get("clip")]
+    )
     whole = subject.budget
     parallel = min(whole.parallel, MOST_CALLS)
     short = Budget(min(whole.turns, max(2, MOST_CALLS // max(1, parallel))), parallel, whole.tokens)
