@@ -2,8 +2,8 @@
 
 A comparison of two trajectories is a straight line in the plane of two weights without caps, and a property that speaks
 of all pairs holds in the intersection of half-planes. It starts as the whole window; at each corner the search names
-the pair that breaks it worst, and the window is cut at that pair's line, until no corner is broken. Each pair cuts once, so
-it ends.
+the pair that breaks it worst, and the window is cut at that pair's line, until no corner is broken. Each pair cuts
+once, so it ends.
 """
 
 from __future__ import annotations

@@ -74,9 +74,14 @@ def vectors(random_: random.Random, has_pattern: bool, used: bool, number: int) 
     found: list[Vector] = []
     while len(found) < number:
         answer = random_.choice(ANSWERS)
+        valid, repeated, unknown, schema, unparsed = (random_.choice((0, 0, 1, 1, 2, 3)) for _ in range(5))
         one = Vector(
             random_.randint(1, 5),
-            *(random_.choice((0, 0, 1, 1, 2, 3)) for _ in range(5)),
+            valid,
+            repeated,
+            unknown,
+            schema,
+            unparsed,
             answer,
             answer != "none" and (not has_pattern or random_.random() < 0.5),
             random_.random() < 0.3,

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from reward_strategies import rewards
 from toolspec.compiler.reward.pay import Pay
 from toolspec.compiler.reward.properties import PROPERTIES, Property
 from toolspec.compiler.reward.reward import Reward
-from toolspec.compiler.reward.vector import ANSWERS, Budget, Vector, feasible
+from toolspec.compiler.reward.vector import ANSWERS, Answer, Budget, Vector, feasible
 from toolspec.compiler.reward.verdict import breaks, verdict
 
 BUDGETS = (Budget(1, 0), Budget(1, 2), Budget(2, 1), Budget(3, 1), Budget(2, 2), Budget(3, 2))
@@ -36,6 +37,10 @@ def episodes(budget: Budget) -> Iterator[tuple[Turn, ...]]:
                     yield (*before, last)
 
 
+def vector(turns: int, counts: tuple[int, ...], answer: Answer, *flags: Any) -> Vector:
+    return Vector(turns, *counts, answer, *flags)  # type: ignore[arg-type,call-arg]
+
+
 @cache
 def vectors(budget: Budget) -> frozenset[Vector]:
     """The counts of every episode, with every answer, form and flag that goes with it."""
@@ -44,7 +49,7 @@ def vectors(budget: Budget) -> frozenset[Vector]:
         calls = [call for turn in turns for call in turn]
         valid = calls.count("valid") + calls.count("again")
         counts = (valid, *(calls.count(kind) for kind in CALLS[1:]))
-        for answer in ANSWERS if not turns[-1] else ("none",):
+        for answer in ANSWERS if not turns[-1] else ANSWERS[-1:]:
             for formed, used in itertools.product((False, True), repeat=2):
                 if (formed and answer == "none") or (used and (answer == "none" or not valid)):
                     continue
@@ -52,7 +57,7 @@ def vectors(budget: Budget) -> frozenset[Vector]:
                 executed = sum(call in CALLS[:2] for turn in turns[:-1] for call in turn)
                 for cut, forged in itertools.product((False, True), repeat=2):
                     for errors in range(executed + 1):
-                        found.add(Vector(len(turns), *counts, answer, formed, cut, forged, used, errors))  # type: ignore[arg-type]
+                        found.add(vector(len(turns), counts, answer, formed, cut, forged, used, errors))
     return frozenset(found)
 
 
@@ -62,7 +67,7 @@ def test_feasible_says_which_counts_there_are(budget: Budget) -> None:
     there = {
         one
         for one in (
-            Vector(turns, *counts, answer, formed)
+            vector(turns, counts, answer, formed)
             for turns in range(1, budget.turns + 2)
             for counts in itertools.product(range(most + 1), repeat=5)
             if sum(counts) - counts[1] <= most

@@ -57,7 +57,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     request = json.load(sys.stdin)
-    out, sys.stdout = sys.stdout, Path(os.devnull).open("w", encoding="utf-8")
+    out, sys.stdout = sys.stdout, Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     sys.path.append(request["runtime"])
     scorer = importlib.import_module("ts_scorer")
     settings = {**request["settings"], "format": "hermes", "answer_field": None}

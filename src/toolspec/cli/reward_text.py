@@ -40,8 +40,10 @@ def lines(report: Report, shown: Transcripts) -> Iterator[str]:
     for style, text in verdict_words(analysis):
         yield from (paint(line, style) for line in wrapped(text, 2))
     yield paint("properties", "1") + paint("  over every trajectory that the budget allows", "2")
+    # One counterexample is read word for word; the others are counts, and the page has their words.
+    first = [*analysis.broken("error"), *analysis.broken("warning")][:1]
     for verdict in analysis.verdicts:
-        yield from _property(analysis, verdict, shown)
+        yield from _property(analysis, verdict, shown if verdict in first else None)
     if shown.missing:
         yield from (paint(line, "2") for line in wrapped(f"without a transcript: {shown.missing}", 2))
     yield from _intervals(analysis)
@@ -79,7 +81,7 @@ def repair_words(repair: Repair) -> str:
     return f"{path}.{repair.what}: {plain(repair.value)}"
 
 
-def _property(analysis: Analysis, verdict: Verdict, shown: Transcripts) -> Iterator[str]:
+def _property(analysis: Analysis, verdict: Verdict, shown: Transcripts | None) -> Iterator[str]:
     asked = verdict.asked
     refuted = verdict.outcome == "refuted"
     word, style = BROKEN[asked.severity] if refuted else MARKS[verdict.outcome]
@@ -101,8 +103,8 @@ def _property(analysis: Analysis, verdict: Verdict, shown: Transcripts) -> Itera
     sides = ((pair.better, ""), (pair.worse, f"{tie} "))
     for vector, before in sides:
         yield from wrapped(f"{before}{described(vector)}: {summed(analysis.reward, vector)}", 10)
-        transcript = shown.found.get(vector)
-        if transcript is not None and asked.severity != "note":
+        transcript = shown.found.get(vector) if shown is not None else None
+        if transcript is not None:
             yield from _transcript(transcript)
     if verdict.margin is not None and verdict.margin < pair.better_score - pair.worse_score:
         yield from wrapped(f"at the worst it is {number(-verdict.margin)} less", 10)
