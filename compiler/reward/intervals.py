@@ -20,7 +20,6 @@ from toolspec.compiler.reward.properties import Property
 from toolspec.compiler.reward.region import Set
 from toolspec.compiler.reward.reward import Term, capped
 from toolspec.compiler.reward.search import Asked, Best, Told, search
-from toolspec.compiler.reward.vector import ANSWERS
 from toolspec.compiler.reward.worth import NOTHING, ZERO, Value
 
 What = Literal["weight", "cap"]
@@ -30,11 +29,14 @@ ABOVE_0 = Interval(ZERO, None)
 
 
 class Entry(NamedTuple):
-    """What is paid beside the term, and the values of the term that are paid (plus) and taken off (minus)."""
+    """What is paid beside the term, and the values of the term that are paid (plus) and taken off (minus).
+
+    Values are places in Pay.distinct, None for nothing.
+    """
 
     rest: Fraction
-    plus: Value
-    minus: Value = NOTHING
+    plus: int | None
+    minus: int | None = None
 
 
 Sides = tuple[Sequence[Entry], Sequence[Entry]]
@@ -57,13 +59,11 @@ class Intervals:
         term = self.pay.reward.term(name)
         if term.worth.group == "free" or self.pay.reward.clip is not None:
             return None
-        if what == "cap" or term.cap is not None:
-            values = {value for answer in ANSWERS for value in self.pay.values(name, answer).values()}
-            if len(values) > MOST_VALUES:
-                return None
+        if (what == "cap" or term.cap is not None) and len(self.pay.distinct(name)) > MOST_VALUES:
+            return None
         left = [ABOVE_0 if what == "cap" else EVERYTHING]
         for sides in self._sides(asked, name):
-            left = common(left, list(_solved(asked, term, what, sides)))
+            left = common(left, list(_solved(asked, term, what, self.pay.distinct(name), sides)))
         return left
 
     def _sides(self, asked: Property, name: str) -> list[Sides]:
@@ -72,7 +72,7 @@ class Intervals:
         if asked.move is not None:
             steps = self._search(asked.better(need), Asked(True, asked.move, name))
             entries = [self._entry(key, best) for key, best in steps.items()]
-            return [(entries, [Entry(ZERO, NOTHING)])] if entries else []
+            return [(entries, [Entry(ZERO, None)])] if entries else []
         alike = asked.form == "alike"
         better = self._search(asked.better(need), Asked(asked.form != "best", None, name, alike))
         worse = self._search(asked.worse(need), Asked(False, None, name, alike))
@@ -94,16 +94,19 @@ class Intervals:
         return Entry(Fraction(best.pay, self.pay.scale), *values)
 
 
-def _solved(asked: Property, term: Term, what: What, sides: Sides) -> Iterator[Interval]:
+def _solved(
+    asked: Property, term: Term, what: What, distinct: Sequence[Value], sides: Sides
+) -> Iterator[Interval]:
     better, worse = sides
-    values = {value for entry in (*better, *worse) for value in entry[1:]}
+    places = {place for entry in (*better, *worse) for place in entry[1:] if place is not None}
+    values = [distinct[place] for place in places]
     found: list[Interval] = []
     for part in _pieces(term, what, values):
         inside = _inside(part)
 
         @cache
-        def paid(value: Value, inside: Fraction = inside) -> Line:
-            return _line(term, what, value, inside)
+        def paid(place: int | None, inside: Fraction = inside) -> Line:
+            return _line(term, what, NOTHING if place is None else distinct[place], inside)
 
         lines = [
             [

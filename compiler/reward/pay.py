@@ -48,6 +48,8 @@ class Pay:
             for name, tables in self._values.items()
             for answer, table in tables.items()
         }
+        self._distinct: dict[str, list[Value]] = {}
+        self._numbers: dict[tuple[str, Answer], Mapping[Counts, int]] = {}
         self._tables: dict[tuple[str, Answer, str | None], Table] = {}
         self.settled: dict[Hashable, dict[Any, Any]] = {}
         """What searches of one kind have in common, kept for the next."""
@@ -55,6 +57,22 @@ class Pay:
     def values(self, name: str, answer: Answer) -> Mapping[Counts, Value]:
         """A term's value before its weight, by the counts of its group."""
         return self._values[name][answer]
+
+    def numbers(self, name: str, answer: Answer) -> Mapping[Counts, int]:
+        """The same as places in `distinct`, which are told apart faster than fractions."""
+        if (name, answer) not in self._numbers:
+            distinct = self.distinct(name)
+            places = {value: place for place, value in enumerate(distinct)}
+            table = self._values[name][answer]
+            self._numbers[name, answer] = {counts: places[value] for counts, value in table.items()}
+        return self._numbers[name, answer]
+
+    def distinct(self, name: str) -> list[Value]:
+        """Every value that a term can have."""
+        if name not in self._distinct:
+            every = (value for table in self._values[name].values() for value in table.values())
+            self._distinct[name] = list(dict.fromkeys(every))
+        return self._distinct[name]
 
     def table(self, group: str, answer: Answer, apart: str | None = None) -> Table:
         """The pay of a group's terms, without that of the term `apart`."""

@@ -45,14 +45,17 @@ class Asked(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What a result is told apart by: None where it is not."""
+    """What a result is told apart by, None where it is not. value: places in Pay.distinct, before and after a step."""
 
     valid: int | None
     value: object
 
 
 class State(NamedTuple):
-    """turns_after: after the step. unparsed: the most bad calls that need not be parsed. executed: valid calls."""
+    """turns_after: after the step. unparsed: the most bad calls that need not be parsed. executed: valid calls.
+
+    binds: what of it each inner group depends on, in the order of INNER.
+    """
 
     valid: int
     bad: int
@@ -60,18 +63,10 @@ class State(NamedTuple):
     turns_after: int
     unparsed: int
     executed: int
+    binds: tuple[Counts, ...]
 
-    def binds(self, group: str) -> Counts:
-        """What of the state an inner group depends on."""
-        match group:
-            case "repeated":
-                return (self.valid,)
-            case "errors":
-                return (self.executed,)
-            case "kinds":
-                return self.bad, self.unparsed
-            case _:
-                return (int(self.valid > 0),)
+    def bound(self, group: str) -> Counts:
+        return self.binds[INNER.index(group)]
 
 
 class Found(NamedTuple):
@@ -127,13 +122,13 @@ class _Search:
         bound: dict[Any, tuple[int, State]] = self.pay.settled.setdefault(common, {})
         for state, total in () if bound else self._totals(group):
             share = state.valid if self.asked.by_valid else None
-            key = share, state.binds(group)
+            key = share, state.bound(group)
             old = bound.get(key)
             if old is None or total < old[0]:
                 bound[key] = total, state
         assert self.asked.apart is not None
         table = self.pay.table(group, self.answer, self.asked.apart)
-        values = self.pay.values(self.asked.apart, self.answer)
+        values = self.pay.numbers(self.asked.apart, self.answer)
         stepping = self.asked.move is not None
         best: dict[Told, tuple[int, State, Found]] = {}
         for share, pairs, (total, state) in self._bound_pairs(group, bound):
@@ -165,12 +160,21 @@ class _Search:
 
     def _totals(self, without: str) -> Iterator[tuple[State, int]]:
         """Each state with the pay (times the sign: smaller is better) of its best, but for one inner group."""
-        groups = [group for group in INNER if group != without]
+        groups = [
+            (place, group, dict[Counts, Found | None]())
+            for place, group in enumerate(INNER)
+            # What no term reads pays nothing; whether it can be at all matters where a set asks for it.
+            if group != without and (group in self.pay.groups or group == "repeated" or self.asked.move)
+        ]
         calls, turns = self._calls, self._turns
         for state in self.states:
-            total = calls[state.valid, state.bad] + turns[state.turns, state.turns_after]
-            for group in groups:
-                found = self._inner_best(group, state.binds(group))
+            valid, bad, before, after, _, _, binds = state
+            total = calls[valid, bad] + turns[before, after]
+            for place, group, kept in groups:
+                bound = binds[place]
+                if bound not in kept:
+                    kept[bound] = self._inner_best(group, bound)
+                found = kept[bound]
                 if found is None:
                     break
                 total += found.pay
@@ -178,7 +182,7 @@ class _Search:
                 yield state, total
 
     def _best(self, total: int, state: State, known: Mapping[str, Found]) -> Best:
-        inner = {group: known.get(group) or self._inner_best(group, state.binds(group)) for group in INNER}
+        inner = {group: known.get(group) or self._inner_best(group, state.bound(group)) for group in INNER}
         counts = {group: found.counts for group, found in inner.items() if found is not None}
         (repeated,), (errors,), (tokens,) = counts["repeated"], counts["errors"], counts["tokens"]
         unknown, schema, unparsed = counts["kinds"]
@@ -205,6 +209,10 @@ class _Search:
     def states(self) -> tuple[State, ...]:
         """By number of calls. Where no term reads the turns, the fewest leave the most room."""
         region, move, budget = self.region, self.move, self.pay.budget
+        common = "states", region, self.asked.move, self.answer
+        kept: dict[str, tuple[State, ...]] = self.pay.settled.setdefault(common, {})
+        if "all" in kept:
+            return kept["all"]
         turns_read = bool(self.pay.groups & {"turns", "errors"})
         fits = [turns_of(calls, self.answer, budget) for calls in range(budget.calls + 1)]
         fits += [(1, 0)] * (move.valid + move.bad)
@@ -233,17 +241,13 @@ class _Search:
                         unparsed = min(unparsed, calls + move.valid + move.bad - after + 1 - move.unparsed)
                         rounds = min(before, after) - 1
                     bad = calls - valid
-                    found.append(
-                        State(
-                            valid,
-                            bad,
-                            before,
-                            after,
-                            min(bad, unparsed),
-                            min(valid, rounds * budget.parallel),
-                        )
-                    )
-        return tuple(found)
+                    executed = min(valid, rounds * budget.parallel)
+                    unparsed = min(bad, unparsed)
+                    flagged = (int(valid > 0),)
+                    binds = flagged, flagged, (valid,), (bad, unparsed), (executed,)
+                    found.append(State(valid, bad, before, after, unparsed, executed, binds))
+        kept["all"] = tuple(found)
+        return kept["all"]
 
     @cached_property
     def _calls(self) -> Table:
@@ -273,7 +277,7 @@ class _Search:
         if not self.group:
             return None
         assert self.asked.apart is not None
-        values, move = self.pay.values(self.asked.apart, self.answer), self.move
+        values, move = self.pay.numbers(self.asked.apart, self.answer), self.move
         if self.group == "calls":
             here, there = (state.valid, state.bad), (state.valid + move.valid, state.bad + move.bad)
             return (values[here], values[there]) if self.asked.move else (values[here],)
