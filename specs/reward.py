@@ -15,7 +15,7 @@ from toolspec.specs.terms.format import Format
 from toolspec.specs.terms.length import Length
 from toolspec.specs.terms.own import Own, OwnName
 from toolspec.specs.terms.repeat_call import RepeatCall
-from toolspec.specs.terms.term import Term
+from toolspec.specs.terms.term import Gated, Term
 from toolspec.specs.terms.tool_error import ToolError
 from toolspec.specs.terms.truncated import Truncated
 from toolspec.specs.terms.turns import Turns
@@ -138,7 +138,7 @@ class Reward(Section):
             )
         if taken := [name for name in self.own if name in (*TERMS, *TAKEN)]:
             raise ValueError(f"`own.{taken[0]}`: the name is taken by a term or a metric; choose another")
-        gated = [name for name, term in self.terms if term.only_if is not None]
+        gated = [name for name, term in self.terms if isinstance(term, Gated) and term.only_if is not None]
         if gated and self.correct is None:
             raise ValueError(f"`{gated[0]}.only_if: correct` needs the term `correct`; add it, or drop it")
         return self

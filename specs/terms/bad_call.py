@@ -5,10 +5,10 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from toolspec.specs.section import Finite
-from toolspec.specs.terms.term import Term
+from toolspec.specs.terms.term import Gated
 
 
-class BadCall(Term):
+class BadCall(Gated):
     """The number of calls that cannot be parsed, name no known tool, or whose arguments break the tool's schema.
 
     Formula: u + s + m, of unknown tools, against the schema, malformed. Range: 0 to the calls that can be written

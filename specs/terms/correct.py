@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -20,8 +20,6 @@ class Correct(Term):
     to 1; `verl` and `python` what the scorer returns. Unit: trajectories. Example: `correct: {weight: 1, match:
     number, wrong: -0.5}` pays 1 for the row's number and takes 0.5 for any other answer, and for none.
     """
-
-    gated: ClassVar[bool] = False
 
     match: Literal[
         "exact",

@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from toolspec.specs.section import NonNegative
-from toolspec.specs.terms.term import Term
+from toolspec.specs.terms.term import Gated
 
 
-class ExtraCall(Term):
+class ExtraCall(Gated):
     """The number of valid calls beyond `free`. A bad call counts under `bad_call` only.
 
     Formula: max(0, v − free), v valid calls. Range: 0 to the calls that the budget allows. Unit: calls. Example:

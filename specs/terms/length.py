@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from toolspec.specs.section import NonNegative, Positive
-from toolspec.specs.terms.term import Term
+from toolspec.specs.terms.term import Gated
 
 
-class Length(Term):
+class Length(Gated):
     """How far the response is on the way from `start` to `end` tokens.
 
     Formula: t = (tokens − start) / (end − start), held within 0 and 1; linear t; cosine (1 − cos πt) / 2; overlong

@@ -7,14 +7,14 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from toolspec.specs.section import Text
-from toolspec.specs.terms.term import Term
+from toolspec.specs.terms.term import Gated
 from toolspec.specs.units import Duration
 
 # A name is a key of verl's metrics, and a Python name is one that every reader of them takes.
 OwnName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
-class Own(Term):
+class Own(Gated):
     """The number that a function of yours returns for a trajectory.
 
     The function is called as `f(trajectory=…)` with the frozen `Trajectory` of the bundle's ts_trajectory.py, which

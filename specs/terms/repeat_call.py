@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from toolspec.specs.terms.term import Term
+from toolspec.specs.terms.term import Gated
 
 
-class RepeatCall(Term):
+class RepeatCall(Gated):
     """The number of valid calls that repeat an earlier one: same tool, and arguments of the same JSON value.
 
     Formula: v − d, v valid calls, d different ones. Range: 0 to the calls that the budget allows, less one. Unit:

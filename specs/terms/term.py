@@ -40,6 +40,13 @@ def compiles(pattern: str) -> str:
     return pattern
 
 
+def _not_zero(cap: float) -> float:
+    if cap == 0:
+        raise ValueError("`cap: 0` pays nothing; leave the term out")
+    return cap
+
+
+Cap = Annotated[Finite, AfterValidator(_not_zero)]
 Pattern = Annotated[Text, AfterValidator(compiles)]
 Schedule = Annotated[Many[Many[Finite]], Field(min_length=1), AfterValidator(_rising)]
 
@@ -48,28 +55,21 @@ class Term(Section):
     """A number read from a trajectory, times a weight. A bare number is the weight."""
 
     short_form: ClassVar[str] = "weight"
-    gated: ClassVar[bool] = True
 
     weight: Finite = Field(description="Added to the score for each unit of the term.")
-    cap: Finite | None = Field(
+    cap: Cap | None = Field(
         default=None,
         description=(
             "The most that the term adds in all, in units of the score; below zero the least. "
             "Default: no bound. Example: `-0.9`."
         ),
     )
-    only_if: Literal["correct"] | None = Field(
-        default=None,
-        description=(
-            "`correct`: the term is paid only where the answer is right, which is where the value of "
-            "`correct` is 1. Default: always."
-        ),
-    )
     schedule: Schedule | None = Field(
         default=None,
         description=(
             "Weights from later training steps on, as [step, weight]; until the first of them `weight` "
-            "holds. Default: one weight throughout. Example: `[[200, 0.1]]`."
+            "holds. Where verl does not tell the step (V0 with a loop of your own that drops the engine's "
+            "fields) scoring fails. Default: one weight throughout. Example: `[[200, 0.1]]`."
         ),
     )
     between: Literal["hold", "linear"] | None = Field(
@@ -82,12 +82,8 @@ class Term(Section):
 
     @model_validator(mode="after")
     def payment_fits(self) -> Term:
-        if self.cap == 0:
-            raise ValueError("`cap: 0` pays nothing; leave the term out")
         if self.between is not None and self.schedule is None:
             raise ValueError("`between` belongs to `schedule`")
-        if self.only_if is not None and not self.gated:
-            raise ValueError("`only_if: correct` on `correct` itself says nothing; drop it")
         if self.cap is not None:
             weights = [self.weight, *(weight for _, weight in self.schedule or ())]
             if all(weight * self.cap <= 0 for weight in weights) and not self.pays_more():
@@ -101,3 +97,15 @@ class Term(Section):
     def pays_more(self) -> bool:
         """Whether the term may pay with another sign than its weight's."""
         return False
+
+
+class Gated(Term):
+    """A term that may be paid under a condition. A bare number is the weight."""
+
+    only_if: Literal["correct"] | None = Field(
+        default=None,
+        description=(
+            "`correct`: the term is paid only where the answer is right, which is where the value of "
+            "`correct` is 1. Default: always."
+        ),
+    )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from toolspec.specs.terms.term import Pattern, Term
+from toolspec.specs.terms.term import Gated, Pattern
 
 
-class ToolError(Term):
+class ToolError(Gated):
     """The number of valid calls whose tool raised or did not answer in time. What a call itself does wrong counts under
     `bad_call` only.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pydantic import Field
 
 from toolspec.specs.section import NonNegative
-from toolspec.specs.terms.term import Term
+from toolspec.specs.terms.term import Gated
 
 
-class Turns(Term):
+class Turns(Gated):
     """The number of turns of the policy, its answer included, beyond `free`.
 
     Formula: max(0, turns − free). Range: 0 to budget.turns − free. Unit: turns. Example: `turns: {weight: -0.05,

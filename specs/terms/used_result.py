@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from toolspec.specs.terms.term import Pattern, Term
+from toolspec.specs.terms.term import Gated, Pattern
 
 
-class UsedResult(Term):
+class UsedResult(Gated):
     """1 when the final answer holds a value that a tool returned and that stands in no call's arguments, else 0.
 
     Range: 0 or 1. Unit: trajectories. Example: `used_result: {weight: 0.1, only_if: correct}` pays 0.1 for the

@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from toolspec.specs.terms.term import Term
+from toolspec.specs.terms.term import Gated
 
 
-class ValidCall(Term):
-    """1 when at least one call names a known tool with arguments that fit its schema, else 0. Paid once, unless `per` says
-    otherwise.
+class ValidCall(Gated):
+    """1 when at least one call names a known tool with arguments that fit its schema, else 0. Paid once, unless
+    `per` says otherwise.
 
     Formula: once min(1, v); call v; share v / (v + b), 0 without a call; v valid calls, b bad ones. Range: 0 to 1,
     with `per: call` 0 to the calls that the budget allows. Unit: trajectories, calls or a share. Example:

@@ -51,18 +51,19 @@ class _Child:
                 assert process.stdin is not None and process.stdout is not None
                 process.stdin.write(line.encode() + b"\n")
                 process.stdin.flush()
-                return process.stdout.readline() == b"1\n"
+                told = process.stdout.readline()
             except OSError:
-                return False
+                told = b""
             finally:
                 timer.cancel()
+            if not told:
+                self._end(process)
+            return told == b"1\n"
 
     def _running(self) -> subprocess.Popen[bytes]:
         """The child, started and ready. Raises RuntimeError where it does not come up."""
-        if self.process is not None and self.process.poll() is None:
-            return self.process
         if self.process is not None:
-            self.process.wait()
+            return self.process
         self.process = subprocess.Popen(
             [sys.executable, str(Path(__file__).resolve())],
             stdin=subprocess.PIPE,
@@ -75,8 +76,14 @@ class _Child:
         ready = self.process.stdout.readline() == b"ready\n"
         timer.cancel()
         if not ready:
+            self._end(self.process)
             raise RuntimeError("math-verify could not be started in a process of its own")
         return self.process
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        process.kill()
+        process.wait()
+        self.process = None
 
 
 _child = _Child()

@@ -19,7 +19,8 @@ class Reader:
     """One run's reader: the release's parser, the tools' schemas, and where a row has its answer.
 
     spec: ts_reward.json (`format`, `tools`, `answer_field`, `spans`, `response_length`). parse: in place of the
-    release's parser. solution: whether a term reads the whole response as text. Raises ValueError for a format that the release lacks.
+    release's parser. solution: whether a term reads the whole response as text.
+    Raises ValueError for a format that the release lacks.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Reader:
     async def read(self, ids: list[int], spans: Any, row: Mapping[str, Any]) -> Trajectory:
         """The trajectory as the terms see it. Raises ValueError where tools are there and spans are not."""
         extra = dict(row.get("tool_extra_fields") or {})
+        own = spans is not None or not self.checks  # whether all that is read here is certainly the policy's
         if spans is None:
             if self.needs_spans:
                 raise ValueError("the agent loop left no ts_spans: it is not ts_loop.SpanToolAgentLoop")
@@ -58,7 +60,7 @@ class Reader:
                 for place, (name, arguments) in enumerate(turn.calls)
             ),
             malformed=sum(turn.malformed for turn in turns),
-            forged=sum(forged(turn.text, self.form) for turn in turns),
+            forged=sum(forged(turn.text, self.form) for turn in turns) if own else 0,
             answer=answer,
             truncated=self._cut(ids, extra),
             response_tokens=len(ids),

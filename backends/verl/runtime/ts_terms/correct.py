@@ -85,7 +85,7 @@ def measure(settings: Mapping[str, Any], compute_score: Any) -> Measure:
     async def how_right(trajectory: Trajectory) -> float:
         if kind in ("verl", "python"):
             return ts_score.value(await ts_score.call(scorer, trajectory))
-        if trajectory.ground_truth is None or (kind != "calls" and not trajectory.truths):
+        if trajectory.ground_truth is None if kind == "calls" else not trajectory.truths:
             raise ValueError("the row has no accepted answer")
         if kind == "calls":
             return float(ts_expected.same_calls(trajectory, trajectory.ground_truth, ordered))

@@ -34,5 +34,7 @@ def build(settings: Mapping[str, Any], compute_score: Any) -> Callable[[Trajecto
             return ts_score.finite(await ts_call.call(run, {}, seconds, door))
         except ts_call.Refused as error:
             raise TimeoutError(f"{name}: {str(error).replace('the tool', code['function'])}") from None
+        except SystemExit as error:  # which would end the worker
+            raise RuntimeError(f"{name}: SystemExit: {error}") from None
 
     return term
