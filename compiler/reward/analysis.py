@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from toolspec.compiler.reward.intervals import Intervals
+from toolspec.compiler.reward.matcher import matcher_verdict
 from toolspec.compiler.reward.pay import Pay
 from toolspec.compiler.reward.properties import Severity
 from toolspec.compiler.reward.repair import Repair, Span, repairs, spans
@@ -61,7 +62,7 @@ def analyse(settings: Mapping[str, Any], budget: Budget, numbers: bool = True) -
     """numbers: intervals and repairs too, which take most of the time."""
     found, budget, assumed = read(settings, budget)
     pay = Pay(found, budget)
-    told = verdicts(pay)
+    told = (*verdicts(pay), matcher_verdict(settings))
     if not numbers:
         return Analysis(found, budget, told, (), (), assumed)
     intervals = Intervals(pay)

@@ -14,6 +14,8 @@ import pytest
 from toolspec.backends.verl.lint.lint import lint_file
 from toolspec.backends.verl.written.files import Files
 from toolspec.cli.app import run
+from toolspec.compiler.reward.matcher import MATCHER
+from toolspec.compiler.reward.properties import PROPERTIES
 
 TOOLS = '''\
 def calculator(expression: str) -> str:
@@ -140,7 +142,9 @@ def test_a_term_of_the_users_leaves_everything_open(spec: Any, monkeypatch: Any,
     spec("{correct: {weight: 1.0, match: number}, own: {taste: {weight: 0.5, python: mine.py:judge}}}")
     code, text = call(monkeypatch, capsys, "--format", "json")
     assert code == 0
-    assert {each["verdict"] for each in properties(text).values()} == {"unknown"}
+    found = properties(text)
+    assert found.pop("matcher")["verdict"] == "proved"
+    assert {each["verdict"] for each in found.values()} == {"unknown"}
     assert "taste" in properties(text)["padding"]["why"]
 
 
@@ -153,6 +157,12 @@ def test_a_reward_that_is_one_function_is_not_analysed(spec: Any, monkeypatch: A
     assert (code, json.loads(text)["analysed"]) == (0, False)
     code, text = call(monkeypatch, capsys)
     assert "nothing is proved" in text
+
+
+def test_the_page_of_formulas_has_the_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reward.md").read_text("utf-8")
+    for each in (*PROPERTIES, MATCHER):
+        assert f"| `{each.name}` | {each.claim} | {each.formula} | {each.severity} |" in page
 
 
 def test_a_sweep_says_which_points_break(spec: Any, monkeypatch: Any, capsys: Any) -> None:

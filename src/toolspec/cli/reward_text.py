@@ -94,8 +94,8 @@ def _property(analysis: Analysis, verdict: Verdict, shown: Transcripts | None) -
     room = width() - 10 - len(tail) - 2
     line = f"  {paint(f'{word:<8}', style)}{text if len(text) <= room else text[: room - 1] + '…'}"
     yield f"{line}{' ' * max(1, room - len(text) + 1)}{paint(tail, '2')}".rstrip()
-    if verdict.outcome == "unknown":
-        yield from wrapped(verdict.why, 10)
+    if verdict.why and verdict.outcome != "no-case":
+        yield from (paint(line, "2") for line in wrapped(verdict.why, 10))
     pair = verdict.plainest or verdict.pair
     if not refuted or pair is None:
         return
