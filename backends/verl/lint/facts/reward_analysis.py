@@ -33,13 +33,15 @@ def broken(view: View, severity: Severity) -> Iterator[Found]:
     whole = subject.budget
     parallel = min(whole.parallel, MOST_CALLS)
     short = Budget(min(whole.turns, max(2, MOST_CALLS // max(1, parallel))), parallel, whole.tokens)
-    analysis = _analysed(text, short)
+    if not _analysed(text, short, numbers=False).broken(severity):
+        return
+    analysis = _analysed(text, short, numbers=short == whole)
     for verdict in analysis.broken(severity):
         pair = verdict.plainest or verdict.pair
         if pair is None:
             continue
         tie = "as much as" if pair.better_score == pair.worse_score else "less than"
-        repair = analysis.repair(verdict) if short == whole else None
+        repair = analysis.repair(verdict)
         path = f"reward.{repair.name}" if repair and repair.name != "overlong" else "reward"
         yield Found(
             f"{verdict.asked.broken}: {described(pair.better)} is paid {summed(analysis.reward, pair.better)}, "
@@ -54,7 +56,8 @@ def broken(view: View, severity: Severity) -> Iterator[Found]:
 
 
 @lru_cache(maxsize=64)
-def _analysed(text: str, budget: Budget) -> Analysis:
+def _analysed(text: str, budget: Budget, numbers: bool) -> Analysis:
+    """numbers: repairs too, which take some times as long as the verdicts."""
     terms, overlong, clip = json.loads(text)
     settings: dict[str, Any] = {"terms": terms, "overlong": overlong, "clip": clip}
-    return analyse(settings, budget)
+    return analyse(settings, budget, numbers)
