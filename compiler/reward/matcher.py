@@ -47,7 +47,9 @@ def matcher_verdict(settings: Mapping[str, Any]) -> Verdict:
     if match == "qa_f1":
         guesses = Fraction(2, 3)
         worth = number(guesses)
-        why = f"`match: qa_f1` pays for shared words: `Paris London` is worth {worth} where London is asked for"
+        why = (
+            f"`match: qa_f1` pays for shared words: `Paris London` is worth {worth} where London is asked for"
+        )
         return Verdict(MATCHER, "refuted", why=why)
     if match not in READS:
         return Verdict(MATCHER, "unknown", why=f"`match: {match}` is decided by code, which is not run")

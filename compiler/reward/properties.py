@@ -77,6 +77,11 @@ def _tidy(region: Region) -> Region:
     return region._replace(repeated=NONE, bad=NONE, truncated=NO, forged=NO)
 
 
+def _plain(region: Region) -> Region:
+    """Those that differ in answer and calls alone, with some valid call and none repeated."""
+    return region._replace(valid=more(1), repeated=NONE, truncated=NO, forged=NO, plain=True)
+
+
 PROPERTIES: tuple[Property, ...] = (
     Property(
         "best-is-solved",
@@ -114,13 +119,13 @@ PROPERTIES: tuple[Property, ...] = (
     ),
     Property(
         "answer-outweighs",
-        "for each v ≥ 1: min solved(v) > max unsolved(v)",
+        "for each v ≥ 1: min plain solved(v) > max plain unsolved(v)",
         "a right answer outweighs bad calls",
         "bad calls outweigh the right answer",
         "alike",
         "warning",
-        lambda _: (SOLVED._replace(valid=more(1), repeated=NONE),),
-        lambda _: (UNSOLVED._replace(valid=more(1), repeated=NONE),),
+        lambda _: (_plain(SOLVED),),
+        lambda _: (_plain(UNSOLVED),),
     ),
     Property(
         "call-needed",

@@ -13,7 +13,10 @@ EITHER = (False, True)
 
 
 class Region(NamedTuple):
-    """The vectors whose counts lie within inclusive ranges. calls: valid and bad together."""
+    """The vectors whose counts lie within inclusive ranges. calls: valid and bad together.
+
+    plain: only short trajectories whose answer, if any, has the asked form and uses no result.
+    """
 
     answers: tuple[Answer, ...] = ANSWERS
     valid: Range = (0, MANY)
@@ -23,6 +26,7 @@ class Region(NamedTuple):
     turns: Range = (1, MANY)
     truncated: tuple[bool, ...] = EITHER
     forged: tuple[bool, ...] = EITHER
+    plain: bool = False
 
     def holds(self, one: Vector) -> bool:
         ranges = (self.valid, self.repeated, self.bad, self.calls, self.turns)
@@ -31,6 +35,7 @@ class Region(NamedTuple):
             one.answer in self.answers
             and one.truncated in self.truncated
             and one.forged in self.forged
+            and not (self.plain and (one.used or one.tokens or one.formed != (one.answer != "none")))
             and all(low <= count <= high for (low, high), count in zip(ranges, counts, strict=True))
         )
 

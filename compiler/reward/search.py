@@ -336,7 +336,8 @@ class _Search:
                 for number in range(binds[0] + 1 if read else 1):
                     yield (number,), (number,)
             case "tokens":
-                yield from (((length,), (length,)) for length in self.pay.lengths)
+                for length in (0,) if region.plain else self.pay.lengths:
+                    yield (length,), (length,)
             case "kinds":
                 yield from self._kind_pairs(*binds)
             case _:
@@ -355,7 +356,9 @@ class _Search:
     def _flag_pairs(self, valid: bool) -> Iterator[tuple[Counts, Counts]]:
         raised = FLAGS.index(self.move.flag) if self.move.flag else None
         for flags in self.pay.counts("flags", self.answer):
-            _, truncated, forged, used = flags
+            formed, truncated, forged, used = flags
+            if self.region.plain and (used or bool(formed) != (self.answer != "none")):
+                continue
             if bool(truncated) not in self.region.truncated or bool(forged) not in self.region.forged:
                 continue
             if used and not valid:
