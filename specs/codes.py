@@ -188,6 +188,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS426": "tool-response-trusted",
         "TS427": "reward-prints",
         "TS428": "special-token-in-reward",
+        "TS430": "dishonest-paid-best",
+        "TS431": "reward-out-of-order",
         # GPUs, parallel layouts and memory
         "TS501": "over-gpu-hours",
         "TS502": "uneven-tensor-parallel",

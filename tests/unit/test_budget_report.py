@@ -380,7 +380,7 @@ def test_a_file_of_another_kind_is_left_alone(folder: Path, call: Run) -> None:
     (folder / "page.html").write_text("<p>mine", "utf-8")
     call[1].readouterr()
     assert run() == 2
-    assert "no page of budget's" in " ".join(call[1].readouterr().err.split())
+    assert "no page of this command's" in " ".join(call[1].readouterr().err.split())
     assert (folder / "page.html").read_text("utf-8") == "<p>mine"
     for name in ("nowhere/page.html", "model"):
         call[0].setattr("sys.argv", ["toolspec", "budget", "run.sh", "--html", name])

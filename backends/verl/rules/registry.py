@@ -122,6 +122,8 @@ MODULES: tuple[str, ...] = (
     "failure_paid",
     "tool_response_trusted",
     "special_token_in_reward",
+    "dishonest_paid_best",
+    "reward_out_of_order",
     "reward_prints",
     "data_file",
     "home_not_expanded",

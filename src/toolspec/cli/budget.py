@@ -64,9 +64,10 @@ def budget(
     if quick and sample is not None:
         raise click.UsageError("--quick looks at every row and --sample at some: give one of them.")
     if html is not None:
-        from toolspec.cli.budget_page import check_place
+        from toolspec.cli.budget_page import MARK
+        from toolspec.cli.page_place import check_place
 
-        check_place(Path(html))
+        check_place(Path(html), MARK)
     subject = read_subject(file, target, counting=True)
     with Progress(f"prompts of {split}") as progress:
         report = read_report(subject, Asked(split, quick, sample), not no_cache, progress)

@@ -1,0 +1,63 @@
+"""What the reward of a spec pays for, as far as lint looks: over short trajectories, which settle nearly all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from toolspec.backends.verl.lint.rule import Found
+from toolspec.backends.verl.lint.view import View
+from toolspec.compiler.reward.analysis import Analysis, analyse
+from toolspec.compiler.reward.properties import Severity
+from toolspec.compiler.reward.vector import Budget
+from toolspec.compiler.reward.words import described, plain, summed
+
+MOST_CALLS = 8
+"""Calls of a trajectory. What is broken by short ones is broken; `toolspec reward` looks at the whole budget."""
+
+
+def broken(view: View, severity: Severity) -> Iterator[Found]:
+    """A finding for each broken property of a severity, of a spec whose reward is made of terms."""
+    if view.run.spec is None:
+        return
+    from toolspec.backends.verl.reward.subject import subject_of
+
+    subject = subject_of(view.run.spec)
+    if "terms" not in subject.settings:
+        return
+    text = json.dumps(
+        [subject.settings["terms"], subject.settings.get("overlong"), subject.settings.get("clip")]
+    )
+    whole = subject.budget
+    parallel = min(whole.parallel, MOST_CALLS)
+    short = Budget(min(whole.turns, max(2, MOST_CALLS // max(1, parallel))), parallel, whole.tokens)
+    if not _analysed(text, short, numbers=False).broken(severity):
+        return
+    analysis = _analysed(text, short, numbers=short == whole)
+    for verdict in analysis.broken(severity):
+        pair = verdict.plainest or verdict.pair
+        if pair is None:
+            continue
+        tie = "as much as" if pair.better_score == pair.worse_score else "less than"
+        repair = analysis.repair(verdict)
+        path = f"reward.{repair.name}" if repair and repair.name != "overlong" else "reward"
+        yield Found(
+            f"{verdict.asked.broken}: {described(pair.better)} is paid {summed(analysis.reward, pair.better)}, "
+            f"{tie} {described(pair.worse)}, {summed(analysis.reward, pair.worse)}",
+            ("reward.reward_manager.name",),
+            fix=f"{path}.{repair.what}: {plain(repair.value)}" if repair else "see `toolspec reward`",
+            why="every curve goes up while the policy learns what pays, and not the task"
+            if severity == "error"
+            else "a policy that learns what is paid learns the wrong one of the two",
+            span=view.run.spec.place(path) or view.run.spec.place("reward"),
+        )
+
+
+@lru_cache(maxsize=64)
+def _analysed(text: str, budget: Budget, numbers: bool) -> Analysis:
+    """numbers: repairs too, which take some times as long as the verdicts."""
+    terms, overlong, clip = json.loads(text)
+    settings: dict[str, Any] = {"terms": terms, "overlong": overlong, "clip": clip}
+    return analyse(settings, budget, numbers)

@@ -1,0 +1,62 @@
+"""From a compiled spec to what the analysis is asked: the bundle's ts_reward.json and the budget."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from toolspec.backends.verl.compile import Compiled
+from toolspec.backends.verl.emit.side_files import reward_json
+from toolspec.compiler.reward.analysis import Analysis, analyse
+from toolspec.compiler.reward.groups import Signal, signal
+from toolspec.compiler.reward.vector import Budget
+
+
+class Subject(NamedTuple):
+    """settings: the bundle's ts_reward.json."""
+
+    name: str
+    release: str
+    settings: Mapping[str, Any]
+    budget: Budget
+
+
+def subject_of(compiled: Compiled) -> Subject:
+    plan = compiled.plan
+    settings: dict[str, Any] = json.loads(reward_json(plan, compiled.facts))
+    tools = bool(plan["tools.names"])
+    budget = Budget(
+        plan.number("budget.turns"),
+        plan.number("rollout.parallel_calls") if tools else 0,
+        plan.number("budget.trajectory_tokens"),
+    )
+    return Subject(plan.name, plan.target, settings, budget)
+
+
+class Report(NamedTuple):
+    """analysis: None where the reward is one Python function, of which nothing can be proved."""
+
+    subject: Subject
+    analysis: Analysis | None
+    signal: Signal | None
+
+
+def report_of(compiled: Compiled, numbers: bool = True) -> Report:
+    """numbers: intervals and repairs too."""
+    subject = subject_of(compiled)
+    if "terms" not in subject.settings:
+        return Report(subject, None, None)
+    found = analyse(subject.settings, subject.budget, numbers)
+    plan = compiled.plan
+    told = signal(
+        found.reward,
+        found.budget,
+        str(plan["algorithm.estimator"]),
+        plan.number("algorithm.group"),
+        bool(plan["algorithm.normalize"]),
+        str(plan["algorithm.kl.where"]),
+        float(plan["algorithm.kl.coef"]),
+        plan.number("budget.trajectory_tokens"),
+    )
+    return Report(subject, found, told)

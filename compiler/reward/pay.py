@@ -1,0 +1,153 @@
+"""Each group's pay for each of its counts, as whole numbers of one common fraction, so that the search only adds.
+
+A table has an entry for every combination of counts that a group can have within the budget.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Hashable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from toolspec.compiler.reward.reward import Reward, Term
+from toolspec.compiler.reward.vector import ANSWERS, Answer, Budget, Vector
+from toolspec.compiler.reward.worth import NOTHING, Value
+
+Counts = tuple[int, ...]
+"""The counts of a group, in the order of worth.GROUPS. Flags are counts too."""
+Table = Mapping[Counts, int]
+
+
+class Pay:
+    """The tables of a reward and a budget. scale: how many of the whole numbers make 1."""
+
+    def __init__(self, reward: Reward, budget: Budget) -> None:
+        self.reward, self.budget = reward, budget
+        self.groups = {each.worth.group for each in reward.terms}
+        self._values = {each.name: self._values_of(each) for each in reward.terms}
+        pays = {
+            each.name: {
+                id(table): {counts: each.pays(value) for counts, value in table.items()}
+                for table in self._values[each.name].values()
+            }
+            for each in reward.terms
+        }
+        every = (pay for tables in pays.values() for table in tables.values() for pay in table.values())
+        self.scale = math.lcm(*{pay.denominator for pay in every})
+        whole = {
+            name: {
+                key: {at: pay.numerator * (self.scale // pay.denominator) for at, pay in table.items()}
+                for key, table in tables.items()
+            }
+            for name, tables in pays.items()
+        }
+        self._pays = {
+            (name, answer): whole[name][id(table)]
+            for name, tables in self._values.items()
+            for answer, table in tables.items()
+        }
+        self._distinct: dict[str, list[Value]] = {}
+        self._numbers: dict[tuple[str, Answer], Mapping[Counts, int]] = {}
+        self._tables: dict[tuple[str, Answer, str | None], Table] = {}
+        self.settled: dict[Hashable, dict[Any, Any]] = {}
+        """What searches of one kind have in common, kept for the next."""
+
+    def values(self, name: str, answer: Answer) -> Mapping[Counts, Value]:
+        """A term's value before its weight, by the counts of its group."""
+        return self._values[name][answer]
+
+    def numbers(self, name: str, answer: Answer) -> Mapping[Counts, int]:
+        """The same as places in `distinct`, which are told apart faster than fractions."""
+        if (name, answer) not in self._numbers:
+            distinct = self.distinct(name)
+            places = {value: place for place, value in enumerate(distinct)}
+            table = self._values[name][answer]
+            self._numbers[name, answer] = {counts: places[value] for counts, value in table.items()}
+        return self._numbers[name, answer]
+
+    def distinct(self, name: str) -> list[Value]:
+        """Every value that a term can have."""
+        if name not in self._distinct:
+            every = (value for table in self._values[name].values() for value in table.values())
+            self._distinct[name] = list(dict.fromkeys(every))
+        return self._distinct[name]
+
+    def table(self, group: str, answer: Answer, apart: str | None = None) -> Table:
+        """The pay of a group's terms, without that of the term `apart`."""
+        asked = group, answer, apart
+        if asked not in self._tables:
+            summed = dict.fromkeys(self.counts(group, answer), 0)
+            for each in self.reward.terms:
+                if each.worth.group == group and each.name != apart:
+                    for counts, pay in self._pays[each.name, answer].items():
+                        summed[counts] += pay
+            self._tables[asked] = summed
+        return self._tables[asked]
+
+    def counts(self, group: str, answer: Answer) -> Iterator[Counts]:
+        """Every combination that a group can have; the plainest first."""
+        calls = self.budget.calls
+        match group:
+            case "flags":
+                yield from self._flags(answer)
+            case "calls":
+                yield from ((valid, bad) for valid in range(calls + 1) for bad in range(calls + 1 - valid))
+            case "turns":
+                yield from ((turns,) for turns in range(1, self.budget.turns + 1))
+            case "tokens":
+                yield from ((length,) for length in self.lengths)
+            case "repeated" | "errors":
+                yield from ((number,) for number in range(calls + 1))
+            case "kinds":
+                if group not in self.groups:
+                    yield from ((0, bad, 0) for bad in range(calls + 1))
+                    return
+                for unparsed in range(calls + 1):
+                    for schema in range(calls + 1 - unparsed):
+                        for unknown in range(calls + 1 - unparsed - schema):
+                            yield unknown, schema, unparsed
+
+    def _flags(self, answer: Answer) -> Iterator[Counts]:
+        """formed, truncated, forged, used."""
+        forms = (0,) if answer == "none" else (1, 0) if self.reward.has_pattern else (1,)
+        uses = (0,) if answer == "none" else (0, 1)
+        for used, forged, truncated, formed in itertools.product(uses, (0, 1), (0, 1), forms):
+            yield formed, truncated, forged, used
+
+    @cached_property
+    def lengths(self) -> tuple[int, ...]:
+        """Response lengths, in tokens, of which one is best for whatever the terms ask."""
+        most = self.budget.tokens
+        return tuple(
+            sorted({0, *(min(one, most) for each in self.reward.terms for one in each.worth.lengths)})
+        )
+
+    def _values_of(self, term: Term) -> Mapping[Answer, Mapping[Counts, Value]]:
+        """Only flags are read together with the answer; of the other groups the gate alone asks for it."""
+        group = term.worth.group
+        if group == "free":
+            return {answer: {} for answer in ANSWERS}
+        if group == "flags":
+            return {
+                answer: {counts: term.value(vector(group, counts, answer)) for counts in self._flags(answer)}
+                for answer in ANSWERS
+            }
+        open_ = {counts: term.worth.value(vector(group, counts)) for counts in self.counts(group, "right")}
+        shut = dict.fromkeys(open_, NOTHING)
+        return {answer: shut if term.gated and answer != "right" else open_ for answer in ANSWERS}
+
+
+def vector(group: str, counts: Counts, answer: Answer = "right") -> Vector:
+    """A vector with the counts of one group, good for terms that read no other."""
+    match group:
+        case "flags":
+            formed, truncated, forged, used = map(bool, counts)
+            return Vector(answer=answer, formed=formed, truncated=truncated, forged=forged, used=used)
+        case "calls":
+            return Vector(valid=counts[0], schema=counts[1])
+        case "kinds":
+            return Vector(unknown=counts[0], schema=counts[1], unparsed=counts[2])
+        case _:
+            return Vector(**{group: counts[0]})  # type: ignore[arg-type]

@@ -1,0 +1,212 @@
+"""What `toolspec reward` prints for people: the verdict first, then the properties, then the intervals."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from toolspec.cli.output import paint
+from toolspec.cli.terminal import width
+from toolspec.compiler.reward.episode import Part
+from toolspec.compiler.reward.words import counted, described, interval, number, plain, summed
+
+if TYPE_CHECKING:
+    from toolspec.backends.verl.reward.subject import Report
+    from toolspec.backends.verl.reward.transcript import Transcript, Transcripts
+    from toolspec.compiler.reward.analysis import Analysis
+    from toolspec.compiler.reward.groups import Signal
+    from toolspec.compiler.reward.repair import Repair
+    from toolspec.compiler.reward.verdict import Verdict
+
+MOST_PARTS = 5
+"""Of a transcript; the page has them all."""
+MARKS = {"proved": ("holds", "32"), "unknown": ("open", "33"), "no-case": ("-", "2")}
+BROKEN = {"error": ("BROKEN", "31"), "warning": ("broken", "33"), "note": ("note", "36")}
+
+
+def lines(report: Report, shown: Transcripts) -> Iterator[str]:
+    subject, analysis = report.subject, report.analysis
+    head = f"{paint('reward', '1')} of {subject.name} → verl {subject.release}"
+    if analysis is None:
+        yield head
+        yield from wrapped("nothing is proved: the reward is one Python function (reward.python)", 0)
+        return
+    budget = analysis.budget
+    calls = f", {counted(budget.parallel, 'call')} a turn" if budget.parallel else ", no tools"
+    yield f"{head} · {counted(budget.turns, 'turn')}{calls}"
+    yield paint("verdict", "1")
+    for style, text in verdict_words(analysis):
+        yield from (paint(line, style) for line in wrapped(text, 2))
+    yield paint("properties", "1") + paint("  over every trajectory that the budget allows", "2")
+    # One counterexample is read word for word; the others are counts, and the page has their words.
+    first = [*analysis.broken("error"), *analysis.broken("warning")][:1]
+    for verdict in analysis.verdicts:
+        yield from _property(analysis, verdict, shown if verdict in first else None)
+    if shown.missing:
+        yield from (paint(line, "2") for line in wrapped(f"without a transcript: {shown.missing}", 2))
+    yield from _intervals(analysis)
+    if report.signal is not None:
+        yield paint("learning signal", "1")
+        for text in signal_words(report.signal):
+            yield from wrapped(text, 2)
+    for text in analysis.assumed:
+        yield from (paint(line, "2") for line in wrapped(f"assumed  {text}", 0))
+
+
+def verdict_words(analysis: Analysis) -> list[tuple[str, str]]:
+    """(style, sentence) of what is read first."""
+    errors, warnings = analysis.broken("error"), analysis.broken("warning")
+    unknown = [each for each in analysis.verdicts if each.outcome == "unknown"]
+    said = []
+    for each in errors:
+        said.append(("31", f"error: {each.asked.broken}"))
+    best = next((each for each in analysis.verdicts if each.asked.name == "best-is-solved"), None)
+    if not errors and best is not None and best.outcome == "proved" and best.pair is not None:
+        said.append(("32", f"an honest solution is paid best: {number(best.pair.better_score)}"))
+    for each in warnings:
+        repair = analysis.repair(each)
+        fix = f"; {repair_words(repair)} mends it" if repair else ""
+        said.append(("33", f"warning: {each.asked.broken}{fix}"))
+    if unknown:
+        said.append(
+            ("33", f"{len(unknown)} of {len(analysis.verdicts)} properties are open: {unknown[0].why}")
+        )
+    return said
+
+
+def repair_words(repair: Repair) -> str:
+    path = "algorithm.overlong" if repair.name == "overlong" else f"reward.{repair.name}"
+    return f"{path}.{repair.what}: {plain(repair.value)}"
+
+
+def _property(analysis: Analysis, verdict: Verdict, shown: Transcripts | None) -> Iterator[str]:
+    asked = verdict.asked
+    refuted = verdict.outcome == "refuted"
+    word, style = BROKEN[asked.severity] if refuted else MARKS[verdict.outcome]
+    text = asked.broken if refuted and asked.severity == "note" else asked.claim
+    tail = ""
+    if verdict.outcome == "proved" and verdict.margin is not None:
+        tail = "a tie" if not verdict.margin else f"by {number(verdict.margin)}"
+    elif verdict.outcome == "no-case":
+        tail = verdict.why
+    room = width() - 10 - len(tail) - 2
+    line = f"  {paint(f'{word:<8}', style)}{text if len(text) <= room else text[: room - 1] + '…'}"
+    yield f"{line}{' ' * max(1, room - len(text) + 1)}{paint(tail, '2')}".rstrip()
+    if verdict.why and verdict.outcome != "no-case":
+        yield from (paint(line, "2") for line in wrapped(verdict.why, 10))
+    pair = verdict.plainest or verdict.pair
+    if not refuted or pair is None:
+        return
+    tie = "ties with" if pair.better_score == pair.worse_score else "is paid less than"
+    sides = ((pair.better, ""), (pair.worse, f"{tie} "))
+    for vector, before in sides:
+        yield from wrapped(f"{before}{described(vector)}: {summed(analysis.reward, vector)}", 10)
+        transcript = shown.found.get(vector) if shown is not None else None
+        if transcript is not None:
+            yield from _transcript(transcript)
+    if verdict.margin is not None and verdict.margin < pair.better_score - pair.worse_score:
+        yield from wrapped(f"at the worst it is {number(-verdict.margin)} less", 10)
+    if asked.severity == "note":
+        return
+    repair = analysis.repair(verdict)
+    if repair is None:
+        yield from wrapped("no change of one weight or cap mends it alone", 10)
+    else:
+        yield from wrapped(f"fix: {repair_words(repair)}   any {repair.what} {_distance(repair)} does", 10)
+
+
+def _distance(repair: Repair) -> str:
+    """A cap is spoken of by its distance from 0."""
+    if repair.what == "weight":
+        return interval(repair.where)
+    sign = "-" if repair.value < 0 else ""
+    high = repair.where.high
+    assert high is not None
+    return (
+        f"nearer to 0 than {sign}{number(high)}" if repair.where.high_open else f"up to {sign}{number(high)}"
+    )
+
+
+def _transcript(transcript: Transcript) -> Iterator[str]:
+    parts = transcript.parts
+    if len(parts) > MOST_PARTS:
+        between = Part("policy", f"… {len(parts) - MOST_PARTS + 1} more turns and answers …")
+        parts = (*parts[: MOST_PARTS - 2], between, parts[-1])
+    for part in parts:
+        text = " ".join(part.text.split())
+        room = max(20, width() - 20)
+        text = text if len(text) <= room else f"{text[: room - 1]}…"
+        by = "" if text.startswith("…") else part.by
+        yield paint(f"            {by:<7} {text}", "2")
+    said = f"scored {transcript.paid:g} by the bundle's reward (answer asked for: {transcript.truth})"
+    style = "2" if transcript.agrees else "31"
+    for line in wrapped(said if transcript.agrees else f"{said}, which disagrees", 12):
+        yield paint(line, style)
+
+
+def _intervals(analysis: Analysis) -> Iterator[str]:
+    if not analysis.spans:
+        return
+    yield paint("weights", "1") + paint("  each by itself, the others as they are", "2")
+    names = max(len(span.name) for span in analysis.spans)
+    broken = bool(analysis.broken("error") or analysis.broken("warning"))
+    yield paint(
+        f"  {'':<{names}}  {'now':>6}  {'keeps what holds':<28}" + ("mends all" if broken else ""), "2"
+    ).rstrip()
+    for span in analysis.spans:
+        keeps = "not worked out" if span.keeps is None else interval(span.keeps)
+        mends = ("-" if span.wanted is None else interval(span.wanted)) if broken else ""
+        yield f"  {span.name:<{names}}  {number(span.weight):>6}  {keeps:<28}{mends}".rstrip()
+
+
+def signal_words(signal: Signal) -> Iterator[str]:
+    """What an update sees of the scores."""
+    if signal.silent:
+        yield (
+            f"groups of {signal.group}: nothing is learnt from a group that is all right or all wrong; "
+            "where the policy solves a prompt with the given rate, that is so for"
+        )
+        for each in signal.silent:
+            rate = f"{float(each.rate):.0%}"
+            more = f", at most half from groups of {each.enough} on" if each.share > Fraction(1, 2) else ""
+            yield f"{rate:>5} solved: {float(each.share):>4.0%} of groups{more}"
+        if signal.aside > 0 and signal.advantage is not None and signal.lone_right is not None:
+            told = (
+                f"in a group that is all wrong, the only one that is paid {number(signal.aside)} beside the answer "
+                f"gets the advantage {signal.advantage:.2f}; the only right one of a group gets "
+                f"{signal.lone_right:.2f}"
+            )
+            yield told + (
+                ": dividing by the deviation makes them equal (algorithm.normalize: false does not)"
+                if signal.normalize
+                else ""
+            )
+    elif signal.estimator == "gae":
+        low, high = signal.returns
+        yield (
+            f"PPO whitens advantages over the batch: the size of the weights is seen by the critic alone, whose "
+            f"returns go from {number(low)} to {number(high)} for honest trajectories"
+        )
+    if signal.kl_a_token is not None:
+        yield (
+            f"the KL penalty in the reward eats a right answer ({number(signal.right)}) at "
+            f"{signal.kl_a_token:.3g} nats a token over a full trajectory"
+        )
+    elif signal.kl_where == "loss":
+        yield (
+            f"KL stands in the loss with {signal.kl_coef:g}: it is weighed against whitened or normalised "
+            "advantages, not against these scores"
+        )
+
+
+def wrapped(text: str, indent: int) -> list[str]:
+    return textwrap.wrap(
+        text,
+        width(),
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + 2),
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
