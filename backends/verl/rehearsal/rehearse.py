@@ -1,0 +1,315 @@
+"""The whole experiment on CPU: rows, policies, the bundle's loop, tools and reward; what came of it as one value."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from toolspec.backends.verl.agent_loop import AgentLoop, ChatTokens, LoopFailure, NotSimulated
+from toolspec.backends.verl.rehearsal.conversation import Conversation, Task, parsed
+from toolspec.backends.verl.rehearsal.episode import Episode, Lost
+from toolspec.backends.verl.rehearsal.experiment import Experiment
+from toolspec.backends.verl.rehearsal.policies import Script, script
+from toolspec.backends.verl.rehearsal.policies import Task as PolicyTask
+from toolspec.backends.verl.rehearsal.user_process import Limits, LostError, ToolRun, UserProcess
+from toolspec.compiler.chat.process import ChatError, ChatProcess
+
+FORMS = ("{}", "The answer is {}.", "#### {}", "\\boxed{{}}", "<answer>{}</answer>", "Answer: {}")
+"""How an answer may be written; the first that the reward pays most is taken."""
+MOST_LOST = 3
+"""Episodes that a tool, or the reward, may lose before the rehearsal ends."""
+
+
+class Asked(NamedTuple):
+    """rows: how many. python: the interpreter that runs tools and reward."""
+
+    rows: int
+    policies: tuple[str, ...]
+    seed: int
+    python: str
+    limits: Limits = Limits()
+
+
+class Rehearsal(NamedTuple):
+    """form: of the answers that were written, with `{}` for the answer; form_score: what one alone earns.
+
+    load: why tools or reward could not be loaded, and whose fault it is. not_run: episodes that were left out behind
+    MOST_LOST. log: what the bundle's modules logged. seconds: all of it, by the clock.
+    """
+
+    experiment: Experiment
+    asked: Asked
+    episodes: tuple[Episode, ...]
+    form: str = "{}"
+    form_score: float | None = None
+    load: Lost | None = None
+    not_run: int = 0
+    loading: tuple[ToolRun, ...] = ()
+    log: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+Progress = Callable[[int, int], None]
+
+
+def rehearse(
+    experiment: Experiment, asked: Asked, folder: Path, progress: Progress = lambda done, all: None
+) -> Rehearsal:
+    """folder: where the bundle is written, for the user's code to run in. Raises ChatError for a tokenizer or template."""
+    began = time.monotonic()
+    _write(experiment, folder)
+    with ExitStack() as stack:
+        chat = stack.enter_context(ChatProcess())
+        model = experiment.model
+        tokens = ChatTokens(chat, model.folder, model.custom, model.kwargs)
+        stage = stack.enter_context(_Stage(experiment, asked, folder, tokens))
+        found = stage.played(progress)
+    return found._replace(seconds=time.monotonic() - began)
+
+
+class _Stage:
+    """The process of the user's code, begun anew where it was lost."""
+
+    def __init__(self, experiment: Experiment, asked: Asked, folder: Path, tokens: ChatTokens) -> None:
+        self.experiment, self.asked, self.folder, self.tokens = experiment, asked, folder, tokens
+        end = experiment.model.folder.tokens.get("eos_token")
+        self.eos = tokens.id_of(end) if end is not None else None
+        self.process: UserProcess | None = None
+        self.log: list[str] = []
+        self.shown: list[Mapping[str, Any]] = []
+        self.read: list[Mapping[str, Any]] = []
+        self._loops: dict[tuple[str, ...], AgentLoop] = {}
+
+    def __enter__(self) -> _Stage:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        process, self.process = self.process, None
+        if process is not None:
+            self.log += process.log
+            process.close()
+
+    def played(self, progress: Progress) -> Rehearsal:
+        experiment, asked = self.experiment, self.asked
+        nothing = Rehearsal(experiment, asked, ())
+        try:
+            lost = self._started()
+            form, worth = ("{}", None) if lost else self._form()
+        except LostError as error:
+            lost = Lost(error.how, error.who, str(error), error.tail)
+        if lost is not None:
+            self._leave()
+            return nothing._replace(load=lost, log=tuple(self.log))
+        chosen = drawn(experiment.rows, asked)
+        episodes: list[Episode] = []
+        losses: dict[str, int] = {}
+        tasks = [(row, policy) for row in chosen for policy in asked.policies]
+        for row, policy in tasks:
+            episode = self._episode(row, policy, form)
+            episodes.append(episode)
+            progress(len(episodes), len(tasks))
+            if episode.lost is not None and episode.lost.how != "raised":
+                for who in episode.lost.who or ("",):
+                    losses[who] = losses.get(who, 0) + 1
+                if max(losses.values()) >= MOST_LOST:
+                    break
+                self._leave()
+                again = self._started()
+                if again is not None:
+                    break
+            hung = sum(run.how == "hung" for one in episodes for run in one.runs)
+            if hung >= MOST_LOST:
+                break
+        self._leave()
+        not_run = len(tasks) - len(episodes)
+        return nothing._replace(
+            episodes=tuple(episodes), form=form, form_score=worth, not_run=not_run, log=tuple(self.log)
+        )
+
+    def _started(self) -> Lost | None:
+        """Why the user's code cannot be loaded, or None."""
+        experiment, settings = self.experiment, self.experiment.settings
+        environment = {
+            **os.environ,
+            **experiment.environment,
+            "CUDA_VISIBLE_DEVICES": "",  # a rehearsal holds no GPU
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        environment.pop("TOOLSPEC_RUN_DIR", None)  # or the reward would write records there
+        self.process = UserProcess(self.asked.python, self.folder, environment, self.asked.limits)
+        loop = self._stop_tokens()
+        try:
+            message = self.process.start(
+                {
+                    "tools": [{**one, "name": _name(one)} for one in experiment.tools],
+                    "reward": experiment.reward,
+                    "reward_kwargs": experiment.reward_kwargs,
+                    "settings": settings._asdict(),
+                    "max_model_len": experiment.max_model_len,
+                    "eos": self.eos,
+                    "stop_token_ids": loop,
+                    "sampling": {},
+                }
+            )
+        except LostError as error:
+            return Lost(error.how, error.who, str(error), error.tail)
+        except OSError as error:
+            return Lost("crashed", (), f"{self.asked.python} cannot be started: {error.strerror or error}")
+        if "failure" in message:
+            who = self.process.doing
+            return Lost("raised", who, f"{message['failure']}: {message['message']}".rstrip(": "))
+        self.shown = [one["shown"] for one in message["done"]]
+        self.read = [one["read"] for one in message["done"]]
+        return None
+
+    def _stop_tokens(self) -> list[int]:
+        try:
+            return list(AgentLoop(self.tokens, self.experiment.settings, []).stop_token_ids)
+        except (LoopFailure, NotSimulated):
+            return []  # every episode will say so
+
+    def _loop(self, row: Mapping[str, Any]) -> AgentLoop:
+        """With the tools of the row: 0.8.0 and later choose by `tool_selection`. Raises as AgentLoop does."""
+        names = [str(one["function"]["name"]) for one in self.shown]
+        selection = (row.get("extra_info") or {}).get("tool_selection")
+        if selection and names and self.experiment.release != "0.7.1":
+            names = [name for name in selection if name in names]
+        key = tuple(names)
+        if key not in self._loops:
+            pairs = {str(one["function"]["name"]): (one, read) for one, read in zip(self.shown, self.read, strict=True)}
+            chosen = [pairs[name] for name in key]
+            self._loops[key] = AgentLoop(
+                self.tokens, self.experiment.settings, [one for one, _ in chosen], [read for _, read in chosen]
+            )
+        return self._loops[key]
+
+    def _form(self) -> tuple[str, float | None]:
+        """The form of an answer that the reward pays most, and what it pays for it alone."""
+        row = next((row for row in self.experiment.rows if truth_of(row, self.experiment.reward) is not None), None)
+        if row is None or self.process is None:
+            return "{}", None
+        truth = str(truth_of(row, self.experiment.reward))
+        end = [] if self.eos is None else [self.eos]
+        answers = [[*self.tokens.encode(form.replace("{}", truth)), *end] for form in FORMS]
+        self.process.send({"do": "probe", "with": {"row": row, "answers": answers}})
+        try:
+            loop = self._loop(row)
+        except (LoopFailure, NotSimulated):
+            return "{}", None
+        while "ask" in (message := self.process.receive()):
+            self.process.send({"answer": self._asked(message, loop)})
+        if "failure" in message:
+            return "{}", None
+        scores = [float(one) for one in message["done"]]
+        best = max(range(len(FORMS)), key=lambda at: (scores[at], -at))
+        return FORMS[best], scores[best]
+
+    def _asked(self, message: Mapping[str, Any], loop: AgentLoop) -> Any:
+        if message["ask"] == "decode":
+            return self.tokens.decode(message["ids"], message["skip"])
+        if message["ask"] == "encode":
+            return self.tokens.encode(message["text"])
+        try:
+            return parsed(self.experiment, self.tokens, loop, message["ids"])
+        except (LoopFailure, NotSimulated):
+            return []
+
+    def _episode(self, number: int, policy: str, form: str) -> Episode:
+        row = self.experiment.rows[number]
+        try:
+            loop = self._loop(row)
+        except (LoopFailure, NotSimulated) as failure:
+            reason = f"verl raises {failure}" if isinstance(failure, LoopFailure) else str(failure)
+            return Episode(number, policy, Script("", ()), lost=Lost("raised", (), reason))
+        made = script(policy, number, self._task(number, loop, form, policy))
+        assert self.process is not None
+        task = Task(number, row, policy, made, loop)
+        return Conversation(self.experiment, self.tokens, self.process, task, self.eos).played()
+
+    def _task(self, number: int, loop: AgentLoop, form: str, policy: str) -> PolicyTask:
+        experiment = self.experiment
+        row = experiment.rows[number]
+        truth = truth_of(row, experiment.reward)
+        info = row.get("extra_info") or {}
+        needed = info.get("needed_calls")
+        turns = experiment.settings.max_assistant_turns
+        return PolicyTask(
+            _question(row),
+            None if truth is None else str(truth),
+            guess_for(experiment, number),
+            form,
+            experiment.settings.format,
+            loop.tools,
+            needed if isinstance(needed, int) else 1,
+            turns - 1 if turns else None,
+            not experiment.model.why_not,
+            random.Random(f"{self.asked.seed} {policy} {number}"),
+        )
+
+
+def drawn(rows: Sequence[Mapping[str, Any]], asked: Asked) -> list[int]:
+    """Numbers of the rows, in their order; the same for the same seed."""
+    number = min(asked.rows, len(rows))
+    return sorted(random.Random(asked.seed).sample(range(len(rows)), number))
+
+
+def truth_of(row: Mapping[str, Any], reward: Mapping[str, Any]) -> Any:
+    """The first accepted answer of a row, None without one."""
+    value: Any = row
+    for part in str(reward.get("answer_field") or "reward_model.ground_truth").split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    if isinstance(value, (list, tuple)):
+        return next((one for one in value if one is not None), None)
+    return value
+
+
+def guess_for(experiment: Experiment, number: int) -> str:
+    """Another row's answer that this row does not accept."""
+    own = {str(one) for one in _truths(experiment.rows[number], experiment.reward)}
+    others = (str(truth) for truth in _others(experiment, number))
+    return next((one for one in others if one not in own), f"{next(iter(own), 'no')}0")
+
+
+def _others(experiment: Experiment, number: int) -> Iterator[Any]:
+    rows = experiment.rows
+    for at in range(1, len(rows)):
+        truth = truth_of(rows[(number + at) % len(rows)], experiment.reward)
+        if truth is not None:
+            yield truth
+
+
+def _truths(row: Mapping[str, Any], reward: Mapping[str, Any]) -> Sequence[Any]:
+    held = row.get("reward_model")
+    value = held.get("ground_truth") if isinstance(held, Mapping) else None
+    return value if isinstance(value, (list, tuple)) else [truth_of(row, reward)]
+
+
+def _question(row: Mapping[str, Any]) -> str:
+    messages = row.get("raw_prompt") or ()
+    texts = [
+        one.get("content") for one in messages if isinstance(one, Mapping) and one.get("role") == "user"
+    ]
+    return next((text for text in reversed(texts) if isinstance(text, str)), "")
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    return str(entry["config"]["schema"]["function"]["name"])
+
+
+def _write(experiment: Experiment, folder: Path) -> None:
+    for name, content in experiment.files.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+
+
+__all__ = ["Asked", "ChatError", "Rehearsal", "rehearse"]
