@@ -37,6 +37,14 @@ class Lost(NamedTuple):
     tail: str = ""
 
 
+class Piece(NamedTuple):
+    """Tokens that make a text together, mostly one. by: prompt, policy or environment (what stands between turns)."""
+
+    text: str
+    tokens: int
+    by: str
+
+
 class Episode(NamedTuple):
     """row: its number in the data, from 0. ids are empty where the episode is lost before its prompt is built.
 
@@ -61,3 +69,8 @@ class Episode(NamedTuple):
     cut: bool = False
     leaks: tuple[tuple[str, str], ...] = ()
     seconds: float = 0.0
+    pieces: tuple[Piece, ...] = ()
+
+    @property
+    def policy_tokens(self) -> int:
+        return sum(self.mask)

@@ -166,7 +166,7 @@ POLICIES: Mapping[str, Mapping[str, Variant]] = {
 
 
 def script(policy: str, number: int, task: Task) -> Script:
-    """number: of the row, which chooses among what the policy does. Raises KeyError for no policy."""
+    """number: which of what the policy does, counted round; what the task has nothing for is passed over. Raises KeyError for no policy."""
     variants = list(POLICIES[policy].items())
     for at in range(len(variants)):
         name, made = variants[(number + at) % len(variants)]

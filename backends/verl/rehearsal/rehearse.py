@@ -14,6 +14,7 @@ from toolspec.backends.verl.agent_loop import AgentLoop, ChatTokens, LoopFailure
 from toolspec.backends.verl.rehearsal.conversation import Conversation, Task, parsed
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost
 from toolspec.backends.verl.rehearsal.experiment import Experiment
+from toolspec.backends.verl.rehearsal.pieces import Pieces
 from toolspec.backends.verl.rehearsal.policies import Script, script
 from toolspec.backends.verl.rehearsal.policies import Task as PolicyTask
 from toolspec.backends.verl.rehearsal.user_process import Limits, LostError, ToolRun, UserProcess
@@ -83,6 +84,7 @@ class _Stage:
         self.log: list[str] = []
         self.shown: list[Mapping[str, Any]] = []
         self.read: list[Mapping[str, Any]] = []
+        self.pieces = Pieces(tokens)
         self._loops: dict[tuple[str, ...], AgentLoop] = {}
 
     def __enter__(self) -> _Stage:
@@ -112,9 +114,9 @@ class _Stage:
         episodes: list[Episode] = []
         losses: dict[str, int] = {}
         tasks = [(row, policy) for row in chosen for policy in asked.policies]
-        for row, policy in tasks:
-            episode = self._episode(row, policy, form)
-            episodes.append(episode)
+        for at, (row, policy) in enumerate(tasks):
+            episode = self._episode(row, policy, form, at // len(asked.policies))
+            episodes.append(episode._replace(pieces=self.pieces.of(episode)))
             progress(len(episodes), len(tasks))
             if episode.lost is not None and episode.lost.how != "raised":
                 for who in episode.lost.who or ("",):
@@ -223,14 +225,15 @@ class _Stage:
         except (LoopFailure, NotSimulated):
             return []
 
-    def _episode(self, number: int, policy: str, form: str) -> Episode:
+    def _episode(self, number: int, policy: str, form: str, turn: int) -> Episode:
+        """turn: which of what the policy does is chosen."""
         row = self.experiment.rows[number]
         try:
             loop = self._loop(row)
         except (LoopFailure, NotSimulated) as failure:
             reason = f"verl raises {failure}" if isinstance(failure, LoopFailure) else str(failure)
             return Episode(number, policy, Script("", ()), lost=Lost("raised", (), reason))
-        made = script(policy, number, self._task(number, loop, form, policy))
+        made = script(policy, turn, self._task(number, loop, form, policy))
         assert self.process is not None
         task = Task(number, row, policy, made, loop)
         return Conversation(self.experiment, self.tokens, self.process, task, self.eos).played()
