@@ -39,6 +39,26 @@ class Task(NamedTuple):
     loop: AgentLoop
 
 
+class _Done(NamedTuple):
+    """The worker's answer to an episode."""
+
+    turns: int = 0
+    fields: Mapping[str, Any] = {}
+    scored: Scored | None = None
+    leaks: tuple[tuple[str, str], ...] = ()
+
+
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError)
+"""What reading a message raises that the worker did not write: the user's code can write at its files."""
+
+
+def _done(given: Mapping[str, Any]) -> _Done:
+    scored = Scored(**given["scored"])
+    float(scored.score)
+    leaks = tuple((str(tool), str(what)) for tool, what in given["leaks"])
+    return _Done(int(given["turns"]), dict(given["fields"]), scored, leaks)
+
+
 class _Failed(Exception):
     """What is told to the worker: the class of the exception that verl would raise here."""
 
@@ -65,36 +85,41 @@ class Conversation:
     def played(self) -> Episode:
         began, before = time.monotonic(), len(self.process.runs)
         lost: Lost | None = None
-        done: Mapping[str, Any] = {}
+        done = _Done()
         try:
             self.process.send({"do": "episode", "with": {"row": self.task.columns}})
-            message = self._answered()
-            if "failure" in message:
-                reason = self.trouble or f"{message['failure']}: {message['message']}".rstrip(": ")
-                lost = Lost("raised", (), reason)
-            else:
-                done = message["done"]
+            try:
+                message = self._answered()
+                if "failure" in message:
+                    reason = self.trouble or f"{message['failure']}: {message['message']}".rstrip(": ")
+                    lost = Lost("raised", (), reason)
+                else:
+                    done = _done(message["done"])
+            except _MALFORMED:
+                raise self.process.broken() from None
         except LostError as error:
             lost = Lost(error.how, error.who, str(error), error.tail)
-        found = self.trajectory
-        standing = self.wanted
+        found, standing = self.trajectory, self.wanted
+        ids, mask = (standing.ids[len(self.prompt) :], standing.mask) if standing else ((), ())
+        if found is not None:
+            ids, mask = found.response_ids, found.mask
         return Episode(
             self.task.number,
             self.task.policy,
             self.task.script,
             found.prompt_ids if found else self.prompt,
-            found.response_ids if found else tuple(standing.ids[len(self.prompt) :] if standing else ()),
-            found.mask if found else tuple(standing.mask if standing else ()),
+            tuple(ids),
+            tuple(mask),
             found.stop if found else "",
-            int(done.get("turns", 0)),
+            done.turns,
             tuple(self.limits),
             tuple(self.calls),
             tuple(self.process.runs[before:]),
-            done.get("fields", {}),
-            Scored(**done["scored"]) if done else None,
+            done.fields,
+            done.scored,
             lost,
             self._cut(),
-            tuple((str(tool), str(what)) for tool, what in done.get("leaks", ())),
+            done.leaks,
             time.monotonic() - began,
         )
 

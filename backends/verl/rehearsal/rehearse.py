@@ -202,11 +202,11 @@ class _Stage:
         truth = str(truth_of(row, self.experiment.reward))
         end = [] if self.eos is None else [self.eos]
         answers = [[*self.tokens.encode(form.replace("{}", truth)), *end] for form in FORMS]
-        self.process.send({"do": "probe", "with": {"row": row, "answers": answers}})
         try:
             loop = self._loop(row)
         except (LoopFailure, NotSimulated):
             return "{}", None
+        self.process.send({"do": "probe", "with": {"row": row, "answers": answers}})
         while "ask" in (message := self.process.receive()):
             self.process.send({"answer": self._asked(message, loop)})
         if "failure" in message:

@@ -25,7 +25,7 @@ MARK = "TOOLSPEC_REHEARSAL"
 
 
 class Limits(NamedTuple):
-    """call_seconds: of a call whose tool has no timeout. grace_seconds: beyond any timeout of a tool's own.
+    """call_seconds: of a call at most, whatever timeout the tool has. grace_seconds: beyond any timeout of a tool's own.
 
     load_seconds: of the tools and the reward together. score_seconds: of one trajectory's score. cpu_seconds: of the
     process, all its episodes together. memory: bytes of address space.
@@ -66,9 +66,12 @@ class LostError(Exception):
 
 
 class _Call(NamedTuple):
+    """timeout: the tool's own, in seconds, where it is to end the call; None where a rehearsal does not wait as long."""
+
     tool: str
     part: str
     ends: float
+    timeout: float | None
 
 
 class UserProcess:
@@ -130,6 +133,7 @@ class UserProcess:
 
     def send(self, message: Mapping[str, Any]) -> None:
         data = memoryview(json.dumps(message, default=str).encode("ascii") + b"\n")
+        self._drain()  # the process waits for this message, so what it has printed belongs to what was before
         self._ends = max(self._ends, time.monotonic() + self.limits.score_seconds)
         try:
             while data:
@@ -143,13 +147,20 @@ class UserProcess:
             line = self._line()
             try:
                 message = json.loads(line)
-                if "event" not in message:
-                    self._ends = time.monotonic() + self.limits.score_seconds
-                    found: dict[str, Any] = message
-                    return found
-                self._note(message)
+                if "event" in message:
+                    self._note(message)
+                    continue
             except (ValueError, KeyError, TypeError):
-                raise self._ended("crashed", "it wrote into a file that is not its own") from None
+                raise self.broken() from None
+            if not isinstance(message, dict) or not message.keys() & {"ask", "done", "failure"}:
+                raise self.broken()
+            self._ends = time.monotonic() + self.limits.score_seconds
+            found: dict[str, Any] = message
+            return found
+
+    def broken(self) -> LostError:
+        """The process is ended: what came from it is no message of the worker's."""
+        return self._ended("crashed", "it wrote into a file that is not its own")
 
     def _line(self) -> bytes:
         while b"\n" not in self._rest:
@@ -173,17 +184,20 @@ class UserProcess:
         return max((one.ends for one in self._open.values()), default=self._ends)
 
     def _late(self) -> str:
+        own = [one.timeout for one in self._open.values() if one.timeout is not None]
+        if own:
+            return f"it keeps the whole process beyond its timeout of {max(own):g} s"
         if self._open:
-            return "it does not return, and keeps the whole process"
+            return f"it has not returned after {self.limits.call_seconds:g} s (--timeout)"
         return f"it takes more than {self.limits.score_seconds:g} s"
 
     def _note(self, event: Mapping[str, Any]) -> None:
         kind, now = event["event"], time.monotonic()
         if kind == "call":
-            self._drain()
-            seconds = event["seconds"] if event["seconds"] is not None else self.limits.call_seconds
-            ends = now + float(seconds) + self.limits.grace_seconds
-            self._open[event["number"]] = _Call(event["tool"], event["part"], ends)
+            most, own = self.limits.call_seconds, event["seconds"]
+            kept = own is not None and own <= most
+            ends = now + (float(own) + self.limits.grace_seconds if kept else most)
+            self._open[event["number"]] = _Call(event["tool"], event["part"], ends, float(own) if kept else None)
             self._printed[event["number"]] = 0
         elif kind == "ended":
             self._drain()

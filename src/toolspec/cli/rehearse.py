@@ -50,7 +50,7 @@ POLICIES = ("honest", "lazy", "sloppy", "cheating")
     callback=given,
     help="The interpreter that has what your tools import. Default: toolspec's own.",
 )
-@click.option("--timeout", type=click.FloatRange(0.1), metavar="SECONDS", help="Of a call of a tool that has none. Default: 30.")
+@click.option("--timeout", type=click.FloatRange(0.1), metavar="SECONDS", help="Of any call, where its tool has no shorter one. Default: 30.")
 @click.option("--memory", type=click.IntRange(1), metavar="GIB", help="Of the process of your code. Default: 8.")
 @click.option("--html", type=click.Path(path_type=str), metavar="FILE", callback=given, help="Write a page as well.")
 @click.option("--all", "every", is_flag=True, help="Print every transcript, in place of one a policy.")
