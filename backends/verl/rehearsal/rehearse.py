@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from toolspec.backends.verl.agent_loop import AgentLoop, ChatTokens, LoopFailure, NotSimulated
 from toolspec.backends.verl.rehearsal.conversation import Conversation, Task, parsed
@@ -27,13 +27,14 @@ MOST_LOST = 3
 
 
 class Asked(NamedTuple):
-    """rows: how many. python: the interpreter that runs tools and reward."""
+    """rows: how many. python: the interpreter that runs tools and reward. engine: own, or verl's real loop and reward."""
 
     rows: int
     policies: tuple[str, ...]
     seed: int
     python: str
     limits: Limits = Limits()
+    engine: Literal["own", "verl"] = "own"
 
 
 class Rehearsal(NamedTuple):
@@ -68,12 +69,19 @@ def rehearse(
         chat = stack.enter_context(ChatProcess())
         model = experiment.model
         tokens = ChatTokens(chat, model.folder, model.custom, model.kwargs)
-        stage = stack.enter_context(_Stage(experiment, asked, folder, tokens))
+        kind = Stage if asked.engine == "own" else verl_stage()
+        stage = stack.enter_context(kind(experiment, asked, folder, tokens))
         found = stage.played(progress)
     return found._replace(seconds=time.monotonic() - began)
 
 
-class _Stage:
+def verl_stage() -> type[Stage]:
+    from toolspec.backends.verl.rehearsal.verl_stage import VerlStage
+
+    return VerlStage
+
+
+class Stage:
     """The process of the user's code, begun anew where it was lost."""
 
     def __init__(self, experiment: Experiment, asked: Asked, folder: Path, tokens: ChatTokens) -> None:
@@ -87,7 +95,7 @@ class _Stage:
         self.pieces = Pieces(tokens)
         self._loops: dict[tuple[str, ...], AgentLoop] = {}
 
-    def __enter__(self) -> _Stage:
+    def __enter__(self) -> Stage:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -103,8 +111,9 @@ class _Stage:
         experiment, asked = self.experiment, self.asked
         nothing = Rehearsal(experiment, asked, ())
         try:
-            lost = self._started()
+            lost = self.started()
             form, worth = ("{}", None) if lost else self._form()
+            lost = lost or self.staged()
         except LostError as error:
             lost = Lost(error.how, error.who, str(error), error.tail)
         if lost is not None:
@@ -124,8 +133,7 @@ class _Stage:
                 if max(losses.values()) >= MOST_LOST:
                     break
                 self._leave()
-                again = self._started()
-                if again is not None:
+                if (self.started() or self.staged()) is not None:
                     break
             hung = sum(run.how == "hung" for one in episodes for run in one.runs)
             if hung >= MOST_LOST:
@@ -136,42 +144,57 @@ class _Stage:
             episodes=tuple(episodes), form=form, form_score=worth, not_run=not_run, log=tuple(self.log)
         )
 
-    def _started(self) -> Lost | None:
-        """Why the user's code cannot be loaded, or None."""
-        experiment, settings = self.experiment, self.experiment.settings
-        environment = {
+    def environment(self) -> dict[str, str]:
+        """Of the process, but for what its own worker needs."""
+        found = {
             **os.environ,
-            **experiment.environment,
+            **self.experiment.environment,
             "CUDA_VISIBLE_DEVICES": "",  # a rehearsal holds no GPU
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
         }
-        environment.pop("TOOLSPEC_RUN_DIR", None)  # or the reward would write records there
-        self.process = UserProcess(self.asked.python, self.folder, environment, self.asked.limits)
-        loop = self._stop_tokens()
-        try:
-            message = self.process.start(
-                {
-                    "tools": [{**one, "name": _name(one)} for one in experiment.tools],
-                    "reward": experiment.reward,
-                    "reward_kwargs": experiment.reward_kwargs,
-                    "settings": settings._asdict(),
-                    "max_model_len": experiment.max_model_len,
-                    "eos": self.eos,
-                    "stop_token_ids": loop,
-                    "sampling": {},
-                }
-            )
-        except LostError as error:
-            return Lost(error.how, error.who, str(error), error.tail)
-        except OSError as error:
-            return Lost("crashed", (), f"{self.asked.python} cannot be started: {error.strerror or error}")
-        if "failure" in message:
-            who = self.process.doing
-            return Lost("raised", who, f"{message['failure']}: {message['message']}".rstrip(": "))
-        self.shown = [one["shown"] for one in message["done"]]
-        self.read = [one["read"] for one in message["done"]]
+        found.pop("TOOLSPEC_RUN_DIR", None)  # or the reward would write records there
+        return found
+
+    def given(self) -> dict[str, Any]:
+        """What the worker is started with."""
+        experiment = self.experiment
+        return {
+            "tools": [{**one, "name": _name(one)} for one in experiment.tools],
+            "reward": experiment.reward,
+            "reward_kwargs": experiment.reward_kwargs,
+            "settings": experiment.settings._asdict(),
+            "max_model_len": experiment.max_model_len,
+            "eos": self.eos,
+            "stop_token_ids": self._stop_tokens(),
+            "sampling": {},
+        }
+
+    def staged(self) -> Lost | None:
+        """What else has to stand before the first episode; why it cannot, or None."""
         return None
+
+    def started(self) -> Lost | None:
+        """Why the user's code cannot be loaded, or None."""
+        self.process = UserProcess(self.asked.python, self.folder, self.environment(), self.asked.limits)
+        lost, done = self.begun(self.process, self.given())
+        self.shown = [one["shown"] for one in done]
+        self.read = [one["read"] for one in done]
+        return lost
+
+    def begun(self, process: UserProcess, given: Mapping[str, Any]) -> tuple[Lost | None, Sequence[Any]]:
+        """Start a process: why it cannot, and its first answer."""
+        try:
+            message = process.start(given)
+        except LostError as error:
+            return Lost(error.how, error.who, str(error), error.tail), ()
+        except OSError as error:
+            reason = f"{self.asked.python} cannot be started: {error.strerror or error}"
+            return Lost("crashed", (), reason), ()
+        if "failure" in message:
+            reason = f"{message['failure']}: {message['message']}".rstrip(": ")
+            return Lost("raised", process.doing, reason), ()
+        return None, message["done"]
 
     def _stop_tokens(self) -> list[int]:
         try:
@@ -234,8 +257,10 @@ class _Stage:
             reason = f"verl raises {failure}" if isinstance(failure, LoopFailure) else str(failure)
             return Episode(number, policy, Script("", ()), lost=Lost("raised", (), reason))
         made = script(policy, turn, self._task(number, loop, form, policy))
+        return self.play(Task(number, row, policy, made, loop))
+
+    def play(self, task: Task) -> Episode:
         assert self.process is not None
-        task = Task(number, row, policy, made, loop)
         return Conversation(self.experiment, self.tokens, self.process, task, self.eos).played()
 
     def _task(self, number: int, loop: AgentLoop, form: str, policy: str) -> PolicyTask:

@@ -8,6 +8,7 @@ from statistics import fmean, median
 from typing import NamedTuple
 
 from toolspec.backends.verl.rehearsal.episode import Episode, Piece
+from toolspec.backends.verl.rehearsal.experiment import Experiment
 from toolspec.backends.verl.rehearsal.rehearse import Rehearsal
 from toolspec.backends.verl.rehearsal.user_process import ToolRun
 
@@ -78,7 +79,11 @@ def _policy(found: Rehearsal, policy: str) -> PolicyRow:
 
 def weights(found: Rehearsal) -> dict[str, float]:
     """Term → weight, in the order of the reward; none for a reward that is one function."""
-    return {str(one["name"]): float(one["weight"]) for one in found.experiment.reward.get("terms") or ()}
+    return terms_of(found.experiment)
+
+
+def terms_of(experiment: Experiment) -> dict[str, float]:
+    return {str(one["name"]): float(one["weight"]) for one in experiment.reward.get("terms") or ()}
 
 
 def by_tool(found: Rehearsal) -> tuple[ToolRow, ...]:

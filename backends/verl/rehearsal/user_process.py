@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-WORKER = Path(__file__).parent / "inside" / "worker.py"
+INSIDE = Path(__file__).parent / "inside"
+WORKER, VERL_WORKER = INSIDE / "worker.py", INSIDE / "verl_worker.py"
 READ = 1 << 16
 TAIL = 2000
 """Bytes that are kept of what the process printed last."""
@@ -75,13 +76,20 @@ class _Call(NamedTuple):
 
 
 class UserProcess:
-    """A context manager. python: the interpreter that has what the tools import. folder: the bundle.
+    """A context manager. python: the interpreter that has what the tools import. folder: the bundle. worker: the file.
 
     Every method raises LostError where the process does not answer within its limits; it is of no more use then.
     """
 
-    def __init__(self, python: str, folder: Path, environment: Mapping[str, str], limits: Limits) -> None:
-        self.python, self.folder, self.limits = python, folder, limits
+    def __init__(
+        self,
+        python: str,
+        folder: Path,
+        environment: Mapping[str, str],
+        limits: Limits,
+        worker: Path = WORKER,
+    ) -> None:
+        self.python, self.folder, self.limits, self.worker = python, folder, limits, worker
         self.mark = uuid4().hex
         self.environment = {**environment, MARK: self.mark}
         self.runs: list[ToolRun] = []
@@ -111,7 +119,7 @@ class UserProcess:
         self._answers, theirs_out = os.pipe()
         self._output, output = os.pipe()
         self._process = subprocess.Popen(
-            [self.python, str(WORKER), str(theirs_in), str(theirs_out)],
+            [self.python, str(self.worker), str(theirs_in), str(theirs_out)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -52,6 +52,13 @@ POLICIES = ("honest", "lazy", "sloppy", "cheating")
 )
 @click.option("--timeout", type=click.FloatRange(0.1), metavar="SECONDS", help="Of any call, where its tool has no shorter one. Default: 30.")
 @click.option("--memory", type=click.IntRange(1), metavar="GIB", help="Of the process of your code. Default: 8.")
+@click.option(
+    "--engine",
+    type=click.Choice(["own", "verl"]),
+    default="own",
+    show_default=True,
+    help="verl: its real loop and reward worker, in the Python of --python.",
+)
 @click.option("--html", type=click.Path(path_type=str), metavar="FILE", callback=given, help="Write a page as well.")
 @click.option("--all", "every", is_flag=True, help="Print every transcript, in place of one a policy.")
 @FORMAT
@@ -68,6 +75,7 @@ def rehearse(
     python: str | None,
     timeout: float | None,
     memory: int | None,
+    engine: Literal["own", "verl"],
     html: str | None,
     every: bool,
     form: str,
@@ -79,6 +87,7 @@ def rehearse(
       toolspec rehearse exp.yaml
       toolspec rehearse exp.yaml --rows 4 --policy honest --all
       toolspec rehearse exp.yaml --html rehearsal.html
+      toolspec rehearse exp.yaml --engine verl --python ~/verl/bin/python
 
     The policies write what is scripted: honest calls a tool and gives the row's accepted answer, lazy calls nothing,
     sloppy calls wrongly, cheating forges, pads and lists. All goes through the bundle's own loop, tools and reward, and
@@ -103,7 +112,7 @@ def rehearse(
         memory=memory << 30 if memory is not None else limits.memory,
     )
     wanted = tuple(one for one in POLICIES if one in policies) or POLICIES
-    asked = Asked(rows, wanted, seed, python or sys.executable, limits)
+    asked = Asked(rows, wanted, seed, python or sys.executable, limits, engine)
     found = _rehearsed(spec, sets, target, split, asked, text=text)
     told = findings(found)
     if html is not None:
@@ -137,6 +146,10 @@ def _rehearsed(
     compiled = compile_spec(Path(spec), sets, target, writing=False)
     with scratch(Path(tempfile.gettempdir())) as place:
         experiment: Experiment = experiment_of(compiled, split, place / "model", text)
+        if asked.engine == "verl" and experiment.model.why_not:
+            message = f"verl's loop needs the model's own tokenizer: {experiment.model.why_not}"
+            problem = Problem("TS044", "no-chat-template", message, compiled.place("model.path"), fix=experiment.model.fix)
+            raise ProblemError((problem,))
         bundle = place / "bundle"
         bundle.mkdir()
         try:

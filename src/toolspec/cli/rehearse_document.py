@@ -20,7 +20,7 @@ def document(found: Rehearsal, told: Sequence[Finding]) -> dict[str, Any]:
         "version": 1,
         "name": experiment.name,
         "verl": experiment.release,
-        "engine": "own",
+        "engine": found.asked.engine,
         "tokens": "stand-in" if model.why_not else "model",
         "assumed": list(experiment.assumed),
         "seed": found.asked.seed,

@@ -39,6 +39,7 @@ def _what(found: Rehearsal) -> str:
     model = found.experiment.model
     rows = len({one.row for one in found.episodes})
     whose = f"tokens of {model.folder.path.name}" if not model.why_not else "text alone, no tokens"
+    whose += " · verl's own loop and reward" if found.asked.engine == "verl" else ""
     form = "" if found.form == "{}" else f" · answers as `{found.form.replace('{}', 'ANSWER')}`"
     return f"{counted(rows, 'row')} · {whose}{form} · seed {found.asked.seed}"
 
