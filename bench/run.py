@@ -11,6 +11,7 @@ import count_prompts
 import lint_many
 import lint_process
 import main_ppo_process
+import rehearse
 import start
 import variants
 from measure import load
@@ -24,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "lint_process": lint_process.rows,
     "lint_many": lint_many.rows,
     "count_prompts": count_prompts.rows,
+    "rehearse": rehearse.rows,
     "start": start.rows,
 }
 

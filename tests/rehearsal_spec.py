@@ -55,7 +55,9 @@ def write_spec(
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "model").exists():
         write_model(folder / "model")
-    lines = [json.dumps({"question": f"What is {at}+{at}?", "answer": str(2 * at)}) for at in range(10, 10 + rows)]
+    lines = [
+        json.dumps({"question": f"What is {at}+{at}?", "answer": str(2 * at)}) for at in range(10, 10 + rows)
+    ]
     (folder / "rows.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
     indented = "\n".join(f"    {line}" for line in body.splitlines())
     (folder / "tools.py").write_text(TOOL.format(head=head, body=indented), "utf-8")

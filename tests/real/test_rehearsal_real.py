@@ -55,7 +55,7 @@ class Counter(BaseTool):
         return ToolResponse(text=f"{self.start} {parameters['by']} {seen} <|im_end|>"), 0.25, {}
 '''
 SCHEMA = (
-    '{type: function, function: {name: count, description: Counts., parameters: {type: object, '
+    "{type: function, function: {name: count, description: Counts., parameters: {type: object, "
     "properties: {by: {type: integer, minimum: 2}}, required: [by]}}}"
 )
 TOOLS = (
@@ -106,7 +106,10 @@ def _random(task: Task) -> Sequence[Turn]:
     dice, turns = task.dice, []
     given: dict[str, Any] = {
         "tool": {"x": dice.choice(("abc", "é\n中", "<tool_response>9</tool_response>"))},
-        "echo": {"text": dice.choice(("12 ", "raise", "0123456789" * 9)), "times": dice.choice((1, 1, 9, 99))},
+        "echo": {
+            "text": dice.choice(("12 ", "raise", "0123456789" * 9)),
+            "times": dice.choice((1, 1, 9, 99)),
+        },
         "count": {"by": dice.choice((2, 5, 1, "2"))},
         "nosuch": {"a": 1},
     }
@@ -148,7 +151,9 @@ def test_episodes_are_those_of_verls_own_loop_and_reward(
 ) -> None:
     monkeypatch.setattr(policies, "POLICIES", {**policies.POLICIES, "random": {"anything": _random}})
     more, before, after, reward, *sets = SPECS[kind]
-    spec = write_spec(tmp_path, head=HEAD, tools=TOOLS, reward=reward, release=release, budget=more, rows=ROWS)
+    spec = write_spec(
+        tmp_path, head=HEAD, tools=TOOLS, reward=reward, release=release, budget=more, rows=ROWS
+    )
     spec.write_text(spec.read_text("utf-8").replace(before, after), "utf-8")
     (tmp_path / "schema.yaml").write_text(SCHEMA, "utf-8")
     (tmp_path / "reward.py").write_text(REWARD, "utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -24,13 +23,12 @@ def told(found: Rehearsal, name: str) -> Finding:
 def processes() -> set[str]:
     """Command lines and numbers of all processes with a rehearsal's mark."""
     found = set()
-    for number in filter(str.isdecimal, os.listdir("/proc")):
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            environment = Path(f"/proc/{number}/environ").read_bytes()
+            if b"TOOLSPEC_REHEARSAL=" in (folder / "environ").read_bytes():
+                found.add(folder.name)
         except OSError:
             continue
-        if b"TOOLSPEC_REHEARSAL=" in environment:
-            found.add(number)
     return found
 
 
@@ -38,7 +36,7 @@ def processes() -> set[str]:
 def no_process_is_left(tmp_path: Path) -> object:
     before = processes()
     yield
-    ours = {one for one in processes() - before if str(tmp_path) in os.readlink(f"/proc/{one}/cwd")}
+    ours = {one for one in processes() - before if str(tmp_path) in str(Path(f"/proc/{one}/cwd").readlink())}
     assert not ours
 
 
@@ -110,7 +108,9 @@ def test_a_tool_that_writes_at_the_file_of_answers(tmp_path: Path) -> None:
     assert found.episodes[0].lost is not None or told(found, "tool-crashes").who == "tool"
 
 
-@pytest.mark.parametrize(("value", "kind", "read"), [("7", "int", "7"), ("{'a': 1}", "dict", '{"a": 1}'), ("None", "NoneType", "")])
+@pytest.mark.parametrize(
+    ("value", "kind", "read"), [("7", "int", "7"), ("{'a': 1}", "dict", '{"a": 1}'), ("None", "NoneType", "")]
+)
 def test_a_tool_that_returns_no_text(tmp_path: Path, value: str, kind: str, read: str) -> None:
     found = rehearsed(write_spec(tmp_path, f"return {value}"))
     assert told(found, "tool-returns-no-text").message.startswith(f"returns {kind}, in 3 of 3 calls")
@@ -122,12 +122,16 @@ def test_a_tool_that_raises(tmp_path: Path) -> None:
     finding = told(found, "tool-raises")
     assert finding.severity == "error"
     assert finding.message.startswith("raises RuntimeError: no such page, in every one of 3 calls")
-    some = rehearsed(write_spec(tmp_path / "b", 'N.append(1)\nif len(N) == 2: raise KeyError("k")\nreturn "x"', head="N = []"))
+    some = rehearsed(
+        write_spec(
+            tmp_path / "b", 'N.append(1)\nif len(N) == 2: raise KeyError("k")\nreturn "x"', head="N = []"
+        )
+    )
     assert told(some, "tool-raises").severity == "warning"
 
 
 def test_memory_has_a_limit(tmp_path: Path) -> None:
-    spec = write_spec(tmp_path, 'return str(len(bytearray(3 << 30)))')
+    spec = write_spec(tmp_path, "return str(len(bytearray(3 << 30)))")
     found = rehearsed(spec, limits=QUICK._replace(memory=1 << 30))
     assert "MemoryError" in told(found, "tool-raises").message
 
@@ -136,7 +140,9 @@ def test_a_tool_that_leaks_a_thread(tmp_path: Path) -> None:
     body = 'threading.Thread(target=time.sleep, args=(60,), name="poller", daemon=True).start()\nreturn "x"'
     found = rehearsed(write_spec(tmp_path, body, head="import threading, time"))
     finding = told(found, "tool-leaks")
-    assert finding.who == "tool" and "thread poller" in finding.message and "3 of 3 episodes" in finding.message
+    assert (
+        finding.who == "tool" and "thread poller" in finding.message and "3 of 3 episodes" in finding.message
+    )
 
 
 def test_a_tool_that_leaks_a_process(tmp_path: Path) -> None:
@@ -168,7 +174,9 @@ REWARD = "def score(data_source, solution_str, ground_truth, extra_info=None):\n
 )
 def test_rewards_that_misbehave(tmp_path: Path, body: str, name: str) -> None:
     spec = write_spec(tmp_path, reward="{python: reward.py:score}")
-    (tmp_path / "reward.py").write_text(REWARD + "    if 'What' in solution_str: return 0.0\n" + body, "utf-8")
+    (tmp_path / "reward.py").write_text(
+        REWARD + "    if 'What' in solution_str: return 0.0\n" + body, "utf-8"
+    )
     found = rehearsed(spec, rows=2, limits=QUICK._replace(score_seconds=2))
     named = [one for one in findings(found) if one.name in (name, "not-loaded")]
     assert named and named[0].who == "reward" and named[0].severity == "error"
@@ -196,7 +204,18 @@ def test_async_tools_and_classes(tmp_path: Path) -> None:
             "        return ToolResponse(text=f\"{parameters['x']} of {seen}\"), 0.5, {}\n"
         ),
     )
-    schema = {"type": "function", "function": {"name": "tool", "description": "d", "parameters": {"type": "object", "properties": {"x": {"type": "string", "enum": ["q"]}}, "required": ["x"]}}}
+    schema = {
+        "type": "function",
+        "function": {
+            "name": "tool",
+            "description": "d",
+            "parameters": {
+                "type": "object",
+                "properties": {"x": {"type": "string", "enum": ["q"]}},
+                "required": ["x"],
+            },
+        },
+    }
     import json
 
     (tmp_path / "schema.json").write_text(json.dumps(schema), "utf-8")

@@ -35,9 +35,7 @@ def _gpt_oss(name: str, arguments: Arguments) -> str:
 
 
 def _qwen3_coder(name: str, arguments: Arguments) -> str:
-    given = "".join(
-        f"<parameter={key}>\n{_plain(value)}\n</parameter>\n" for key, value in arguments.items()
-    )
+    given = "".join(f"<parameter={key}>\n{_plain(value)}\n</parameter>\n" for key, value in arguments.items())
     return f"<tool_call>\n<function={name}>\n{given}</function>\n</tool_call>"
 
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 # "for example 3 * (4 + 5)", "e.g. Paris, France": what a description offers as an example, up to the sentence's end.
-_EXAMPLE = re.compile(r"(?:for example|for instance|e\. ?g\.,?|such as|example:)[:\s]+(.+)", re.IGNORECASE | re.DOTALL)
+_EXAMPLE = re.compile(
+    r"(?:for example|for instance|e\. ?g\.,?|such as|example:)[:\s]+(.+)", re.IGNORECASE | re.DOTALL
+)
 _QUOTED = re.compile(r"""^["'`“](.+?)["'`”]""", re.DOTALL)
 DEEPEST = 8
 

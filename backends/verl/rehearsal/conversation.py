@@ -224,7 +224,9 @@ class Conversation:
         return len(whole) > settings.prompt_length
 
 
-def parsed(experiment: Experiment, tokens: ChatTokens, loop: AgentLoop, ids: Sequence[int]) -> list[list[str]]:
+def parsed(
+    experiment: Experiment, tokens: ChatTokens, loop: AgentLoop, ids: Sequence[int]
+) -> list[list[str]]:
     """(name, arguments) of the calls that the release's parser finds."""
     settings = experiment.settings
     try:

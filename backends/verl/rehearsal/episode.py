@@ -29,7 +29,10 @@ class Scored(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """An episode that has no outcome. how: hung, crashed or raised. who: tools under way, or `reward`. reason: a clause."""
+    """An episode that has no outcome. how: hung, crashed or raised. who: tools under way, or `reward`.
+
+    reason: a clause.
+    """
 
     how: str
     who: tuple[str, ...]

@@ -18,8 +18,8 @@ from toolspec.backends.verl.lint.facts.template import CUSTOM
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.spec_run import run_of
 from toolspec.backends.verl.lint.view import View
-from toolspec.backends.verl.releases import release
 from toolspec.backends.verl.rehearsal.stand_in_model import NO_LIMIT, write_stand_in
+from toolspec.backends.verl.releases import release
 from toolspec.backends.verl.written.files import Files
 from toolspec.compiler.chat.folder import ChatFolder, read_chat_folder
 from toolspec.compiler.facts.hub_cache import is_hub_name
@@ -32,11 +32,14 @@ MULTI_TURN = f"{ROLLOUT}.multi_turn"
 
 
 class Model(NamedTuple):
-    """folder: with a tokenizer. custom: a template in place of the folder's. kwargs: for the template.
+    """name: on the hub, or of the folder. folder: with a tokenizer. custom: a template in place of the folder's.
+
+    kwargs: for the template.
 
     why_not: where this is a stand-in for the model, why (a clause) and what to do; "" for the model's own.
     """
 
+    name: str
     folder: ChatFolder
     custom: str | None
     kwargs: Mapping[str, Any]
@@ -48,8 +51,9 @@ class Model(NamedTuple):
 class Experiment(NamedTuple):
     """reward, loop: as ts_reward.json and ts_loop.json have them. tools: entries of tools.yaml.
 
-    context: the longest sequence of the engine, in tokens; max_model_len: the same as the run says it. left_out: parts of the reward that go by lengths in tokens,
-    where the model is a stand-in. rows: from the beginning of the data, as verl's dataset hands them out.
+    context: the longest sequence of the engine, in tokens; max_model_len: the same as the run says it. left_out: parts
+    of the reward that go by lengths in tokens, where the model is a stand-in. rows: from the beginning of the data,
+    as verl's dataset hands them out.
     environment: variables that the bundle's launcher sets.
     """
 
@@ -94,7 +98,7 @@ def experiment_of(compiled: Compiled, split: str, scratch: Path, text: bool = Fa
         )
         files["ts_loop.json"] = json.dumps(loop).encode()
     else:
-        context = _context(view, model)
+        context = _context(view)
     values = {name: str(value) for name, value in plan["env.values"].items()}
     passed = {name: os.environ[name] for name in plan["env.passed_on"] if name in os.environ}
     return Experiment(
@@ -108,7 +112,7 @@ def experiment_of(compiled: Compiled, split: str, scratch: Path, text: bool = Fa
         files,
         tuple(tool_entries(plan, compiled.facts)),
         reward,
-        plan["reward.kwargs"] if "reward.kwargs" in plan else {},
+        plan.decisions["reward.kwargs"].value if "reward.kwargs" in plan.decisions else {},
         loop,
         _rows(compiled, view, split),
         model,
@@ -149,11 +153,14 @@ def _model(compiled: Compiled, view: View, scratch: Path, text: bool) -> Model:
     ]
     if text or missing or folder is None:
         why = "as asked" if text else f"no {' and no '.join(missing)} of {name} is at hand"
-        fetch = f"toolspec fetch {name}" if is_hub_name(name) else "give a model's folder with a tokenizer.json"
+        fetch = (
+            f"toolspec fetch {name}" if is_hub_name(name) else "give a model's folder with a tokenizer.json"
+        )
         stand_in = read_chat_folder(write_stand_in(scratch))
-        return Model(stand_in, None, {}, "qwen2", why, "" if text else fetch)
+        return Model(name, stand_in, None, {}, "qwen2", why, "" if text else fetch)
     found = (read_mapping(directory or folder.path, "config.json") or {}).get("model_type")
-    return Model(folder, custom, kwargs, found if isinstance(found, str) else None)
+    shown = name if is_hub_name(name) else Path(name).name
+    return Model(shown, folder, custom, kwargs, found if isinstance(found, str) else None)
 
 
 def _settings(view: View, target: str, model_type: str | None) -> LoopSettings:
@@ -175,15 +182,15 @@ def _settings(view: View, target: str, model_type: str | None) -> LoopSettings:
     )
 
 
-def _context(view: View, model: Model) -> int:
+def _context(view: View) -> int:
     """The engine's: as the run says, else the model's positions."""
     try:
         found = view.value(f"{ROLLOUT}.max_model_len")
         if found is None:
-            found = view.facts.model(MODEL).config.get("max_position_embeddings")  # type: ignore[union-attr]
-    except (NotKnownError, AttributeError):
+            found = view.facts.model(MODEL).max_position_embeddings
+    except NotKnownError:
         found = None
-    return int(found) if isinstance(found, int) else NO_LIMIT
+    return int(found) if found is not None else NO_LIMIT
 
 
 def _rows(compiled: Compiled, view: View, split: str) -> tuple[Mapping[str, Any], ...]:

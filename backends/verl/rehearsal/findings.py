@@ -47,8 +47,8 @@ def _model(found: Rehearsal) -> Iterator[Finding]:
     model = found.experiment.model
     if not model.why_not:
         return
-    message = f"{model.why_not}: conversation, tools and reward are the run's, ids and lengths are not, and no limit of "
-    yield Finding("note", "without-tokens", "", f"{message}tokens was kept", model.fix)
+    message = f"{model.why_not}: conversation, tools and reward are the run's, ids and lengths are not, and no limit"
+    yield Finding("note", "without-tokens", "", f"{message} of tokens was kept", model.fix)
     if found.experiment.left_out:
         named = ", ".join(found.experiment.left_out)
         yield Finding("note", "left-out", "reward", f"{named} goes by lengths in tokens and was left out")
@@ -63,7 +63,9 @@ def _load(found: Rehearsal) -> Iterator[Finding]:
 
 
 def _said(lost: Lost) -> str:
-    return {"hung": "loading it hangs: ", "crashed": "loading it ends the process: "}.get(lost.how, "") + lost.reason
+    return {"hung": "loading it hangs: ", "crashed": "loading it ends the process: "}.get(
+        lost.how, ""
+    ) + lost.reason
 
 
 def _tail(lost: Lost) -> str:
@@ -109,7 +111,9 @@ def _tools(episodes: Sequence[Episode]) -> Iterator[Finding]:
 def _tool(tool: str, runs: Sequence[ToolRun]) -> Iterator[Finding]:
     hung = [run for run in runs if run.how == "hung"]
     if hung:
-        yield Finding("error", "tool-hangs", tool, f"{hung[0].message}, in {_times(len(hung), len(runs), 'calls')}")
+        yield Finding(
+            "error", "tool-hangs", tool, f"{hung[0].message}, in {_times(len(hung), len(runs), 'calls')}"
+        )
     raised = [run for run in runs if run.how == "raised"]
     if raised:
         what = f"{raised[0].kind}: {raised[0].message}".rstrip(": ").splitlines()[0]
@@ -125,9 +129,15 @@ def _tool(tool: str, runs: Sequence[ToolRun]) -> Iterator[Finding]:
     if odd:
         kind = odd[0].kind
         read = {"NoneType": "an empty text", "dict": "JSON", "list": "JSON", "tuple": "JSON"}
-        seen = "it cannot be shown to the model" if kind == "image" else f"the model reads {read.get(kind, 'str() of it')}"
+        seen = (
+            "it cannot be shown to the model"
+            if kind == "image"
+            else f"the model reads {read.get(kind, 'str() of it')}"
+        )
         times = _times(len(odd), len(runs), "calls")
-        yield Finding("warning", "tool-returns-no-text", tool, f"returns {kind}, in {times}; {seen}", "return a str")
+        yield Finding(
+            "warning", "tool-returns-no-text", tool, f"returns {kind}, in {times}; {seen}", "return a str"
+        )
     most = max(runs, key=lambda run: run.printed)
     if most.printed >= PRINTED:
         message = f"prints {size(most.printed)} in one call, which goes to the log of every worker"
@@ -188,7 +198,9 @@ def _paid(episodes: Sequence[Episode]) -> Iterator[Finding]:
     for (policy, variant), scores in groups.items():
         if fmean(scores) >= fmean(honest):
             message = f"{policy} ({variant}) earns {fmean(scores):.4g} on average, honest {fmean(honest):.4g}"
-            yield Finding("warning", "cheating-pays", "reward", message, "toolspec reward says which weights do")
+            yield Finding(
+                "warning", "cheating-pays", "reward", message, "toolspec reward says which weights do"
+            )
 
 
 def _rest(found: Rehearsal) -> Iterator[Finding]:

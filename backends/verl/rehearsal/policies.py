@@ -52,7 +52,10 @@ class Task(NamedTuple):
     def calls(self, number: int) -> list[str]:
         """Calls that fit the schemas, the tools in turn from a random one on."""
         first = self.dice.randrange(len(self.schemas)) if self.schemas else 0
-        return [self.call(self.schemas[(first + at) % len(self.schemas)]) for at in range(number * bool(self.schemas))]
+        return [
+            self.call(self.schemas[(first + at) % len(self.schemas)])
+            for at in range(number * bool(self.schemas))
+        ]
 
 
 class Script(NamedTuple):
@@ -108,7 +111,10 @@ def _rambles(task: Task) -> Sequence[Turn] | None:
 
 
 def _loose_form(task: Task) -> Sequence[Turn]:
-    return [*map(Turn, task.calls(1)), Turn(f"So I believe that it should be about {task.truth}, more or less")]
+    return [
+        *map(Turn, task.calls(1)),
+        Turn(f"So I believe that it should be about {task.truth}, more or less"),
+    ]
 
 
 def _forges(task: Task) -> Sequence[Turn] | None:
@@ -166,7 +172,10 @@ POLICIES: Mapping[str, Mapping[str, Variant]] = {
 
 
 def script(policy: str, number: int, task: Task) -> Script:
-    """number: which of what the policy does, counted round; what the task has nothing for is passed over. Raises KeyError for no policy."""
+    """number: which of what the policy does, counted round; what the task has nothing for is passed over.
+
+    Raises KeyError for no policy.
+    """
     variants = list(POLICIES[policy].items())
     for at in range(len(variants)):
         name, made = variants[(number + at) % len(variants)]

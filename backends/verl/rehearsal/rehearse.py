@@ -27,7 +27,10 @@ MOST_LOST = 3
 
 
 class Asked(NamedTuple):
-    """rows: how many. python: the interpreter that runs tools and reward. engine: own, or verl's real loop and reward."""
+    """rows: how many. python: the interpreter that runs tools and reward.
+
+    engine: own, or verl's real loop and reward worker.
+    """
 
     rows: int
     policies: tuple[str, ...]
@@ -62,7 +65,10 @@ Progress = Callable[[int, int], None]
 def rehearse(
     experiment: Experiment, asked: Asked, folder: Path, progress: Progress = lambda done, all: None
 ) -> Rehearsal:
-    """folder: where the bundle is written, for the user's code to run in. Raises ChatError for a tokenizer or template."""
+    """folder: where the bundle is written, for the user's code to run in.
+
+    Raises ChatError where the tokenizer or the template cannot be used.
+    """
     began = time.monotonic()
     _write(experiment, folder)
     with ExitStack() as stack:
@@ -210,16 +216,24 @@ class Stage:
             names = [name for name in selection if name in names]
         key = tuple(names)
         if key not in self._loops:
-            pairs = {str(one["function"]["name"]): (one, read) for one, read in zip(self.shown, self.read, strict=True)}
+            pairs = {
+                str(one["function"]["name"]): (one, read)
+                for one, read in zip(self.shown, self.read, strict=True)
+            }
             chosen = [pairs[name] for name in key]
             self._loops[key] = AgentLoop(
-                self.tokens, self.experiment.settings, [one for one, _ in chosen], [read for _, read in chosen]
+                self.tokens,
+                self.experiment.settings,
+                [one for one, _ in chosen],
+                [read for _, read in chosen],
             )
         return self._loops[key]
 
     def _form(self) -> tuple[str, float | None]:
         """The form of an answer that the reward pays most, and what it pays for it alone."""
-        row = next((row for row in self.experiment.rows if truth_of(row, self.experiment.reward) is not None), None)
+        row = next(
+            (row for row in self.experiment.rows if truth_of(row, self.experiment.reward) is not None), None
+        )
         if row is None or self.process is None:
             return "{}", None
         truth = str(truth_of(row, self.experiment.reward))
@@ -323,9 +337,7 @@ def _truths(row: Mapping[str, Any], reward: Mapping[str, Any]) -> Sequence[Any]:
 
 def _question(row: Mapping[str, Any]) -> str:
     messages = row.get("raw_prompt") or ()
-    texts = [
-        one.get("content") for one in messages if isinstance(one, Mapping) and one.get("role") == "user"
-    ]
+    texts = [one.get("content") for one in messages if isinstance(one, Mapping) and one.get("role") == "user"]
     return next((text for text in reversed(texts) if isinstance(text, str)), "")
 
 

@@ -14,9 +14,9 @@ from toolspec.backends.verl.rehearsal.user_process import ToolRun
 
 
 class PolicyRow(NamedTuple):
-    """Scores are of the episodes that have one; values: mean of each term before its weight. tokens: of responses, mean.
+    """Scores are of the episodes that have one. values: mean of each term before its weight.
 
-    stops: how many ended by what, the commonest first. lost: without an outcome.
+    tokens: of responses, mean. stops: how many ended by what, the commonest first. lost: without an outcome.
     """
 
     policy: str
@@ -32,7 +32,10 @@ class PolicyRow(NamedTuple):
 
 
 class ToolRow(NamedTuple):
-    """calls: of the user's code, without those that only create. Seconds; printed: bytes of the call that prints most."""
+    """calls: of the user's code, without those that only create. median, longest: seconds.
+
+    printed: bytes, of the call that prints most.
+    """
 
     tool: str
     calls: int

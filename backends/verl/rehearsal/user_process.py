@@ -26,7 +26,7 @@ MARK = "TOOLSPEC_REHEARSAL"
 
 
 class Limits(NamedTuple):
-    """call_seconds: of a call at most, whatever timeout the tool has. grace_seconds: beyond any timeout of a tool's own.
+    """call_seconds: of a call at most, whatever timeout the tool has. grace_seconds: beyond a timeout of its own.
 
     load_seconds: of the tools and the reward together. score_seconds: of one trajectory's score. cpu_seconds: of the
     process, all its episodes together. memory: bytes of address space.
@@ -67,7 +67,7 @@ class LostError(Exception):
 
 
 class _Call(NamedTuple):
-    """timeout: the tool's own, in seconds, where it is to end the call; None where a rehearsal does not wait as long."""
+    """timeout: the tool's own, in seconds; None where a rehearsal does not wait as long."""
 
     tool: str
     part: str
@@ -205,7 +205,9 @@ class UserProcess:
             most, own = self.limits.call_seconds, event["seconds"]
             kept = own is not None and own <= most
             ends = now + (float(own) + self.limits.grace_seconds if kept else most)
-            self._open[event["number"]] = _Call(event["tool"], event["part"], ends, float(own) if kept else None)
+            self._open[event["number"]] = _Call(
+                event["tool"], event["part"], ends, float(own) if kept else None
+            )
             self._printed[event["number"]] = 0
         elif kind == "ended":
             self._drain()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import click
-
 from toolspec.cli.budget_text import (
     over_words,
     part_rows,
@@ -17,6 +15,7 @@ from toolspec.cli.budget_text import (
     size,
     together_note,
 )
+from toolspec.cli.page_file import check_place as check
 from toolspec.cli.preview import ends
 from toolspec.cli.replace import replace_file
 
@@ -73,20 +72,8 @@ class Share(NamedTuple):
 
 
 def check_place(path: Path) -> None:
-    """Raises BadParameter for a file that is something else, and for a folder that is not there."""
-    if path.is_dir():
-        raise click.BadParameter(f"{path} is a folder", param_hint="--html")
-    if not path.parent.is_dir():
-        raise click.BadParameter(f"there is no folder {path.parent}", param_hint="--html")
-    if not path.exists():
-        return
-    if not path.is_file():
-        raise click.BadParameter(f"{path} is no regular file", param_hint="--html")
-    with path.open("rb") as stream:
-        head = stream.read(len(MARK))
-    if head and head != MARK.encode():
-        message = f"{path} is there and no page of budget's; give another name, or remove it"
-        raise click.BadParameter(message, param_hint="--html")
+    """As page_file.check_place."""
+    check(path, MARK, "budget")
 
 
 def write_page(path: Path, report: Report) -> None:

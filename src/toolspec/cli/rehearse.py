@@ -40,8 +40,12 @@ POLICIES = ("honest", "lazy", "sloppy", "cheating")
     type=click.Choice(POLICIES),
     help="What is scripted. Repeatable. Default: all.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the rows and of the calls' arguments.")
-@click.option("--split", type=click.Choice(["train", "val"]), default="train", show_default=True, help="Which rows.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Of the rows and of the calls' arguments."
+)
+@click.option(
+    "--split", type=click.Choice(["train", "val"]), default="train", show_default=True, help="Which rows."
+)
 @click.option("--text", is_flag=True, help="Without the model's tokenizer, though it is at hand.")
 @click.option(
     "--python",
@@ -50,8 +54,15 @@ POLICIES = ("honest", "lazy", "sloppy", "cheating")
     callback=given,
     help="The interpreter that has what your tools import. Default: toolspec's own.",
 )
-@click.option("--timeout", type=click.FloatRange(0.1), metavar="SECONDS", help="Of any call, where its tool has no shorter one. Default: 30.")
-@click.option("--memory", type=click.IntRange(1), metavar="GIB", help="Of the process of your code. Default: 8.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0.1),
+    metavar="SECONDS",
+    help="Of any call, where its tool has no shorter one. Default: 30.",
+)
+@click.option(
+    "--memory", type=click.IntRange(1), metavar="GIB", help="Of the process of your code. Default: 8."
+)
 @click.option(
     "--engine",
     type=click.Choice(["own", "verl"]),
@@ -59,7 +70,9 @@ POLICIES = ("honest", "lazy", "sloppy", "cheating")
     show_default=True,
     help="verl: its real loop and reward worker, in the Python of --python.",
 )
-@click.option("--html", type=click.Path(path_type=str), metavar="FILE", callback=given, help="Write a page as well.")
+@click.option(
+    "--html", type=click.Path(path_type=str), metavar="FILE", callback=given, help="Write a page as well."
+)
 @click.option("--all", "every", is_flag=True, help="Print every transcript, in place of one a policy.")
 @FORMAT
 def rehearse(
@@ -148,7 +161,9 @@ def _rehearsed(
         experiment: Experiment = experiment_of(compiled, split, place / "model", text)
         if asked.engine == "verl" and experiment.model.why_not:
             message = f"verl's loop needs the model's own tokenizer: {experiment.model.why_not}"
-            problem = Problem("TS044", "no-chat-template", message, compiled.place("model.path"), fix=experiment.model.fix)
+            problem = Problem(
+                "TS044", "no-chat-template", message, compiled.place("model.path"), fix=experiment.model.fix
+            )
             raise ProblemError((problem,))
         bundle = place / "bundle"
         bundle.mkdir()
@@ -157,4 +172,10 @@ def _rehearsed(
                 return rehearsed(experiment, asked, bundle, progress)
         except ChatError as error:
             message = f"the chat template or the tokenizer cannot be used: {error}"
-            raise ProblemError((Problem("TS216", "prompts-not-counted", message, compiled.place("model.path"), fix="--text"),)) from None
+            raise ProblemError(
+                (
+                    Problem(
+                        "TS216", "prompts-not-counted", message, compiled.place("model.path"), fix="--text"
+                    ),
+                )
+            ) from None

@@ -22,7 +22,8 @@ SIGNS = {"prompt": " ", "policy": "▌", "environment": "│"}
 
 def lines(spec: str, found: Rehearsal, told: Sequence[Finding], *, every: bool) -> Iterator[str]:
     experiment = found.experiment
-    yield f"{paint('rehearsal', '1')} of {spec} → verl {experiment.release} · {counted(len(found.episodes), 'episode')} in {found.seconds:.1f} s"
+    took = f"{counted(len(found.episodes), 'episode')} in {found.seconds:.1f} s"
+    yield f"{paint('rehearsal', '1')} of {spec} → verl {experiment.release} · {took}"
     yield from wrapped(_what(found), 2)
     if found.episodes:
         yield ""
@@ -38,7 +39,7 @@ def lines(spec: str, found: Rehearsal, told: Sequence[Finding], *, every: bool) 
 def _what(found: Rehearsal) -> str:
     model = found.experiment.model
     rows = len({one.row for one in found.episodes})
-    whose = f"tokens of {model.folder.path.name}" if not model.why_not else "text alone, no tokens"
+    whose = f"tokens of {model.name}" if not model.why_not else "text alone, no tokens"
     whose += " · verl's own loop and reward" if found.asked.engine == "verl" else ""
     form = "" if found.form == "{}" else f" · answers as `{found.form.replace('{}', 'ANSWER')}`"
     return f"{counted(rows, 'row')} · {whose}{form} · seed {found.asked.seed}"
@@ -71,7 +72,10 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """The first column to the left, the others to the right; what does not fit into the width goes below."""
     sizes = [max(len(row[at]) for row in (head, *rows)) for at in range(len(head))]
     for number, row in enumerate((head, *rows)):
-        line = "  ".join(cell.ljust(size) if not at else cell.rjust(size) for at, (cell, size) in enumerate(zip(row, sizes, strict=True)))
+        line = "  ".join(
+            cell.ljust(size) if not at else cell.rjust(size)
+            for at, (cell, size) in enumerate(zip(row, sizes, strict=True))
+        )
         yield paint(f"  {line}", "2") if not number else f"  {line}"
 
 
@@ -97,7 +101,9 @@ def _policies(found: Rehearsal) -> Iterator[str]:
         yield paint("terms, mean before the weight", "1")
         for some in _groups(list(terms)):
             head = ["policy", *(f"{name} ({terms[name]:+g})" for name in some)]
-            yield from _table(head, [[one.policy, *(number(one.values.get(name)) for name in some)] for one in rows])
+            yield from _table(
+                head, [[one.policy, *(number(one.values.get(name)) for name in some)] for one in rows]
+            )
 
 
 def _groups(names: list[str]) -> Iterator[list[str]]:
@@ -164,9 +170,14 @@ def _lengths(found: Rehearsal) -> Iterator[str]:
 
 
 def _transcripts(found: Rehearsal, *, every: bool) -> Iterator[str]:
-    chosen = found.episodes if every else [
-        next((one for one in found.episodes if one.policy == policy), None) for policy in found.asked.policies
-    ]
+    chosen = (
+        found.episodes
+        if every
+        else [
+            next((one for one in found.episodes if one.policy == policy), None)
+            for policy in found.asked.policies
+        ]
+    )
     seen: set[int] = set()
     for one in chosen:
         if one is not None:
@@ -179,12 +190,14 @@ def transcript(found: Rehearsal, one: Episode, *, prompt: bool = True) -> Iterat
     """prompt: whether it is shown, or only how long it is."""
     from toolspec.backends.verl.rehearsal.summary import spans
 
-    yield from wrapped(f"{one.policy}, row {one.row:,}: {one.script.variant}", 2, paint("episode", "1") + "  ")
+    yield from wrapped(
+        f"{one.policy}, row {one.row:,}: {one.script.variant}", 2, paint("episode", "1") + "  "
+    )
     tokens = not found.experiment.model.why_not
     for span in spans(one):
-        if span.by == "prompt" and not prompt:
-            span = span._replace(text=f"the prompt of row {one.row:,}, as above")
-        yield from _span(span, tokens=tokens)
+        above = span.by == "prompt" and not prompt
+        text = f"the prompt of row {one.row:,}, as above" if above else span.text
+        yield from _span(span._replace(text=text), tokens=tokens)
     yield from wrapped(outcome(found, one), 4, "  = ")
 
 

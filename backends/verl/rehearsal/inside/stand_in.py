@@ -49,9 +49,7 @@ class ToolResponse(Model):
             raise ValidationError(f"ToolResponse.text: a text is wanted, not {type(text).__name__}")
         for name, value in (("image", image), ("video", video)):
             if value is not None and not isinstance(value, list):
-                raise ValidationError(
-                    f"ToolResponse.{name}: a list is wanted, not {type(value).__name__}"
-                )
+                raise ValidationError(f"ToolResponse.{name}: a list is wanted, not {type(value).__name__}")
         super().__init__(text=text, image=image, video=video)
 
 
@@ -68,7 +66,9 @@ class BaseTool:
     async def create(self, instance_id: str | None = None, **kwargs: Any) -> tuple[str, Any]:
         return instance_id or str(uuid4()), ToolResponse()
 
-    async def execute(self, instance_id: str, parameters: Any, **kwargs: Any) -> tuple[Any, float, dict[str, Any]]:
+    async def execute(
+        self, instance_id: str, parameters: Any, **kwargs: Any
+    ) -> tuple[Any, float, dict[str, Any]]:
         return ToolResponse(text="Updated the tool state."), 0.0, {}
 
     async def calc_reward(self, instance_id: str, **kwargs: Any) -> float:
@@ -136,11 +136,13 @@ class ToolAgentLoop:
         self.rollout_config = types.SimpleNamespace(max_model_len=given.max_model_len)
         self.tool_parser = types.SimpleNamespace(stop_token_ids=given.stop_token_ids)
         self.tool_parser_name = settings["format"]
-        for name in (
-            *("prompt_length", "response_length", "max_assistant_turns", "max_user_turns"),
-            *("max_parallel_calls", "max_tool_response_length", "tool_response_truncate_side"),
-        ):
-            setattr(self, name, settings[name])
+        self.prompt_length: int = settings["prompt_length"]
+        self.response_length: int = settings["response_length"]
+        self.max_assistant_turns: int | None = settings["max_assistant_turns"]
+        self.max_user_turns: int | None = settings["max_user_turns"]
+        self.max_parallel_calls: int = settings["max_parallel_calls"]
+        self.max_tool_response_length: int = settings["max_tool_response_length"]
+        self.tool_response_truncate_side: str = settings["tool_response_truncate_side"]
 
     async def run(self, sampling_params: dict[str, Any], **kwargs: Any) -> Any:
         data: Any = AgentData(list(kwargs["raw_prompt"]), kwargs.get("tools_kwargs", {}))
@@ -218,14 +220,14 @@ class ToolAgentLoop:
             if tool and instance:
                 await tool.release(instance)
         text = response.text
-        if text and len(text) > self.max_tool_response_length:  # type: ignore[attr-defined]
+        if text and len(text) > self.max_tool_response_length:
             text = self._cut(text)
         return ToolResponse(text=text, image=response.image, video=response.video), reward, more
 
     def _cut(self, text: str) -> str:
         """0.7.1 has the sides the other way round."""
-        length: int = self.max_tool_response_length  # type: ignore[attr-defined]
-        side: str = self.tool_response_truncate_side  # type: ignore[attr-defined]
+        length = self.max_tool_response_length
+        side = self.tool_response_truncate_side
         if side not in ("left", "right"):
             return f"{text[: length // 2]}...(truncated)...{text[-(length // 2) :]}"
         if (side == "left") == (self.release == "0.7.1"):

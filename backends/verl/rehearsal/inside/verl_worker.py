@@ -62,7 +62,9 @@ class Client:
             "stop_reason": ended if ids and ids[-1] in ends else cut,
             "extra_fields": {"global_steps": 0},
         }
-        return TokenOutput(**{name: value for name, value in fields.items() if name in TokenOutput.model_fields})
+        return TokenOutput(
+            **{name: value for name, value in fields.items() if name in TokenOutput.model_fields}
+        )
 
     def _ids(self, limit: int, ends: set[int]) -> list[int]:
         text, endless = self.turns[len(self.limits)] if len(self.limits) < len(self.turns) else ("", False)
@@ -135,7 +137,7 @@ class Work:
             at[3] = answer[0].text or ""
             return answer
 
-        ts_loop.SpanToolAgentLoop._call_tool = watched  # type: ignore[method-assign]
+        ts_loop.SpanToolAgentLoop._call_tool = watched  # type: ignore[method-assign, assignment]
 
     async def episode(self, row: dict[str, Any], turns: list[Any]) -> dict[str, Any]:
         from verl.protocol import DataProto
