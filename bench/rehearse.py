@@ -1,4 +1,4 @@
-"""64 episodes of the calculator example by `toolspec rehearse`, whole processes: on text, and with a small tokenizer."""
+"""64 episodes of the calculator example by `toolspec rehearse`, whole processes: on text, and with tokens."""
 
 from __future__ import annotations
 

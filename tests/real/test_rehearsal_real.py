@@ -22,7 +22,7 @@ from toolspec.backends.verl.rehearsal.policies import RAMBLE, Task, Turn
 
 pytestmark = pytest.mark.real
 
-ROWS = int(os.environ.get("TOOLSPEC_REHEARSED_ROWS", "10"))
+ROWS = int(os.environ.get("TOOLSPEC_REHEARSED_ROWS", "14"))
 NAMES = ("honest", "lazy", "sloppy", "cheating", "random")
 HEAD = '''
 import asyncio, json
@@ -86,6 +86,13 @@ SPECS = {
         "{correct: {weight: 1, match: exact}, format: {weight: 0.5, pattern: '[0-9]+'}, bad_call: -0.5}",
         "budget.rounds=2",
     ),
+    "alone": (
+        "",
+        "rounds: 3, prompt_tokens: 2000, trajectory_tokens: 2000, tool_response_tokens: 400",
+        "prompt_tokens: 2000, trajectory_tokens: 2000",
+        "{correct: {weight: 1, match: number}, format: {weight: 0.5, pattern: '[0-9]+'}}",
+        "budget.trajectory_tokens=150",
+    ),
     "function": (
         "",
         "rounds: 3",
@@ -97,6 +104,7 @@ SPECS = {
 STOPS = {
     "limits": {"no_tool_call", "max_assistant_turns"},
     "lengths": {"no_tool_call", "response_length", "tool_response_overflow"},
+    "alone": {"no_tool_call", "response_length"},
     "function": {"no_tool_call", "max_assistant_turns", "response_length"},
 }
 
@@ -152,7 +160,13 @@ def test_episodes_are_those_of_verls_own_loop_and_reward(
     monkeypatch.setattr(policies, "POLICIES", {**policies.POLICIES, "random": {"anything": _random}})
     more, before, after, reward, *sets = SPECS[kind]
     spec = write_spec(
-        tmp_path, head=HEAD, tools=TOOLS, reward=reward, release=release, budget=more, rows=ROWS
+        tmp_path,
+        head=HEAD,
+        tools=TOOLS if kind != "alone" else "  {}",
+        reward=reward,
+        release=release,
+        budget=more,
+        rows=ROWS,
     )
     spec.write_text(spec.read_text("utf-8").replace(before, after), "utf-8")
     (tmp_path / "schema.yaml").write_text(SCHEMA, "utf-8")
@@ -174,5 +188,6 @@ def test_episodes_are_those_of_verls_own_loop_and_reward(
     ]
     assert not differing, (len(differing), differing[:3])
     stops = collections.Counter(one.stop for one in real.episodes)
-    assert stops.keys() >= STOPS[kind] and sum(len(one.calls) for one in real.episodes) > ROWS, stops
+    assert stops.keys() >= STOPS[kind], stops
+    assert kind == "alone" or sum(len(one.calls) for one in real.episodes) > ROWS
     assert len({one.scored.score for one in real.episodes if one.scored}) > 3

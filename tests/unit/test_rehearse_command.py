@@ -150,3 +150,17 @@ def test_a_row_chooses_its_tools_and_their_state(tmp_path: Path) -> None:
 def test_every_release(tmp_path: Path, release: str) -> None:
     write_spec(tmp_path, release=release)
     assert document(tmp_path, "--rows", "2")["verl"] == release
+
+
+def test_without_tools_it_is_one_turn(tmp_path: Path) -> None:
+    write_spec(tmp_path, tools="  {}", reward="{correct: {weight: 1, match: number}}")
+    text = (
+        (tmp_path / "exp.yaml")
+        .read_text("utf-8")
+        .replace("rounds: 3, ", "")
+        .replace(", tool_response_tokens: 400", "")
+    )
+    (tmp_path / "exp.yaml").write_text(text, "utf-8")
+    found = document(tmp_path, "--rows", "2")
+    assert {len(one["turn_limits"]) for one in found["episodes"]} == {1} and found["tools"] == []
+    assert {one["score"] for one in found["episodes"] if one["policy"] == "honest"} == {1.0}

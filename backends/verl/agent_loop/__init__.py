@@ -3,6 +3,7 @@
 from toolspec.backends.verl.agent_loop.chat_tokens import ChatTokens, LoopFailure, NotSimulated
 from toolspec.backends.verl.agent_loop.loop import AgentLoop, Policy, Steps, Stop, Trajectory, Wanted
 from toolspec.backends.verl.agent_loop.settings import LoopSettings
+from toolspec.backends.verl.agent_loop.single_turn import SingleTurnLoop
 from toolspec.backends.verl.agent_loop.tool_answer import Tool
 from toolspec.backends.verl.agent_loop.turn_limit import turn_limit
 
@@ -13,6 +14,7 @@ __all__ = [
     "LoopSettings",
     "NotSimulated",
     "Policy",
+    "SingleTurnLoop",
     "Steps",
     "Stop",
     "Tool",

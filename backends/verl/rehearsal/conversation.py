@@ -16,6 +16,7 @@ from toolspec.backends.verl.agent_loop import (
     ChatTokens,
     LoopFailure,
     NotSimulated,
+    SingleTurnLoop,
     Steps,
     Trajectory,
     Wanted,
@@ -36,7 +37,7 @@ class Task(NamedTuple):
     columns: Mapping[str, Any]
     policy: str
     script: Script
-    loop: AgentLoop
+    loop: AgentLoop | SingleTurnLoop
 
 
 class _Done(NamedTuple):
@@ -225,7 +226,7 @@ class Conversation:
 
 
 def parsed(
-    experiment: Experiment, tokens: ChatTokens, loop: AgentLoop, ids: Sequence[int]
+    experiment: Experiment, tokens: ChatTokens, loop: AgentLoop | SingleTurnLoop, ids: Sequence[int]
 ) -> list[list[str]]:
     """(name, arguments) of the calls that the release's parser finds."""
     settings = experiment.settings

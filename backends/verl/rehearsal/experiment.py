@@ -206,7 +206,7 @@ def _rows(compiled: Compiled, view: View, split: str) -> tuple[Mapping[str, Any]
         raise _problem("TS047", "rows-not-at-hand", f"this needs {error}", span) from None
     if not found:
         raise _problem("TS047", "rows-not-at-hand", f"there are no rows in data.{split}", span)
-    return tuple(_handed_out(row, column, at) for at, row in enumerate(found))
+    return tuple(_handed_out(row, column, compiled.plan.text("agent.loop")) for row in found)
 
 
 def _laid_out(compiled: Compiled, split: str) -> tuple[dict[str, Any], ...]:
@@ -225,12 +225,14 @@ def _laid_out(compiled: Compiled, split: str) -> tuple[dict[str, Any], ...]:
     return found.rows
 
 
-def _handed_out(row: Mapping[str, Any], column: str, at: int) -> Mapping[str, Any]:
+def _handed_out(row: Mapping[str, Any], column: str, loop: str) -> Mapping[str, Any]:
+    """loop: the agent loop of rows that name none."""
     info = row.get("extra_info")
     info = info if isinstance(info, dict) else {}
     return {
         **{name: value for name, value in row.items() if name != column},
         "raw_prompt": row.get(column),
+        "agent_name": row.get("agent_name") or loop,
         "extra_info": info,
         "index": info.get("index", 0),
         "tools_kwargs": info.get("tools_kwargs") or {},

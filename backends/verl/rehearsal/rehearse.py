@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from toolspec.backends.verl.agent_loop import AgentLoop, ChatTokens, LoopFailure, NotSimulated
+from toolspec.backends.verl.agent_loop import AgentLoop, ChatTokens, LoopFailure, NotSimulated, SingleTurnLoop
 from toolspec.backends.verl.rehearsal.conversation import Conversation, Task, parsed
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost
 from toolspec.backends.verl.rehearsal.experiment import Experiment
@@ -60,6 +60,7 @@ class Rehearsal(NamedTuple):
 
 
 Progress = Callable[[int, int], None]
+Loop = AgentLoop | SingleTurnLoop
 
 
 def rehearse(
@@ -99,7 +100,7 @@ class Stage:
         self.shown: list[Mapping[str, Any]] = []
         self.read: list[Mapping[str, Any]] = []
         self.pieces = Pieces(tokens)
-        self._loops: dict[tuple[str, ...], AgentLoop] = {}
+        self._loops: dict[tuple[str, ...] | None, Loop] = {}
 
     def __enter__(self) -> Stage:
         return self
@@ -208,8 +209,14 @@ class Stage:
         except (LoopFailure, NotSimulated):
             return []  # every episode will say so
 
-    def _loop(self, row: Mapping[str, Any]) -> AgentLoop:
+    def _loop(self, row: Mapping[str, Any]) -> Loop:
         """With the tools of the row: 0.8.0 and later choose by `tool_selection`. Raises as AgentLoop does."""
+        if row["agent_name"] == "single_turn_agent":
+            if None not in self._loops:
+                self._loops[None] = SingleTurnLoop(self.tokens, self.experiment.settings)
+            return self._loops[None]
+        if row["agent_name"] != "tool_agent":
+            raise NotSimulated(f"the row asks for the agent loop {row['agent_name']}")
         names = [str(one["function"]["name"]) for one in self.shown]
         selection = (row.get("extra_info") or {}).get("tool_selection")
         if selection and names and self.experiment.release != "0.7.1":
@@ -252,7 +259,7 @@ class Stage:
         best = max(range(len(FORMS)), key=lambda at: (scores[at], -at))
         return FORMS[best], scores[best]
 
-    def _asked(self, message: Mapping[str, Any], loop: AgentLoop) -> Any:
+    def _asked(self, message: Mapping[str, Any], loop: Loop) -> Any:
         if message["ask"] == "decode":
             return self.tokens.decode(message["ids"], message["skip"])
         if message["ask"] == "encode":
@@ -277,7 +284,7 @@ class Stage:
         assert self.process is not None
         return Conversation(self.experiment, self.tokens, self.process, task, self.eos).played()
 
-    def _task(self, number: int, loop: AgentLoop, form: str, policy: str) -> PolicyTask:
+    def _task(self, number: int, loop: Loop, form: str, policy: str) -> PolicyTask:
         experiment = self.experiment
         row = experiment.rows[number]
         truth = truth_of(row, experiment.reward)

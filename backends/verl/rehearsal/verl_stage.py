@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from toolspec.backends.verl.agent_loop import turn_limit as arithmetic
 from toolspec.backends.verl.rehearsal.conversation import Task
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost, Scored, ToolCall
+from toolspec.backends.verl.rehearsal.experiment import Experiment
 from toolspec.backends.verl.rehearsal.rehearse import Stage
 from toolspec.backends.verl.rehearsal.summary import terms_of
 from toolspec.backends.verl.rehearsal.user_process import VERL_WORKER, LostError, UserProcess
@@ -18,6 +20,12 @@ TURN_LIMIT = Path(str(arithmetic.__code__.co_filename))
 LOAD_SECONDS = 300.0
 MEMORY = 1 << 42
 """Bytes of address space: torch reserves more than it takes."""
+
+
+def _stop(experiment: Experiment, done: Mapping[str, Any]) -> str:
+    """What the bundle's loop says; the loop of one turn says nothing, and only its length can end it early."""
+    full = len(done["response_ids"]) >= experiment.settings.response_length
+    return str(done["fields"].get("ts_stop") or ("response_length" if full else "no_tool_call"))
 
 
 class VerlStage(Stage):
@@ -72,7 +80,7 @@ class VerlStage(Stage):
             prompt_ids=tuple(done["prompt_ids"]),
             response_ids=tuple(done["response_ids"]),
             mask=tuple(done["mask"]),
-            stop=str(done["fields"].get("ts_stop", "")),
+            stop=_stop(self.experiment, done),
             turns=done["turns"],
             turn_limits=tuple(done["limits"]),
             calls=tuple(ToolCall(*one) for one in done["calls"]),

@@ -244,9 +244,9 @@ def _findings(told: Sequence[Finding]) -> Iterator[str]:
     for one in told:
         who = f" {one.who}:" if one.who else ""
         sign = paint(one.severity, COLOURS[one.severity])
-        body = list(wrapped(f"{one.name}:{who} {one.message}", 2))
-        if body:
-            yield f"{sign}  {body[0].strip()}" if len(body[0]) + len(one.severity) <= width() else sign
-            yield from body[1:] if len(body[0]) + len(one.severity) <= width() else body
+        said = f"{one.severity}  {one.name}:{who} {one.message}"
+        first, *rest = wrapped(said, 4, "  ")
+        yield f"{sign}{first.strip().removeprefix(one.severity)}"
+        yield from rest
         if one.fix:
             yield from wrapped(f"fix: {one.fix}", 4)

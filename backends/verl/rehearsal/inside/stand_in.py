@@ -235,6 +235,25 @@ class ToolAgentLoop:
         return f"(truncated)...{text[-length:]}"
 
 
+class SingleTurnAgentLoop:
+    """What a run without tools has: verl's own loop, since the bundle's is for tools."""
+
+    def __init__(self, given: Given) -> None:
+        self.ask, self.longest = given.ask, given.settings["response_length"]
+
+    async def run(self, sampling_params: dict[str, Any], **kwargs: Any) -> Any:
+        prompt = self.ask("first")["ids"]
+        found = self.ask("generate", max_tokens=sampling_params.get("max_tokens"))
+        response = found["ids"][: self.longest]
+        return Output(
+            prompt_ids=prompt,
+            response_ids=response,
+            response_mask=[1] * len(response),
+            num_turns=2,
+            extra_fields={**found["fields"], "turn_scores": [], "tool_rewards": []},
+        )
+
+
 def undecorated(function: Any) -> Any:
     return function
 

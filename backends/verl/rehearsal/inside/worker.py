@@ -260,7 +260,9 @@ class Work:
             self.given["max_model_len"],
             self.given["stop_token_ids"],
         )
-        output = await self.loop(given).run(dict(self.given["sampling"]), **row)
+        single = row["agent_name"] == "single_turn_agent"
+        kind = stand_in.SingleTurnAgentLoop if single else self.loop
+        output = await kind(given).run(dict(self.given["sampling"]), **row)
         leaks = self.watch.leaks()
         self.pipe.send({"event": "scoring"})
         fields = output.extra_fields
