@@ -47,7 +47,10 @@ FILES: Mapping[str, str] = {
             },
         }
     ),
-    "reward.py": "def score(data_source, solution_str, ground_truth, extra_info=None, **more):\n    return 1.0\n",
+    "reward.py": (
+        "def score(data_source, solution_str, ground_truth, extra_info=None, **more):\n    return 1.0\n\n\n"
+        "def term(trajectory, scale=1):\n    return scale\n"
+    ),
     "mine.py": "class Rows:\n    pass\n\n\nclass Loop:\n    pass\n\n\nclass Manager:\n    pass\n",
     "template.jinja": "{% for m in messages %}{{ m.content }}{% endfor %}",
     "system.md": "Use the tools.\n",
@@ -101,7 +104,13 @@ _LR: dict[str, Strategy] = {
     "decay": word(0, 0.01, 0.1),
     "clip": word(0.5, 1.0, 1),
 }
-_TERM: dict[str, Strategy] = {"weight": WEIGHT}
+_TERM: dict[str, Strategy] = {
+    "weight": WEIGHT,
+    "cap": word(0.5, -0.9),
+    "schedule": word([[200, 0.1]], [[1, 0.5], [300, -1]]),
+    "between": word("hold", "linear"),
+}
+_GATED: dict[str, Strategy] = {**_TERM, "only_if": st.just("correct")}
 LEAVES: dict[str, dict[str, Strategy]] = {
     "": {
         "toolspec": st.just(1),
@@ -164,18 +173,60 @@ LEAVES: dict[str, dict[str, Strategy]] = {
         "concurrency": FEW,
         "per_row": st.just({"database": "database"}),
     },
-    "reward": {"python": word("reward.py:score", "installed_package.reward.score"), "kwargs": FREE},
+    "reward": {
+        "python": word("reward.py:score", "installed_package.reward.score"),
+        "kwargs": FREE,
+        "clip": word([-1, 2], [0.0, 1.5]),
+        "on_error": word(0, -1, 0.5),
+        "fault_limit": SHARE,
+    },
     "reward.correct": {
         **_TERM,
-        "match": word("exact", "number", "regex", "choice", "verl", "python"),
+        "match": word(
+            *(
+                "exact",
+                "number",
+                "regex",
+                "choice",
+                "json",
+                "math",
+                "qa_em",
+                "qa_f1",
+                "calls",
+                "verl",
+                "python",
+            )
+        ),
+        "wrong": word(-1, -0.5, 0),
+        "ordered": st.booleans(),
         "tolerance": word(0, 0.01, 1),
         "pattern": PATTERN,
         "python": st.just("reward.py:score"),
     },
-    "reward.valid_call": _TERM,
-    "reward.extra_call": {**_TERM, "free": st.integers(0, 3)},
-    "reward.bad_call": _TERM,
-    "reward.format": {**_TERM, "pattern": PATTERN},
+    "reward.valid_call": {**_GATED, "per": word("once", "call", "share")},
+    "reward.extra_call": {**_GATED, "free": st.integers(0, 3) | st.just("needed_calls")},
+    "reward.bad_call": {**_GATED, **dict.fromkeys(("unknown_tool", "schema", "malformed"), WEIGHT)},
+    "reward.format": {**_GATED, "pattern": PATTERN},
+    "reward.repeat_call": _GATED,
+    "reward.tool_error": {**_GATED, "pattern": PATTERN},
+    "reward.used_result": {**_GATED, "by": word("number", "text"), "pattern": PATTERN},
+    "reward.length": {
+        **_GATED,
+        "shape": word("linear", "cosine", "overlong"),
+        "of": word("response", "policy"),
+        "start": word(0, 16),
+        "end": word(200, 4096),
+        "buffer": word(1, 64),
+    },
+    "reward.turns": {**_GATED, "free": st.integers(0, 3)},
+    "reward.truncated": {**_GATED, "turns": st.booleans()},
+    "reward.forged_result": _GATED,
+    "reward.own.<name>": {
+        **_GATED,
+        "python": word("reward.py:term", "installed_package.reward.term"),
+        "kwargs": st.just({"scale": 2}) | st.just({}),
+        "timeout": DURATION,
+    },
     "algorithm": {
         "name": word("ppo", "grpo", "rloo", "reinforce++", "remax", "dapo", "gspo"),
         "batch": word(16, 32, 64, 128, 100),
@@ -303,4 +354,8 @@ WORDS: dict[str, Strategy] = {
     "algorithm.clip": word(0.2, 0.1),
     "train.offload": word("none", "params", "optimizer", "all", "auto", True, False),
 }
-NAMES = {"tools": word("calculator", "search", "look-up_2"), "data.val": word("math", "aime25")}
+NAMES = {
+    "tools": word("calculator", "search", "look-up_2"),
+    "data.val": word("math", "aime25"),
+    "reward.own": word("brief", "polite_2"),
+}

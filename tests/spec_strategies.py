@@ -104,8 +104,37 @@ def _correct(value: dict[str, Any]) -> dict[str, Any]:
         value = {"pattern": "[0-9]+", **value}
     if match == "python":
         value = {"python": "reward.py:score", **value}
-    own = {"regex": "pattern", "python": "python", "number": "tolerance"}
-    return without(value, *(key for name, key in own.items() if name != match))
+    own = {"python": "python", "number": "tolerance", "calls": "ordered"}
+    extracts = ("regex", "json", "math", "qa_em", "qa_f1")
+    dropped = [key for name, key in own.items() if name != match]
+    value = without(value, *dropped, *(() if match in extracts else ("pattern",)))
+    return _payment(value, free=match in ("verl", "python"))
+
+
+def _payment(value: dict[str, Any], free: bool = False) -> dict[str, Any]:
+    """A cap on the side that the weights reach, and no word on a schedule that is not there."""
+    if "schedule" not in value:
+        value = without(value, "between")
+    weights = [value.get("weight", 0), *(weight for _, weight in value.get("schedule", ()))]
+    if "cap" in value and not free and not any(weight * value["cap"] > 0 for weight in weights):
+        value = without(value, "cap")
+    return value
+
+
+def _bad_call(value: dict[str, Any]) -> dict[str, Any]:
+    if "schedule" in value:
+        value = without(value, "unknown_tool", "schema", "malformed")
+    return _payment(value)
+
+
+def _used_result(value: dict[str, Any]) -> dict[str, Any]:
+    return _payment(value if value.get("by") == "text" else without(value, "pattern"))
+
+
+def _length(value: dict[str, Any]) -> dict[str, Any]:
+    if value.get("shape") == "overlong":
+        return _payment({"buffer": 16, **without(value, "start")})
+    return _payment(without(value, "buffer"))
 
 
 def _agent(value: dict[str, Any]) -> dict[str, Any]:
@@ -131,9 +160,16 @@ def _data(value: dict[str, Any]) -> dict[str, Any]:
 
 def _reward(value: dict[str, Any]) -> dict[str, Any]:
     if "python" in value:
-        return {key: item for key, item in value.items() if key in ("python", "kwargs")}
+        kept = ("python", "kwargs", "clip", "on_error", "fault_limit")
+        return {key: item for key, item in value.items() if key in kept}
     value = without(value, "kwargs")
-    return value or {"correct": {"weight": 1.0}}
+    if not set(value) - {"clip", "on_error", "fault_limit"} or value.get("own") == {}:
+        value = {**without(value, "own"), "correct": {"weight": 1.0}}
+    if "correct" in value:
+        return value
+    own = {name: without(term, "only_if") for name, term in value.get("own", {}).items()}
+    bare = {key: without(term, "only_if") if isinstance(term, dict) else term for key, term in value.items()}
+    return {**bare, **({"own": own} if own else {})}
 
 
 def _spec(value: dict[str, Any]) -> dict[str, Any]:
@@ -154,4 +190,15 @@ REPAIRS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "tools.<name>": _tool,
     "reward": _reward,
     "reward.correct": _correct,
+    "reward.bad_call": _bad_call,
+    "reward.used_result": _used_result,
+    "reward.length": _length,
+    "reward.own.<name>": _payment,
+    **{
+        f"reward.{name}": _payment
+        for name in (
+            *("valid_call", "extra_call", "format", "repeat_call", "tool_error", "turns", "truncated"),
+            "forged_result",
+        )
+    },
 }

@@ -18,6 +18,14 @@ REWARD_KEYWORDS = ("data_source", "solution_str", "ground_truth", "extra_info")
 def check_reward_function(ref: CodeRef, more: Collection[str], path: str) -> tuple[Problem, ...]:
     """Why verl could not call the function `ref`; `more` are the keywords of the spec's own.
 
+    See `check_call`.
+    """
+    return check_call(ref, (*REWARD_KEYWORDS, *more), "verl calls a reward function", path)
+
+
+def check_call(ref: CodeRef, given: Collection[str], caller: str, path: str) -> tuple[Problem, ...]:
+    """Why the function `ref` could not be called with exactly the keywords `given`.
+
     A name that its module imports from elsewhere is not followed. Raises ProblemError where it is not there.
     """
     if ref.file is None:
@@ -27,8 +35,7 @@ def check_reward_function(ref: CodeRef, more: Collection[str], path: str) -> tup
     if ref.name in names.imports:
         return ()
     signature = function_signature(source, str(ref.file), ref.name)
-    given = (*REWARD_KEYWORDS, *more)
-    found = keyword_call_problems(signature, given, "verl calls a reward function")
+    found = keyword_call_problems(signature, given, caller)
     return tuple(problem._replace(path=problem.path or path) for problem in found)
 
 

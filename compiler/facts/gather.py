@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from toolspec.compiler.chat.distribution import Distribution
 from toolspec.compiler.facts.catalogue import GpuFacts, ModelFacts, find_gpu, nearest_gpus
-from toolspec.compiler.facts.code_check import check_class, check_reward_function
+from toolspec.compiler.facts.code_check import check_call, check_class, check_reward_function
 from toolspec.compiler.facts.data import DataFacts, data_facts
 from toolspec.compiler.facts.local_imports import hides, local_modules
 from toolspec.compiler.facts.model import model_facts
@@ -137,6 +137,7 @@ def _references(loaded: LoadedSpec) -> Iterator[tuple[str, str]]:
     pairs: list[tuple[str, Any]] = [
         ("reward.python", reward.python),
         ("reward.correct.python", reward.correct.python if reward.correct is not None else None),
+        *((f"reward.own.{name}.python", term.python) for name, term in reward.own.items()),
         ("data.class", spec.data.class_),
         ("agent.class", spec.agent.class_),
         ("agent.manager", spec.agent.manager),
@@ -150,9 +151,13 @@ def _ref(loaded: LoadedSpec, path: str, text: str) -> CodeRef:
 
 
 def _checked(loaded: LoadedSpec, path: str, ref: CodeRef) -> tuple[Problem, ...]:
-    if path in ("reward.python", "reward.correct.python"):
-        more = tuple(loaded.spec.reward.kwargs) if path == "reward.python" else ()
+    if path.startswith("reward."):
+        reward: Reward = loaded.spec.reward
         try:
+            if path.startswith("reward.own."):
+                given = ("trajectory", *reward.own[path.split(".")[2]].kwargs)
+                return check_call(ref, given, "the bundle calls a term of your own", path)
+            more = tuple(reward.kwargs) if path == "reward.python" else ()
             return check_reward_function(ref, more, path)
         except ProblemError as error:
             raise at_the_name(error, loaded.span(tuple(path.split("."))), path) from None

@@ -161,6 +161,9 @@ def decide_reward(draft: Draft, facts: Facts) -> None:
         draft.add("reward.python_file", "none", "default", "default: terms")
         draft.add("reward.python_name", "none", "default", "default: terms")
     draft.take(reward, "kwargs", "reward")
+    draft.choose(reward, "clip", "reward", (), "default: no bounds")
+    draft.take(reward, "on_error", "reward")
+    draft.take(reward, "fault_limit", "reward")
     draft.add("reward.terms", tuple(name for name, _ in reward.terms), "derived", "reward", ("reward",))
     for name, term in reward.terms:
         for field, info in type(term).model_fields.items():
@@ -174,6 +177,10 @@ def decide_reward(draft: Draft, facts: Facts) -> None:
                 draft.add(source, value, "given", source, (source,))
             else:
                 draft.add(source, value, "default", "default")
+    if reward.length is not None and reward.length.end is None:
+        tokens = draft.value("budget.trajectory_tokens")
+        why = "the whole budget of the trajectory"
+        draft.add("reward.length.end", tokens, "derived", why, ("budget.trajectory_tokens",))
 
 
 def decide_agent(draft: Draft, facts: Facts) -> None:

@@ -106,7 +106,7 @@ UNUSED: tuple[Unused, ...] = (
         severity="error",
     ),
     Unused(
-        "reward.valid_call reward.extra_call",
+        "reward.valid_call reward.extra_call reward.repeat_call reward.tool_error reward.used_result",
         lambda draft: _no_tools(draft) and draft.spec.agent.class_ is None,
         "without tools no call is valid, and the term is always 0",
         "drop it, or give `tools`",

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import re
+from pydantic import Field
 
-from pydantic import Field, model_validator
-
-from toolspec.specs.section import Text
-from toolspec.specs.terms.term import Term
+from toolspec.specs.terms.term import Gated, Pattern
 
 
-class Format(Term):
-    """1 when the trajectory ends with an answer of its own accord (not cut, not a call) in the asked form, else 0."""
+class Format(Gated):
+    """1 when the trajectory ends with an answer of its own accord (not cut, not a call) in the asked form, else 0.
 
-    pattern: Text | None = Field(
+    Range: 0 or 1. Unit: trajectories. Example: `format: {weight: 0.1, pattern: "####"}` pays 0.1 for an answer with
+    ####.
+    """
+
+    pattern: Pattern | None = Field(
         default=None,
         description="A regular expression that the answer must contain. Default: any non-empty answer.",
     )
-
-    @model_validator(mode="after")
-    def pattern_compiles(self) -> Format:
-        if self.pattern is not None:
-            try:
-                re.compile(self.pattern)
-            except re.error as error:
-                raise ValueError(f"`pattern` is not a regular expression: {error}") from None
-        return self

@@ -21,6 +21,7 @@ import pytest
 from toolspec.backends.verl.compile import compile_spec
 from toolspec.specs.loading import load
 from toolspec.specs.problem import Problem, ProblemError
+from toolspec.specs.reward import TERMS
 from toolspec.specs.section import Section
 from toolspec.specs.shape import all_paths, fields_of, members
 
@@ -50,14 +51,19 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
     "reward.extra_call": {"weight": -1},
     "reward.bad_call": {"weight": -1},
     "reward.format": {"weight": 1},
+    **{f"reward.{name}": {"weight": 1} for name in TERMS[5:]},
+    "reward.own.set": {"weight": 1, "python": "reward.py:score"},
     "cluster.slurm.container": {"image": "x.sqsh"},
 }
 # Numbers that a field takes although they are below zero, or zero.
-NEGATIVE = re.compile(r"env|rollout\.top_k|evaluation\.top_k|reward\.\w+(\.weight)?|cluster\.slurm\.extra")
+NEGATIVE = re.compile(
+    r"env|rollout\.top_k|evaluation\.top_k|cluster\.slurm\.extra"
+    r"|reward\.(own\.<name>|\w+)(\.(weight|cap|wrong|unknown_tool|schema|malformed))?"
+)
 ZERO = re.compile(
     NEGATIVE.pattern
     + r"|\w+\.seed|budget\.rounds|algorithm\.(entropy|lambda|critic_warmup)|tracking\.samples"
-    r"|algorithm\.(critic_)?lr\.(warmup|decay)|reward\.correct\.tolerance|reward\.extra_call\.free"
+    r"|algorithm\.(critic_)?lr\.(warmup|decay)|reward\.correct\.tolerance|reward\.(extra_call|turns)\.free|reward\.length\.start"
     r"|evaluation\.temperature|budget\.prompt_tokens\.margin"
 )
 WRONG: Mapping[str, str] = {

@@ -43,11 +43,20 @@ tools:
   calculator: {python: tools.py:calculator, per_row: {database: database}, timeout: 5s, concurrency: 2}
   search: {class: search.py:SearchTool, schema: search.json, config: {url: x}}
 reward:
-  correct: {weight: 1, match: regex, pattern: "[0-9]+"}
+  correct: {weight: 1, match: regex, pattern: "[0-9]+", wrong: -0.5}
   valid_call: 0.1
   extra_call: {weight: -0.1, free: 2}
-  bad_call: -1
+  bad_call: {weight: -1, unknown_tool: -2, schema: -1, malformed: -0.5}
   format: {weight: 0.1, pattern: "####"}
+  repeat_call: -0.1
+  tool_error: {weight: -0.1, pattern: "^error", schedule: [[9, -0.2]], between: linear}
+  used_result: {weight: 0.1, by: text, pattern: "<a>(.*)</a>", only_if: correct}
+  length: {weight: -1, shape: overlong, buffer: 64, end: 500}
+  turns: {weight: -0.01, free: 2}
+  truncated: {weight: -0.5, turns: true}
+  forged_result: {weight: -1, cap: -2}
+  own: {brief: {weight: 0.1, python: reward.py:term, timeout: 2s, kwargs: {scale: 2}}}
+  clip: [-3, 2]
 algorithm: {name: ppo, batch: 64, updates: 2, overlong: {buffer: 64}, kl: {where: reward, schedule: adaptive},
   lr: {peak: 1e-6, warmup: 3}, critic_lr: {peak: 1e-5, warmup: 5%}}
 rollout: {engine: sglang, engine_options: {attention_backend: triton}}
@@ -72,6 +81,38 @@ train: {micro_batch: 4}
 PYTHON_TERM = PYTHON_REWARD.replace(
     "reward: {python: reward.py:score, kwargs: {a: 1}}",
     "reward: {correct: {weight: 1, match: python, python: reward.py:score}}",
+)
+
+
+_HEAD = PYTHON_REWARD[: PYTHON_REWARD.index("reward:")] + "algorithm: grpo\nreward:\n"
+_PAID = "weight: 1, cap: 3, schedule: [[9, 2]], between: linear"
+# Every setting of every term; those that exclude each other in another spec.
+TERM_SPECS = (
+    _HEAD
+    + f"  correct: {{{_PAID}, match: calls, ordered: true, wrong: -1}}\n"
+    + "".join(
+        f"  {name}: {{{_PAID}, only_if: correct{more}}}\n"
+        for name, more in {
+            "valid_call": ", per: call",
+            "extra_call": ", free: 2",
+            "bad_call": "",
+            "format": ", pattern: x",
+            "repeat_call": "",
+            "tool_error": ", pattern: x",
+            "used_result": ", by: text, pattern: x",
+            "length": ", of: policy, start: 1, end: 9",
+            "turns": ", free: 2",
+            "truncated": ", turns: true",
+            "forged_result": "",
+        }.items()
+    )
+    + f"  own: {{brief: {{{_PAID}, only_if: correct, python: reward.py:term, timeout: 2s, kwargs: {{scale: 2}}}}}}\n"
+    + "  clip: [-3, 2]\n  on_error: -1\n  fault_limit: 0.5\n",
+    _HEAD
+    + "  correct: {weight: 1, match: number, tolerance: 0.1}\n"
+    + "  bad_call: {weight: -1, unknown_tool: -2, schema: -1, malformed: -0.5}\n"
+    + "  length: {weight: -1, shape: overlong, buffer: 64}\n",
+    _HEAD + "  correct: {weight: 1, match: qa_em, pattern: x}\n",
 )
 
 
@@ -106,6 +147,7 @@ def plans(folder: Path) -> Iterator[Plan]:
     yield compiled(folder, WIDE).plan
     yield compiled(folder, PYTHON_REWARD).plan
     yield compiled(folder, PYTHON_TERM).plan
+    yield from (compiled(folder, text).plan for text in TERM_SPECS)
 
 
 def test_every_plan_path_is_carried(folder: Path) -> None:
@@ -168,6 +210,8 @@ def test_every_field_of_the_language_reaches_the_plan(folder: Path) -> None:
 def named(path: str) -> str:
     """`tools.search.kind` as `tools.<name>.kind`."""
     parts = path.split(".")
+    if parts[:2] == ["reward", "own"] and len(parts) > 3:
+        return ".".join(["reward", "own", "<name>", *parts[3:]])
     return ".".join([parts[0], "<name>", *parts[2:]]) if parts[0] == "tools" and len(parts) > 2 else path
 
 

@@ -18,6 +18,7 @@ ts_number = importlib.import_module("ts_number")
 ts_text = importlib.import_module("ts_text")
 ts_terms = importlib.import_module("ts_terms")
 ts_trajectory = importlib.import_module("ts_trajectory")
+ts_weigh = importlib.import_module("ts_weigh")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,8 @@ def test_choice(text: str, letter: str | None) -> None:
 
 def score(settings: dict[str, Any], compute_score: Any = None, **trajectory: Any) -> float:
     term = ts_terms.build(settings, compute_score)
-    return float(asyncio.run(term(ts_trajectory.Trajectory(**trajectory))))
+    found: float = ts_weigh.valued(asyncio.run(term(ts_trajectory.Trajectory(**trajectory)))).value
+    return found
 
 
 def call(fault: str | None = None) -> Any:

@@ -175,7 +175,7 @@ def test_a_path_shows_the_keys_it_becomes_and_what_else_carries_it(spec: Path) -
     assert budget["budget.calls"].carried == "ts_loop.json"
     assert list(budget["budget.turns"].keys) == ["actor_rollout_ref.rollout.multi_turn.max_assistant_turns"]
     reward = {item.path: item.carried for item in answer_path(compiled, "reward.valid_call").items}
-    assert reward == {"reward.valid_call.weight": "ts_reward.json"}
+    assert reward == dict.fromkeys(("reward.valid_call.weight", "reward.valid_call.per"), "ts_reward.json")
     tool = {item.path: item.carried for item in answer_path(compiled, "tools.calculator").items}
     assert tool["tools.calculator.code"] == "tools.yaml"
 

@@ -16,6 +16,7 @@ from toolspec.backends.verl.emit.side_files import (
     json_text,
     launch_sh,
     loop_json,
+    requirements_txt,
     reward_json,
     tools_yaml,
 )
@@ -62,6 +63,8 @@ def build_bundle(
         files["agent_loops.yaml"] = agent_loops_yaml(plan).encode()
     files["ts_reward.json"] = reward_json(plan, facts).encode()
     files["ts_loop.json"] = loop_json(plan).encode()
+    if packages := requirements_txt(plan):
+        files["requirements.txt"] = packages.encode()
     files |= runtime_files()
     for relative, source in facts.shipped.items():
         path = _inside(f"{USER_FOLDER}/{relative}")

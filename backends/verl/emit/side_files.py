@@ -88,24 +88,45 @@ def reward_json(plan: Plan, facts: Facts) -> str:
         "penalty": plan["algorithm.overlong.penalty"],
         "length": plan["budget.trajectory_tokens"],
     }
-    shared: dict[str, Any] = {"version": 1, "on_error": 0.0}
+    shared: dict[str, Any] = {
+        "version": 1,
+        "on_error": plan["reward.on_error"],
+        "fault_limit": plan["reward.fault_limit"],
+    }
     if overlong["buffer"]:
         shared["overlong"] = overlong
+    if plan["reward.clip"]:
+        shared["clip"] = list(plan["reward.clip"])
     if plan["agent.class"] != "none":
         shared["spans"] = False
+    if plan["agent.loop"] != "tool_agent":  # verl's other loops do not say whether they were cut
+        shared["response_length"] = plan["budget.trajectory_tokens"]
     if plan["reward.python_file"] != "none":
         file = plan.text("reward.python_file").removeprefix(f"{USER_FOLDER}/")
         return json_text({**shared, "python": {"file": file, "function": plan["reward.python_name"]}})
-    terms = []
-    for name in plan["reward.terms"]:
-        prefix = f"reward.{name}."
-        settings = {path.removeprefix(prefix): plan[path] for path in plan if path.startswith(prefix)}
-        if isinstance(settings.get("python"), dict):
-            code = settings["python"]
-            settings["python"] = {**code, "file": code["file"].removeprefix(f"{USER_FOLDER}/")}
-        terms.append({"name": name, **settings})
+    terms = [_term(plan, path) for path in plan["reward.terms"]]
     schemas = [facts.tools[name].schema for name in plan["tools.names"]]
     return json_text({**shared, "terms": terms, "format": plan["model.tool_format"], "tools": schemas})
+
+
+def _term(plan: Plan, path: str) -> dict[str, Any]:
+    """An entry of ts_reward.json's `terms`; `path` is the term's below `reward`."""
+    prefix = f"reward.{path}."
+    settings = {each.removeprefix(prefix): plan[each] for each in plan if each.startswith(prefix)}
+    if isinstance(settings.get("python"), dict):
+        code = settings["python"]
+        settings["python"] = {**code, "file": code["file"].removeprefix(f"{USER_FOLDER}/")}
+    if "timeout" in settings:
+        settings["timeout_s"] = settings.pop("timeout")
+    own = path.startswith("own.")
+    return {"name": path.removeprefix("own."), **({"own": True} if own else {}), **settings}
+
+
+def requirements_txt(plan: Plan) -> str:
+    """Packages that the job's environment must have beside verl's own, a line each with its reason; "" for none."""
+    if "reward.correct.match" in plan and plan["reward.correct.match"] == "math":
+        return "# Beside verl's own packages.\nmath-verify>=0.6  # reward.correct.match: math (ts_math.py)\n"
+    return ""
 
 
 def loop_json(plan: Plan) -> str:

@@ -38,12 +38,26 @@ def own_reward(wanted: Wanted) -> dict[str, Any] | None:
         if "python" in document:
             found["reward"] = {"python": _code(wanted, document["python"])}
         else:
-            found["reward"] = {term["name"]: _term(wanted, term) for term in document["terms"]}
+            found["reward"] = _terms(wanted, document["terms"])
     except (NotKnownError, KeyError, TypeError):
         return None
+    if isinstance(clip := document.get("clip"), list):
+        found["reward"]["clip"] = clip
+    found["reward"] |= {
+        name: document[name]
+        for name, usual in (("on_error", 0.0), ("fault_limit", 0.1))
+        if document.get(name, usual) != usual
+    }
     if isinstance(long := document.get("overlong"), dict):
         found["algorithm.overlong"] = {"buffer": long["buffer"], "penalty": long["penalty"]}
     return found
+
+
+def _terms(wanted: Wanted, terms: list[dict[str, Any]]) -> dict[str, Any]:
+    """As `reward` has them: the user's own below `own`."""
+    found = {term["name"]: _term(wanted, term) for term in terms if not term.get("own")}
+    own = {term["name"]: _term(wanted, term) for term in terms if term.get("own")}
+    return {**found, **({"own": own} if own else {})}
 
 
 def _code(wanted: Wanted, code: dict[str, str]) -> str:
@@ -51,7 +65,11 @@ def _code(wanted: Wanted, code: dict[str, str]) -> str:
 
 
 def _term(wanted: Wanted, term: dict[str, Any]) -> dict[str, Any]:
-    settings = {name: value for name, value in term.items() if name != "name"}
+    settings = {name: value for name, value in term.items() if name not in ("name", "own", "timeout_s")}
+    if seconds := term.get("timeout_s"):
+        settings["timeout"] = f"{seconds}s"
+    if settings.get("kwargs") == {}:
+        del settings["kwargs"]
     if isinstance(settings.get("python"), dict):
         settings["python"] = _code(wanted, settings["python"])
     if settings.get("tolerance") == 0:

@@ -386,11 +386,14 @@ NOT_LOWERED: Mapping[str, str] = {
     "env.values": "launch.sh",
     "env.passed_on": "launch.sh",
     "reward.terms": "ts_reward.json",
+    "reward.clip": "ts_reward.json",
+    "reward.on_error": "ts_reward.json",
+    "reward.fault_limit": "ts_reward.json, for the job that runs it",
     "agent.class": "agent_loops.yaml",
     "agent.config": "agent_loops.yaml",
 }
 NOT_LOWERED_PREFIXES: Mapping[str, str] = {
     "tools.": "tools.yaml",
     "cluster.slurm.": "plan.json, for a launcher on Slurm; launch.sh starts no job",
-    **{f"reward.{term}.": "ts_reward.json" for term in TERMS},
+    **{f"reward.{term}.": "ts_reward.json" for term in (*TERMS, "own")},
 }

@@ -32,7 +32,7 @@ def parsed(arguments: Any) -> Any:
         return arguments
     try:
         return json.loads(arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         return arguments
 
 
@@ -100,6 +100,8 @@ def _check_of(text: str) -> Check:
             from jsonschema.exceptions import best_match
 
             error = best_match(validator.iter_errors(arguments))
+        except RecursionError:
+            return "the arguments are nested too deeply"
         except Exception:  # a reference that cannot be resolved: the schema's fault, not the model's
             return None
         if error is None:

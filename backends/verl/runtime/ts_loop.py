@@ -15,12 +15,15 @@ run (DataProto.concat).
     ts_truncated  1 when the last turn was cut by a limit, else 0
     ts_calls      calls that were executed or refused, in all
     ts_tools      names of the tools that this row may call
+    ts_answers    what each of these calls was answered: {number, turn, name, text, error, seconds}; number counts
+                  the trajectory's calls from 1, turn the policy's turns from 0, error is one of ts_trajectory.Answer
 """
 
 from __future__ import annotations
 
 import copy
 import json
+import time
 from typing import Any
 
 import ts_cut
@@ -63,6 +66,7 @@ class SpanToolAgentLoop(ToolAgentLoop):  # type: ignore[misc, unused-ignore]
             "ts_truncated": 0,
             "ts_calls": 0,
             "ts_tools": sorted(self.tools),
+            "ts_answers": [],
             **(self.ts_limits.get("extra_fields") or {}),
         }.items():
             output.extra_fields.setdefault(key, copy.deepcopy(value))
@@ -95,13 +99,25 @@ class SpanToolAgentLoop(ToolAgentLoop):  # type: ignore[misc, unused-ignore]
 
     async def _call_tool(self, tool_call: Any, tools_kwargs: dict[str, Any], agent_data: Any) -> Any:
         fields = agent_data.extra_fields
-        fields["ts_calls"] = fields.get("ts_calls", 0) + 1
-        refused = self._refusal(tool_call, fields["ts_calls"], self._active(agent_data))
+        number = fields["ts_calls"] = fields.get("ts_calls", 0) + 1
+        turn, began = agent_data.assistant_turns - 1, time.monotonic()
+        refused = self._refusal(tool_call, number, self._active(agent_data))
         if refused:
-            return ToolResponse(text=self._fit(refused)), 0.0, {}
-        response, reward, metrics = await super()._call_tool(tool_call, tools_kwargs, agent_data)
+            response, reward, metrics = ToolResponse(text=refused), 0.0, {"ts_error": "refused"}
+        else:
+            response, reward, metrics = await super()._call_tool(tool_call, tools_kwargs, agent_data)
         if response.text:
             response.text = self._fit(response.text)
+        fields.setdefault("ts_answers", []).append(
+            {
+                "number": number,
+                "turn": turn,
+                "name": str(tool_call.name),
+                "text": response.text or "",
+                "error": str((metrics or {}).get("ts_error") or ""),
+                "seconds": round(time.monotonic() - began, 4),
+            }
+        )
         return response, reward, metrics
 
     def _active(self, agent_data: Any) -> dict[str, Any]:

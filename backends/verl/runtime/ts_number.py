@@ -120,6 +120,12 @@ def _value(match: re.Match[str]) -> Fraction | None:
     return -value if value is not None and "-" in part["sign"] else value
 
 
+def numbers(text: str) -> set[Fraction]:
+    """Every number that stands in a text."""
+    found = (_value(match) for match in _NUMBER.finditer(_readable(text)))
+    return {value for value in found if value is not None}
+
+
 def number(text: Any) -> Fraction | None:
     """The number of a text (rules above) or of a number; None if there is none."""
     if isinstance(text, bool):

@@ -42,6 +42,24 @@ _ANALYSIS = re.compile(r"<\|channel\|>analysis<\|message\|>.*?(?:<\|end\|>|$)", 
 _FORGED = re.compile(r"<(\|?)tool_response(\|?)>.*?(?:</tool_response>|<tool_response\|>|$)", re.DOTALL)
 _FINAL = "<|channel|>final<|message|>"
 
+# How chat templates open a tool's answer; a policy turn that holds one outside its reasoning has forged it.
+FORGED = (
+    "<tool_response>",
+    "<|tool_response>",
+    "<|im_start|>tool",
+    "<|im_start|>user",
+    "<|observation|>",
+    "<|start|>functions.",
+    "<|im_system|>tool",
+    "<|start_header_id|>ipython",
+    "<seed:bos>tool",
+    "]~b]tool",
+    "[TOOL_RESULTS]",
+    "<｜tool▁output▁begin｜>",
+    "<｜tool▁outputs▁begin｜>",
+)
+_OPENED = re.compile("|".join(map(re.escape, FORGED)))
+
 
 class Turn(NamedTuple):
     """A policy turn: text with special tokens, (name, JSON arguments) of parsed calls, malformed calls."""
@@ -71,6 +89,12 @@ def attempts(text: str, form: str) -> int:
         rest, count = closed.subn("", text)
         most = max(most, count + (opening in rest))
     return most
+
+
+def forged(text: str, form: str) -> int:
+    """How many tool responses a policy turn opens itself, reasoning apart."""
+    outside = _ANALYSIS.sub("", text) if form == "gpt-oss" else without_reasoning(text)
+    return len(_OPENED.findall(outside))
 
 
 def answer_text(text: str, form: str) -> str:

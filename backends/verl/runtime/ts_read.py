@@ -11,15 +11,16 @@ from typing import Any
 
 import ts_arguments
 import ts_trajectory
-from ts_parser import Parse, Turn, TurnParser, answer_text
-from ts_trajectory import Call, Trajectory, plain
+from ts_parser import Parse, Turn, TurnParser, answer_text, forged
+from ts_trajectory import UNKNOWN_TOOL, Answer, Call, Trajectory, plain
 
 
 class Reader:
     """One run's reader: the release's parser, the tools' schemas, and where a row has its answer.
 
-    spec: ts_reward.json (`format`, `tools`, `answer_field`, `spans`). parse: in place of the release's parser.
-    solution: whether a term reads the whole response as text. Raises ValueError for a format that the release lacks.
+    spec: ts_reward.json (`format`, `tools`, `answer_field`, `spans`, `response_length`). parse: in place of the
+    release's parser. solution: whether a term reads the whole response as text.
+    Raises ValueError for a format that the release lacks.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Reader:
         self.tokenizer = tokenizer
         self.solution = solution
         self.needs_spans = bool(tools) and bool(spec.get("spans", True))
+        self.most = int(spec.get("response_length") or 0)
         self.field = str(spec.get("answer_field") or "reward_model.ground_truth")
         self.checks = {tool["function"]["name"]: ts_arguments.argument_check(tool) for tool in tools}
         self.form = str(spec.get("format") or "")
@@ -48,16 +50,18 @@ class Reader:
         if at_end and not turns[-1].calls and not turns[-1].malformed:
             answer = answer_text(self._visible(turn_ids[-1], turns[-1]), self.form).strip()
         truth = ts_trajectory.lookup(row, self.field)
+        answers = by_turn(extra.get("ts_answers"))
         return Trajectory(
             turns=tuple(turn.text for turn in turns),
             calls=tuple(
-                Call(index, name, arguments, self._fault(name, arguments, known))
+                Call(index, name, arguments, self._fault(name, arguments, known), answers.get((index, place)))
                 for index, turn in enumerate(turns)
-                for name, arguments in turn.calls
+                for place, (name, arguments) in enumerate(turn.calls)
             ),
             malformed=sum(turn.malformed for turn in turns),
+            forged=sum(forged(turn.text, self.form) for turn in turns),
             answer=answer,
-            truncated=bool(extra.get("ts_truncated")),
+            truncated=self._cut(ids, extra),
             response_tokens=len(ids),
             policy_tokens=sum(map(len, turn_ids)),
             stop=str(extra.get("ts_stop") or ""),
@@ -67,6 +71,15 @@ class Reader:
             ground_truth=truth,
             extra_info=ts_trajectory.told(row, plain(row.get("extra_info") or {})),
         )
+
+    def _cut(self, ids: list[int], extra: Mapping[str, Any]) -> bool:
+        """Whether a limit cut the last turn: the loop's word, else that the response fills its length and does not end.
+
+        verl's single-turn loop keeps no word of it (single_turn_agent_loop.py of the three releases).
+        """
+        if "ts_truncated" in extra or not self.most:
+            return bool(extra.get("ts_truncated"))
+        return len(ids) >= self.most and ids[-1] != getattr(self.tokenizer, "eos_token_id", None)
 
     async def _turn(self, ids: list[int]) -> Turn:
         if self.parser is None:
@@ -85,5 +98,21 @@ class Reader:
     def _fault(self, name: str, arguments: str, known: Any) -> str | None:
         """What is wrong with a call; `known` are the tools of this row, None for all."""
         if name not in self.checks or (known is not None and name not in known):
-            return "unknown tool"
+            return UNKNOWN_TOOL
         return self.checks[name](ts_arguments.parsed(arguments))
+
+
+def by_turn(told: Any) -> dict[tuple[int, int], Answer]:
+    """(policy turn, place of the call in it) → answer, from the loop's `ts_answers`.
+
+    A turn's calls are taken up in their order, and those beyond `max_parallel_calls` not at all (tool_agent_loop.py
+    of the three releases).
+    """
+    found: dict[tuple[int, int], Answer] = {}
+    places: dict[int, int] = {}
+    for item in sorted(plain(told) or [], key=lambda item: int(item["number"])):
+        turn = int(item["turn"])
+        place = places.get(turn, 0)
+        places[turn] = place + 1
+        found[turn, place] = Answer(str(item["text"]), str(item["error"]), float(item["seconds"]))
+    return found

@@ -19,9 +19,11 @@ _HERE = str(Path(__file__).resolve().parent)
 if _HERE not in sys.path:
     sys.path.append(_HERE)
 
+import ts_faults  # noqa: E402
 import ts_load  # noqa: E402
 import ts_record  # noqa: E402
 import ts_trajectory  # noqa: E402
+import ts_weigh  # noqa: E402
 from ts_scorer import Scorer  # noqa: E402
 from ts_trajectory import plain  # noqa: E402
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase  # noqa: E402
@@ -43,6 +45,7 @@ class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ign
             "reward_router_address": reward_router_address,
             "reward_model_tokenizer": reward_model_tokenizer,
         }
+        self.faults = ts_faults.Faults()
         self.scorer = Scorer(
             ts_load.read_json("ts_reward.json"),
             tokenizer,
@@ -61,11 +64,13 @@ class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ign
             scored = await self.scorer.score(ts_trajectory.response_ids(item), extra.get("ts_spans"), row)
         except Exception as error:
             scored = self.scorer.failed(error, {})
+        self.faults.add(scored.fault)
         ts_record.append(
             {
                 **record,
                 **scored.facts,
                 "score": scored.score,
+                "paid": scored.paid,
                 "metrics": finite_only(scored.metrics),
                 "fault": scored.fault,
             }
@@ -90,7 +95,10 @@ def finite_only(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def describe(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Which trajectory it is. `step`: the V1 trainer's; `weights`: the version that the rollout used."""
+    """Which trajectory it is. `step`: see ts_weigh.step_of; `weights`: the version that generated it.
+
+    `split` is the row's own word, `extra_info.split`: verl tells training and validation apart on no release.
+    """
     info = plain(row.get("extra_info") or {})
     info = info if isinstance(info, dict) else {}
     extra = row.get("tool_extra_fields") or {}
@@ -99,7 +107,7 @@ def describe(row: Mapping[str, Any]) -> dict[str, Any]:
         "time": round(time.time(), 3),
         "uid": plain(row.get("uid")),
         "session": plain(row.get("session_id")),
-        "step": plain(row.get("global_steps")),
+        "step": ts_weigh.step_of(row),
         "weights": plain(extra.get("global_steps")),
         "split": info.get("split"),
         "index": info.get("index", plain(row.get("index"))),

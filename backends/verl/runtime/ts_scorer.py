@@ -2,16 +2,17 @@
 
 What is paid stands in ts_reward.json, in one of two forms:
 
-    {"version": 1, "format": "hermes", "tools": [schemas], "answer_field": null, "on_error": 0.0,
+    {"version": 1, "format": "hermes", "tools": [schemas], "answer_field": null,
      "terms": [{"name": "correct", "weight": 1.0, "match": "number", "tolerance": 0.0}, ...]}
     {"version": 1, "python": {"file": "reward.py", "function": "compute_score"}, "keys": ["acc"]}
 
-Either may have `overlong` (ts_overlong.py), added to the score. `spans: false` says that the agent loop is one of the
-user's own, which leaves no spans: the whole response then counts as written by the policy.
+Either may have `overlong` (ts_overlong.py), added to the score, `clip: [least, most]`, which holds the sum of all,
+`on_error` (0) and `fault_limit` (ts_faults.py). `spans: false` says that the agent loop is one of the user's own, which
+leaves no spans: the whole response then counts as written by the policy.
 
-Terms: score = Σ weight × value (ts_terms). `answer_field` is a dotted path in the row (`extra_info.answer`)
-in place of reward_model.ground_truth. Python: the function is called as verl's naive manager calls it (naive.py of
-the three releases); `keys` (optional) names the metrics to keep of its dict.
+Terms: score = clip(Σ paid + overlong); what a term pays of its value is in ts_weigh.py. `answer_field` is a dotted path
+in the row (`extra_info.answer`) in place of reward_model.ground_truth. Python: the function is called as verl's naive
+manager calls it (naive.py of the three releases); `keys` (optional) names the metrics to keep of its dict.
 
 A score never raises: an exception in a reward ends a V0 run and silently drops the trajectory in V1. A fault
 pays `on_error`, sets the metric `ts_fault` to 1 and is logged and recorded. Mistakes in ts_reward.json or the
@@ -36,9 +37,10 @@ import ts_overlong
 import ts_score
 import ts_terms
 import ts_trajectory
+import ts_weigh
 from ts_parser import Parse
 from ts_read import Reader
-from ts_trajectory import Trajectory, plain
+from ts_trajectory import Call, Trajectory, plain
 
 logger = logging.getLogger("toolspec")
 
@@ -49,16 +51,26 @@ ANSWER_RECORDED = 500  # characters
 class Scored(NamedTuple):
     """What one trajectory earns.
 
-    score: finite. values: each term's value by its name, before its weight; empty on a fault and for a reward that is
-    one function. metrics: verl's `reward_extra_info`. facts: what the record says of the trajectory. fault: None, or
-    what went wrong, in which case the score is `on_error`.
+    score: finite. values: each term's value by its name, before its weight; paid: what each adds to the score, with
+    `overlong` beside them. Both are empty on a fault and for a reward that is one function. metrics: verl's
+    `reward_extra_info`. facts: what the record says of the trajectory. fault: None, or what went wrong, in which case
+    the score is `on_error`.
     """
 
     score: float
     values: dict[str, float]
+    paid: dict[str, float]
     metrics: dict[str, Any]
     facts: dict[str, Any]
     fault: str | None
+
+
+class Entry(NamedTuple):
+    """A term of the run: its name, its settings, and its function."""
+
+    name: str
+    settings: Mapping[str, Any]
+    value: ts_terms.Term
 
 
 class Scorer:
@@ -86,7 +98,8 @@ class Scorer:
         self.overlong = spec.get("overlong")
         self.faults = 0
         self.whole: Any = None
-        self.terms: list[tuple[str, float, ts_terms.Term]] = []
+        self.clip = spec.get("clip")
+        self.terms: list[Entry] = []
         if spec.get("python"):
             code = spec["python"]
             self.whole = compute_score or ts_load.load_object(code["file"], code["function"])
@@ -95,11 +108,10 @@ class Scorer:
         settings = spec.get("terms")
         if not settings:
             raise ValueError("ts_reward.json has neither `terms` nor `python`")
-        self.terms = [
-            (str(term["name"]), float(term["weight"]), ts_terms.build(term, compute_score))
-            for term in settings
-        ]
-        solution = any(term.get("match") in ("verl", "python") for term in settings)
+        for term in settings:
+            ts_weigh.check(term)
+            self.terms.append(Entry(str(term["name"]), term, ts_terms.build(term, compute_score)))
+        solution = any(term.get("match") in ("verl", "python") or term.get("own") for term in settings)
         self.reader = Reader(spec, tokenizer, parse, solution=solution)
 
     async def score(self, response_ids: list[int], spans: Any, row: Mapping[str, Any]) -> Scored:
@@ -107,6 +119,7 @@ class Scorer:
         none. row: the columns as verl's manager gets them (data_source, reward_model, extra_info, tool_extra_fields …).
         """
         values: dict[str, float] = {}
+        paid: dict[str, float] = {}
         facts: dict[str, Any] = {}
         try:
             if self.whole is not None:
@@ -114,17 +127,35 @@ class Scorer:
             else:
                 trajectory = await self.reader.read(response_ids, spans, row)
                 facts = record_facts(trajectory)
-                values = {name: await term(trajectory) for name, _, term in self.terms}
-                score = math.fsum(weight * values[name] for name, weight, _ in self.terms)
+                values, paid = await self._pay(trajectory, ts_weigh.step_of(row))
+                score = math.fsum(paid.values())
                 metrics = self._told(trajectory, values)
             if self.overlong:
-                metrics["overlong"] = ts_overlong.overlong(self.overlong, len(response_ids))
-                score += metrics["overlong"]
+                paid["overlong"] = metrics["overlong"] = ts_overlong.overlong(
+                    self.overlong, len(response_ids)
+                )
+                score += paid["overlong"]
             score = ts_score.finite(score)
         except Exception as error:
             return self.failed(error, facts)
+        if self.clip:
+            score = min(max(score, float(self.clip[0])), float(self.clip[1]))
         metrics["score"] = score
-        return Scored(score, values, metrics, facts, None)
+        return Scored(score, values, paid, metrics, facts, None)
+
+    async def _pay(
+        self, trajectory: Trajectory, step: int | None
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """(each term's value, what each pays), by name."""
+        found = {entry.name: ts_weigh.valued(await entry.value(trajectory)) for entry in self.terms}
+        right = "correct" in found and found["correct"].value >= 1
+        return (
+            {name: ts_score.finite(each.value) for name, each in found.items()},
+            {
+                entry.name: ts_score.finite(ts_weigh.paid(entry.settings, found[entry.name], right, step))
+                for entry in self.terms
+            },
+        )
 
     def failed(self, error: Exception, facts: Mapping[str, Any]) -> Scored:
         """What a trajectory earns whose scoring raised `error`."""
@@ -135,7 +166,7 @@ class Scorer:
             logger.error("reward fault %d (pays %s): %s\n%s", self.faults, self.on_error, fault, trace)
         metrics = self._nothing()
         metrics.update(score=self.on_error, ts_fault=1.0)
-        return Scored(self.on_error, {}, metrics, dict(facts), fault)
+        return Scored(self.on_error, {}, {}, metrics, dict(facts), fault)
 
     def _told(self, trajectory: Trajectory, values: Mapping[str, float]) -> dict[str, Any]:
         parsed = len(trajectory.calls)
@@ -172,7 +203,7 @@ class Scorer:
             # changes them can still end a V0 run, as it does under verl's own manager.
             known = {*self.keys, "score", "ts_fault", *(("overlong",) if self.overlong else ())}
             return defaultdict(float, dict.fromkeys(sorted(known), 0.0))
-        names = ["score", *(name for name, _, _ in self.terms)]
+        names = ["score", *(entry.name for entry in self.terms)]
         names += ["tool_calls", "tool_parse_success", "ts_fault"]
         if "correct" in names:
             names += ["acc", "task_success"]
@@ -182,19 +213,26 @@ class Scorer:
 
 
 def record_facts(trajectory: Trajectory) -> dict[str, Any]:
-    """What a record says of a trajectory beside its score. Lengths in tokens."""
+    """What a record says of a trajectory beside its score. Lengths in tokens, times in seconds."""
     return {
         "turns": len(trajectory.turns),
         "response_tokens": trajectory.response_tokens,
         "policy_tokens": trajectory.policy_tokens,
         "stop": trajectory.stop or None,
         "truncated": trajectory.truncated,
-        "calls": [
-            {"turn": call.turn, "name": call.name[:64], "fault": call.fault} for call in trajectory.calls
-        ],
+        "calls": [_told_call(call) for call in trajectory.calls],
         "malformed": trajectory.malformed,
+        "forged": trajectory.forged,
         "answer": trajectory.answer[:ANSWER_RECORDED],
     }
+
+
+def _told_call(call: Call) -> dict[str, Any]:
+    """executed: whether the loop took it up; error and seconds are of what it was answered."""
+    told: dict[str, Any] = {"turn": call.turn, "name": call.name[:64], "fault": call.fault}
+    if call.answer is None:
+        return {**told, "executed": False}
+    return {**told, "executed": True, "error": call.answer.error or None, "seconds": call.answer.seconds}
 
 
 def as_metric(value: Any) -> float | None:

@@ -2,7 +2,8 @@ r"""Comparisons of a text answer with an accepted one: same text, a pattern's fi
 
 Patterns come from the spec, texts from the policy. They run with the `regex` module (a dependency of verl)
 under a time limit, since a pattern with nested repeats can take for ever on a hostile text; without `regex`,
-with `re` and no limit.
+with `re` and no limit. A text that takes longer is no match: as a fault it would pay `on_error`, and the policy
+could have that by what it writes.
 """
 
 from __future__ import annotations
@@ -30,15 +31,21 @@ class Pattern:
             self.timeout = {"timeout": SECONDS}
 
     def last(self, text: str) -> str | None:
-        """First group (else the whole) of the last match, None without one. Raises TimeoutError after 2 s."""
+        """First group (else the whole) of the last match, None without one or after 2 s."""
         found: str | None = None
-        for match in self.compiled.finditer(text, **self.timeout):
-            found = (match.group(1) or "") if self.compiled.groups else match.group()
+        try:
+            for match in self.compiled.finditer(text, **self.timeout):
+                found = (match.group(1) or "") if self.compiled.groups else match.group()
+        except TimeoutError:
+            return None
         return found
 
     def occurs(self, text: str) -> bool:
-        """Whether it matches anywhere. Raises TimeoutError after 2 s."""
-        return self.compiled.search(text, **self.timeout) is not None
+        """Whether it matches anywhere, found within 2 s."""
+        try:
+            return self.compiled.search(text, **self.timeout) is not None
+        except TimeoutError:
+            return False
 
 
 def folded(value: Any, ignore_case: bool = False) -> str:

@@ -42,8 +42,9 @@ def _accepts(function: Callable[..., Any]) -> frozenset[str] | None:
     )
 
 
-def _said(text: str) -> Answer:
-    return ToolResponse(text=text), 0.0, {}
+def _said(text: str, error: str = "") -> Answer:
+    """verl drops the third value; ts_loop.py reads from it what kind of error it was (ts_trajectory.Answer)."""
+    return ToolResponse(text=text), 0.0, {"ts_error": error} if error else {}
 
 
 class _Tool(BaseTool):  # type: ignore[misc, unused-ignore]
@@ -68,13 +69,13 @@ class _Tool(BaseTool):  # type: ignore[misc, unused-ignore]
     async def execute(self, instance_id: str, parameters: Any, **kwargs: Any) -> Answer:
         wrong = self.check(parameters)
         if wrong:
-            return _said(ts_call.clean(f"Error: {wrong}"))
+            return _said(ts_call.clean(f"Error: {wrong}"), "arguments")
         try:
             return await self.answer(instance_id, parameters, kwargs)
-        except Exception as error:
-            return _said(ts_call.error_text(error))
-        except SystemExit as error:
-            return _said(ts_call.error_text(error))
+        except ts_call.Refused as error:
+            return _said(ts_call.error_text(error), "no_answer")
+        except (Exception, SystemExit) as error:
+            return _said(ts_call.error_text(error), "raised")
 
     async def answer(self, instance_id: str, arguments: dict[str, Any], kwargs: dict[str, Any]) -> Answer:
         """The call itself; may raise."""

@@ -1,9 +1,4 @@
-"""What a reward term sees of a trajectory: a frozen value, read once from what verl hands to the manager.
-
-verl gives the token ids but no response mask (agent_loop.py `_compute_score` of the three releases), so the
-turns come from the spans that ts_loop left in `tool_extra_fields`. They are never cut by role markers: a
-tool's text can hold them.
-"""
+"""What a reward term sees of a trajectory: a frozen value, read once (ts_read.py)."""
 
 from __future__ import annotations
 
@@ -11,15 +6,44 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+UNKNOWN_TOOL = "unknown tool"
+OUT_OF_TURNS = ("max_assistant_turns", "max_user_turns")
+OUT_OF_TOKENS = ("response_length", "tool_response_overflow")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model read in answer to a call that the loop took up.
+
+    text: cut to the budget. error: "" for none; `raised` and `no_answer` (time limit, stuck) are the tool's own,
+    `arguments` (against the schema) and `refused` (no such tool, no JSON, no calls left) the call's. seconds: wall.
+    """
+
+    text: str
+    error: str = ""
+    seconds: float = 0.0
+
 
 @dataclass(frozen=True)
 class Call:
-    """A call that the policy wrote. `fault` is None for a valid one, else what is wrong with it."""
+    """A call that the policy wrote. `fault` is None for a valid one, else what is wrong with it.
+
+    turn: of the policy, from 0. arguments: JSON as the parser gives it. answer: None where the loop never took it up
+    (beyond the parallel calls, or in the last turn).
+    """
 
     turn: int
     name: str
     arguments: str
     fault: str | None
+    answer: Answer | None = None
+
+    @property
+    def kind(self) -> str:
+        """`valid`, `unknown_tool` or `schema`."""
+        if self.fault is None:
+            return "valid"
+        return "unknown_tool" if self.fault == UNKNOWN_TOOL else "schema"
 
 
 @dataclass(frozen=True)
@@ -27,17 +51,18 @@ class Trajectory:
     """One finished trajectory.
 
     turns: text of each policy turn, special tokens kept. calls: parsed calls in order, also those of the last
-    turn, which verl never executes. malformed: calls opened that no parser could read. answer: the last
-    turn's text if the trajectory ends with it and it calls nothing, reasoning and special tokens removed,
-    else "". truncated: a limit cut the last turn. response_tokens: of the whole response; policy_tokens: of
-    the policy's turns. stop: why the loop ended (ts_loop.py). solution: the whole response as verl decodes it
-    for reward functions, tool texts included. truths: accepted answers. extra_info: the row's, as verl's
-    naive manager passes it.
+    turn, which verl never executes. malformed: calls opened that no parser could read. forged: tool responses that
+    the policy wrote itself. answer: the last turn's text if the trajectory ends with it and it calls nothing,
+    reasoning and special tokens removed, else "". truncated: a limit cut the last turn. response_tokens: of the whole
+    response; policy_tokens: of the policy's turns. stop: why the loop ended (ts_loop.py), "" where it does not say.
+    solution: the whole response as verl decodes it for reward functions, tool texts included; "" where no term reads
+    it. truths: accepted answers. extra_info: the row's, as verl's naive manager passes it.
     """
 
     turns: tuple[str, ...] = ()
     calls: tuple[Call, ...] = ()
     malformed: int = 0
+    forged: int = 0
     answer: str = ""
     truncated: bool = False
     response_tokens: int = 0
@@ -58,6 +83,21 @@ class Trajectory:
     def bad(self) -> int:
         """Calls that name no known tool, break its schema, or cannot be parsed."""
         return len(self.calls) - len(self.valid) + self.malformed
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """What tools and loop answered, in the order of the calls."""
+        return tuple(call.answer for call in self.calls if call.answer is not None)
+
+    @property
+    def out_of_tokens(self) -> bool:
+        """A limit of tokens ended it: the last turn was cut, or no token was left for another."""
+        return self.truncated or self.stop in OUT_OF_TOKENS
+
+    @property
+    def out_of_turns(self) -> bool:
+        """The turns ran out on a call: the last turn opens one, and it was never taken up."""
+        return self.stop in OUT_OF_TURNS and not self.answer
 
 
 def plain(value: Any) -> Any:

@@ -1,4 +1,9 @@
-"""`valid_call`: 1 when at least one call names a known tool and fits its schema, else 0. Paid once."""
+"""`valid_call`: the policy called a known tool as its schema asks.
+
+per  once (default)  1 with at least one valid call, else 0
+     call            the number of valid calls
+     share           valid calls / all calls that were opened, 0 without any
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,18 @@ from typing import Any
 
 from ts_trajectory import Trajectory
 
+COUNTS: dict[str, Callable[[int, int], float]] = {
+    "once": lambda valid, bad: float(valid > 0),
+    "call": lambda valid, bad: float(valid),
+    "share": lambda valid, bad: valid / max(1, valid + bad),
+}
+
 
 def build(settings: Mapping[str, Any], compute_score: Any) -> Callable[[Trajectory], Awaitable[float]]:
-    """The term's function; it has no settings."""
+    """The term's function. Setting: per. Raises KeyError for any other word."""
+    count = COUNTS[settings.get("per", "once")]
 
     async def term(trajectory: Trajectory) -> float:
-        return float(bool(trajectory.valid))
+        return count(len(trajectory.valid), trajectory.bad)
 
     return term

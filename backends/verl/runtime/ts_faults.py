@@ -1,0 +1,84 @@
+"""How many of a run's scores were faults, and whether that is too many to go on.
+
+Every process that scores keeps its own file `$TOOLSPEC_RUN_DIR/faults/HOST-PID-BEGAN.json`, replaced whole:
+{"scored": n, "faults": n, "first": text}. It is written at the first score, at the first fault, and then at
+most every 5 seconds, so that processes without a fault count too. `too_many` sums them; the job that started the run
+asks it: a reward that raised would end a V0 run at its first fault, and in V1 drop the trajectory without a word.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+logger = logging.getLogger("toolspec")
+
+EVERY_SECONDS = 5.0
+LEAST = 100  # scores, before a share says anything
+
+
+class Faults:
+    """The count of one process."""
+
+    def __init__(self) -> None:
+        self.scored = 0
+        self.count = 0
+        self.first = ""
+        self.written = -EVERY_SECONDS
+        self.pid = 0
+        self.name = ""
+
+    def add(self, fault: str | None) -> None:
+        """Counts a score; a failure to write is logged and not raised."""
+        self.scored += 1
+        if fault is not None:
+            self.count += 1
+            self.first = self.first or fault
+        now = time.monotonic()
+        if now - self.written >= EVERY_SECONDS or (fault is not None and self.count == 1):
+            self.written = now
+            self._write()
+
+    def _write(self) -> None:
+        run = os.environ.get("TOOLSPEC_RUN_DIR")
+        if not run:
+            return
+        if self.pid != os.getpid():
+            self.pid = os.getpid()
+            self.name = f"{socket.gethostname()}-{self.pid}-{int(time.time() * 1000)}"
+        try:
+            folder = Path(run) / "faults"
+            folder.mkdir(parents=True, exist_ok=True)
+            beside = folder / f"{self.name}.tmp"
+            beside.write_text(
+                json.dumps({"scored": self.scored, "faults": self.count, "first": self.first}), "utf-8"
+            )
+            beside.replace(folder / f"{self.name}.json")
+        except OSError as error:
+            logger.warning("faults are not recorded: %s", error)
+
+
+def counted(run: Path) -> tuple[int, int, str]:
+    """(scores, faults, one fault's text) of all processes. Files that cannot be read are left out."""
+    scored, faults, first = 0, 0, ""
+    for file in sorted((run / "faults").glob("*.json")):
+        try:
+            told: dict[str, Any] = json.loads(file.read_text("utf-8"))
+            scored, faults = scored + int(told["scored"]), faults + int(told["faults"])
+            first = first or str(told["first"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return scored, faults, first
+
+
+def too_many(run: Path, limit: float, least: int = LEAST) -> str:
+    """Why the run should end: more than the share `limit` of at least `least` scores were faults; "" if not."""
+    scored, faults, first = counted(run)
+    if scored < least or faults <= limit * scored:
+        return ""
+    return f"{faults} of {scored} scores were faults, more than {limit:.0%}; the first: {first}"
