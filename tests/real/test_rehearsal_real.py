@@ -76,7 +76,9 @@ SPECS = {
         ", turn_tokens: 60, calls: 2",
         "tool_response_tokens: 400",
         "tool_response_tokens: 12",
-        "{correct: {weight: 1, match: number}, valid_call: 0.2, extra_call: -0.1, bad_call: -1}",
+        "{correct: {weight: 1, match: number}, valid_call: 0.2, extra_call: -0.1, bad_call: {weight: -1, cap: -0.9}, "
+        "repeat_call: -0.05, tool_error: -0.2, used_result: 0.3, forged_result: -2, turns: -0.01, "
+        "truncated: -0.5, clip: [-3, 3]}",
         "rollout.parallel_calls=3",
     ),
     "lengths": (
@@ -144,9 +146,13 @@ def seen(one: Episode) -> dict[str, Any]:
         "turns": one.turns,
         "limits": one.turn_limits,
         "calls": one.calls,
-        "fields": {name: value for name, value in one.fields.items() if name != "global_steps"},
+        "fields": {
+            name: value for name, value in one.fields.items() if name not in ("global_steps", "ts_answers")
+        },
+        "answers": [{**told, "seconds": 0} for told in one.fields.get("ts_answers", ())],
         "score": scored and scored.score,
         "terms": scored and dict(scored.values),
+        "paid": scored and dict(scored.paid),
         "metrics": scored and dict(scored.metrics),
         "fault": scored and scored.fault,
         "lost": one.lost and one.lost.how,

@@ -44,7 +44,8 @@ def test_a_written_call_is_read_back(form: str) -> None:
     arguments = {"x": "3 * (4 + 5)", "n": 3, "yes": True}
     kinds = {"x": "string", "n": "integer", "yes": "boolean"}
     properties = {name: {"type": kind, "description": "d"} for name, kind in kinds.items()}
-    tool = {"type": "function", "function": {"name": "calc", "description": "d", "parameters": {"type": "object", "properties": properties, "required": []}}}  # fmt: skip
+    parameters = {"type": "object", "properties": properties, "required": []}
+    tool = {"type": "function", "function": {"name": "calc", "description": "d", "parameters": parameters}}
     release = FORMATS[form].releases[-1]
     text = f"Well. {written(form, 'calc', arguments)}"
     (call,) = parse(form, release, text, [tool]).calls
@@ -63,18 +64,23 @@ def test_arguments_can_be_made_from_any_schema(tool: dict[str, Any], seed: int) 
     json.dumps(found)
 
 
+def of(**properties: Any) -> dict[str, Any]:
+    """A schema that requires all of these."""
+    return {"type": "object", "properties": properties, "required": [*properties]}
+
+
 SCHEMAS: list[dict[str, Any]] = [
-    {"type": "object", "properties": {"a": {"type": "integer", "minimum": 3, "maximum": 4}}, "required": ["a"]},
-    {"type": "object", "properties": {"a": {"type": "number", "exclusiveMinimum": 0, "maximum": 1}}, "required": ["a"]},
-    {"type": "object", "properties": {"a": {"type": "integer", "exclusiveMaximum": -5}}, "required": ["a"]},
-    {"type": "object", "properties": {"a": {"type": "integer", "minimum": 5, "multipleOf": 7}}, "required": ["a"]},
-    {"type": "object", "properties": {"a": {"enum": ["x", 3]}, "b": {"const": None}}, "required": ["a", "b"]},
-    {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "boolean"}, "minItems": 2}}, "required": ["a"]},
-    {"type": "object", "properties": {"a": {"type": ["null", "integer"]}}, "required": ["a"]},
-    {"type": "object", "properties": {"a": {"anyOf": [{"type": "string", "maxLength": 3}, {"type": "null"}]}}, "required": ["a"]},
-    {"type": "object", "properties": {"a": {"$ref": "#/$defs/p"}}, "required": ["a"], "$defs": {"p": {"type": "object", "properties": {"n": {"type": "string", "minLength": 20}}, "required": ["n"]}}},
-    {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False},
-]  # fmt: skip
+    of(a={"type": "integer", "minimum": 3, "maximum": 4}),
+    of(a={"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
+    of(a={"type": "integer", "exclusiveMaximum": -5}),
+    of(a={"type": "integer", "minimum": 5, "multipleOf": 7}),
+    of(a={"enum": ["x", 3]}, b={"const": None}),
+    of(a={"type": "array", "items": {"type": "boolean"}, "minItems": 2}),
+    of(a={"type": ["null", "integer"]}),
+    of(a={"anyOf": [{"type": "string", "maxLength": 3}, {"type": "null"}]}),
+    {**of(a={"$ref": "#/$defs/p"}), "$defs": {"p": of(n={"type": "string", "minLength": 20})}},
+    {**of(a={"type": "string"}), "additionalProperties": False},
+]
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)

@@ -55,7 +55,7 @@ def test_the_document_has_ids_mask_terms_and_pieces(tmp_path: Path) -> None:
     assert sum(tokens for _, tokens, _ in one["pieces"]) == len(one["prompt_ids"]) + len(one["mask"])
     assert "".join(text for text, _, by in one["pieces"] if by == "policy").endswith("<|im_end|>")
     assert one["terms"] == {"correct": 1.0, "valid_call": 1.0, "extra_call": 0.0, "bad_call": 0.0}
-    assert found["findings"] == [] and found["weights"]["valid_call"] == 0.2
+    assert found["findings"] == [] and found["weights"]["valid_call"] == "+0.2"
 
 
 def test_the_same_seed_gives_the_same_episodes(tmp_path: Path) -> None:

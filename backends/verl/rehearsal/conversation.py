@@ -65,14 +65,20 @@ class _Failed(Exception):
 
 
 class Conversation:
-    """eos: the id that ends a turn. read: schemas as the parser gets them."""
+    """eos: the id that ends a turn. step: of the training, from 1."""
 
     def __init__(
-        self, experiment: Experiment, tokens: ChatTokens, process: UserProcess, task: Task, eos: int | None
+        self,
+        experiment: Experiment,
+        tokens: ChatTokens,
+        process: UserProcess,
+        task: Task,
+        eos: int | None,
+        step: int,
     ) -> None:
         self.experiment, self.tokens, self.process, self.task = experiment, tokens, process, task
         self.ends = {eos, *task.loop.stop_token_ids}
-        self.eos = eos
+        self.eos, self.step = eos, step
         self.written: Iterator[Turn] = iter(task.script.turns)
         self.steps: Steps = task.loop.steps(task.columns["raw_prompt"])
         self.wanted: Wanted | None = None
@@ -174,7 +180,12 @@ class Conversation:
         if self.wanted is not None and self.wanted.calls is not None:
             calls = [list(one) for one in self.wanted.calls]
         messages = self.wanted.messages if self.wanted is not None else wanted.messages
-        return {"ids": ids, "calls": calls, "messages": list(messages), "fields": {"global_steps": 0}}
+        return {
+            "ids": ids,
+            "calls": calls,
+            "messages": list(messages),
+            "fields": {"global_steps": self.step - 1},
+        }
 
     def _joint(self, message: Mapping[str, Any]) -> Any:
         wanted = self.wanted

@@ -19,10 +19,14 @@ class ToolCall(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """As ts_scorer.Scored. values: of the terms before their weights, none for a reward that is one function."""
+    """As ts_scorer.Scored. values: of the terms before their weights; paid: what each adds, `overlong` among them.
+
+    Both are empty for a reward that is one function.
+    """
 
     score: float
     values: Mapping[str, float]
+    paid: Mapping[str, float]
     metrics: Mapping[str, Any]
     facts: Mapping[str, Any]
     fault: str | None

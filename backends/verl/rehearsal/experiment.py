@@ -128,6 +128,8 @@ BY_LENGTH = frozenset({"length", "truncated"})
 def without_lengths(reward: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The reward without what goes by lengths in tokens, and the names of what is left out."""
     kept = {name: value for name, value in reward.items() if name != "overlong"}
+    if "response_length" in kept:
+        kept["response_length"] = NO_LIMIT
     out = ["overlong"] if "overlong" in reward else []
     if "terms" in reward:
         out += [one["name"] for one in reward["terms"] if one["name"] in BY_LENGTH]

@@ -29,7 +29,7 @@ MOST_LOST = 3
 class Asked(NamedTuple):
     """rows: how many. python: the interpreter that runs tools and reward.
 
-    engine: own, or verl's real loop and reward worker.
+    engine: own, or verl's real loop and reward worker. step: of the training, which schedules of weights go by.
     """
 
     rows: int
@@ -38,6 +38,7 @@ class Asked(NamedTuple):
     python: str
     limits: Limits = Limits()
     engine: Literal["own", "verl"] = "own"
+    step: int = 1
 
 
 class Rehearsal(NamedTuple):
@@ -175,6 +176,7 @@ class Stage:
             "eos": self.eos,
             "stop_token_ids": self._stop_tokens(),
             "sampling": {},
+            "step": self.asked.step,
         }
 
     def staged(self) -> Lost | None:
@@ -282,7 +284,9 @@ class Stage:
 
     def play(self, task: Task) -> Episode:
         assert self.process is not None
-        return Conversation(self.experiment, self.tokens, self.process, task, self.eos).played()
+        return Conversation(
+            self.experiment, self.tokens, self.process, task, self.eos, self.asked.step
+        ).played()
 
     def _task(self, number: int, loop: Loop, form: str, policy: str) -> PolicyTask:
         experiment = self.experiment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from statistics import fmean, median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from toolspec.backends.verl.rehearsal.episode import Episode, Piece
 from toolspec.backends.verl.rehearsal.experiment import Experiment
@@ -80,13 +80,18 @@ def _policy(found: Rehearsal, policy: str) -> PolicyRow:
     )
 
 
-def weights(found: Rehearsal) -> dict[str, float]:
-    """Term → weight, in the order of the reward; none for a reward that is one function."""
+def weights(found: Rehearsal) -> dict[str, str]:
+    """Term → its weight in words, in the order of the reward; none for a reward that is one function."""
     return terms_of(found.experiment)
 
 
-def terms_of(experiment: Experiment) -> dict[str, float]:
-    return {str(one["name"]): float(one["weight"]) for one in experiment.reward.get("terms") or ()}
+def terms_of(experiment: Experiment) -> dict[str, str]:
+    return {str(one["name"]): _weight(one) for one in experiment.reward.get("terms") or ()}
+
+
+def _weight(term: Mapping[str, Any]) -> str:
+    """`+0.2`, and `+0.5 …` where it changes by the step."""
+    return f"{float(term['weight']):+g}" + (" …" if term.get("schedule") else "")
 
 
 def by_tool(found: Rehearsal) -> tuple[ToolRow, ...]:

@@ -75,7 +75,8 @@ class VerlStage(Stage):
         done = message["done"]
         metrics = done["metrics"]
         values = {name: metrics[name] for name in terms_of(self.experiment) if name in metrics}
-        scored = Scored(done["score"], values, metrics, done["facts"], done["fault"])
+        record = done["record"]
+        scored = Scored(done["score"], values, record.get("paid") or {}, metrics, record, record.get("fault"))
         return nothing._replace(
             prompt_ids=tuple(done["prompt_ids"]),
             response_ids=tuple(done["response_ids"]),

@@ -44,6 +44,13 @@ POLICIES = ("honest", "lazy", "sloppy", "cheating")
     "--seed", type=int, default=0, show_default=True, help="Of the rows and of the calls' arguments."
 )
 @click.option(
+    "--step",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Of the training, for schedules of weights.",
+)
+@click.option(
     "--split", type=click.Choice(["train", "val"]), default="train", show_default=True, help="Which rows."
 )
 @click.option("--text", is_flag=True, help="Without the model's tokenizer, though it is at hand.")
@@ -83,6 +90,7 @@ def rehearse(
     rows: int,
     policies: tuple[str, ...],
     seed: int,
+    step: int,
     split: str,
     text: bool,
     python: str | None,
@@ -125,7 +133,7 @@ def rehearse(
         memory=memory << 30 if memory is not None else limits.memory,
     )
     wanted = tuple(one for one in POLICIES if one in policies) or POLICIES
-    asked = Asked(rows, wanted, seed, python or sys.executable, limits, engine)
+    asked = Asked(rows, wanted, seed, python or sys.executable, limits, engine, step)
     found = _rehearsed(spec, sets, target, split, asked, text=text)
     told = findings(found)
     if html is not None:

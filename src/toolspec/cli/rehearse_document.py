@@ -52,6 +52,7 @@ def _episode(one: Episode) -> dict[str, Any]:
         "fields": dict(one.fields),
         "score": one.scored.score if one.scored is not None else None,
         "terms": dict(one.scored.values) if one.scored is not None else {},
+        "paid": dict(one.scored.paid) if one.scored is not None else {},
         "metrics": dict(one.scored.metrics) if one.scored is not None else {},
         "fault": one.scored.fault if one.scored is not None else None,
         "lost": one.lost._asdict() if one.lost is not None else None,

@@ -38,7 +38,6 @@ class Shown(NamedTuple):
     prompt: Block | None
     prompt_tokens: int
     blocks: tuple[Block, ...]
-    terms: tuple[tuple[str, str, str, str], ...]
     calls: tuple[tuple[str, str, str, str], ...]
     length: int
     used: float
@@ -80,8 +79,6 @@ def page(found: Rehearsal, told: Sequence[Finding]) -> str:
 
 
 def _shown(found: Rehearsal) -> Iterator[Shown]:
-    from toolspec.backends.verl.rehearsal.summary import weights
-
     rows: set[int] = set()
     limit = found.experiment.settings.response_length
     for one in found.episodes:
@@ -89,7 +86,6 @@ def _shown(found: Rehearsal) -> Iterator[Shown]:
         prompt = blocks.pop(0) if blocks and blocks[0].by == "prompt" else None
         first = one.row not in rows
         rows.add(one.row)
-        values = one.scored.values if one.scored is not None else {}
         yield Shown(
             one.policy,
             one.row,
@@ -100,10 +96,6 @@ def _shown(found: Rehearsal) -> Iterator[Shown]:
             prompt if first else None,
             len(one.prompt_ids),
             tuple(blocks),
-            tuple(
-                (name, f"{weight:+g}", number(values.get(name)), number(weight * values.get(name, 0.0)))
-                for name, weight in weights(found).items()
-            ),
             tuple(_calls(one)),
             len(one.response_ids),
             100 * min(1.0, len(one.response_ids) / max(1, limit)),
@@ -122,11 +114,8 @@ def _blocks(one: Episode, *, tokens: bool) -> Iterator[Block]:
 
 
 def _calls(one: Episode) -> Iterator[tuple[str, str, str, str]]:
-    """(tool, arguments, answer, time) of each call; the time where the user's code was called as often."""
-    runs = [run for run in one.runs if run.part != "create"]
-    timed = len(runs) == len(one.calls) and all(
-        run.tool == call.name for run, call in zip(runs, one.calls, strict=True)
-    )
+    """(tool, arguments, answer, time) of each call; the time where the bundle's loop tells it."""
+    told = sorted(one.fields.get("ts_answers") or (), key=lambda each: int(each["number"]))
     for at, call in enumerate(one.calls):
-        took = seconds(runs[at].seconds) if timed else ""
+        took = seconds(float(told[at]["seconds"])) if len(told) == len(one.calls) else ""
         yield visible(call.name), visible(call.arguments), visible(call.answer), took

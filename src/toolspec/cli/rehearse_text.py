@@ -100,7 +100,7 @@ def _policies(found: Rehearsal) -> Iterator[str]:
     if terms:
         yield paint("terms, mean before the weight", "1")
         for some in _groups(list(terms)):
-            head = ["policy", *(f"{name} ({terms[name]:+g})" for name in some)]
+            head = ["policy", *(f"{name} ({terms[name]})" for name in some)]
             yield from _table(
                 head, [[one.policy, *(number(one.values.get(name)) for name in some)] for one in rows]
             )
@@ -229,10 +229,12 @@ def outcome(found: Rehearsal, one: Episode) -> str:
     assert one.scored is not None
     if one.scored.fault:
         return f"score {number(one.scored.score)}: the reward failed: {one.scored.fault}"
+    said = weights(found)
     parts = [
-        f"{name} {weight:+g} × {number(one.scored.values[name])}"
-        for name, weight in weights(found).items()
-        if one.scored.values.get(name)
+        f"{paid:+.2f} {name}"
+        + (f" ({said[name]} × {number(one.scored.values[name])})" if name in said else "")
+        for name, paid in one.scored.paid.items()
+        if paid
     ]
     why = f" = {'  '.join(parts)}" if parts else ""
     return f"score {number(one.scored.score)}{why} · ended by {one.stop or 'one turn'}"

@@ -60,7 +60,7 @@ class Client:
             "token_ids": ids,
             "log_probs": [0.0] * len(ids),
             "stop_reason": ended if ids and ids[-1] in ends else cut,
-            "extra_fields": {"global_steps": 0},
+            "extra_fields": {"global_steps": self.given["step"] - 1},
         }
         return TokenOutput(
             **{name: value for name, value in fields.items() if name in TokenOutput.model_fields}
@@ -152,7 +152,6 @@ class Work:
         prompts = output.batch["prompts"][0].tolist()
         length = sum(attention[width:])
         fields = {name: value[0] for name, value in output.non_tensor_batch.items()}
-        record = _last_record()
         return {
             "prompt_ids": [one for one, on in zip(prompts, attention[:width], strict=True) if on],
             "response_ids": output.batch["responses"][0].tolist()[:length],
@@ -161,8 +160,7 @@ class Work:
             "limits": self.client.limits,
             "calls": list(self.calls),
             "fields": {name: value for name, value in fields.items() if _told(name)},
-            "fault": record.get("fault"),
-            "facts": record,
+            "record": _last_record(),
             **self.client.scored,
         }
 

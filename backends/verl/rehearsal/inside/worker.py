@@ -244,7 +244,11 @@ class Work:
     async def probe(self, row: dict[str, Any], answers: list[list[int]]) -> list[float]:
         """What a trajectory earns that is this answer alone, for each."""
         self.pipe.send({"event": "scoring"})
-        fields = {"ts_tools": sorted(self.tools), "ts_stop": "no_tool_call", "ts_truncated": 0, "ts_calls": 0}
+        fields = {
+            **{"ts_tools": sorted(self.tools), "ts_stop": "no_tool_call", "ts_truncated": 0, "ts_calls": 0},
+            "ts_answers": [],
+            "global_steps": self.given["step"] - 1,
+        }
         seen = {**row, "__num_turns__": 2, "tool_extra_fields": fields}
         scored = [await self.scorer.score(ids, [[0, len(ids)]], seen) for ids in answers]
         return [one.score for one in scored]
