@@ -196,4 +196,4 @@ def test_episodes_are_those_of_verls_own_loop_and_reward(
     stops = collections.Counter(one.stop for one in real.episodes)
     assert stops.keys() >= STOPS[kind], stops
     assert kind == "alone" or sum(len(one.calls) for one in real.episodes) > ROWS
-    assert len({one.scored.score for one in real.episodes if one.scored}) > 3
+    assert len({one.scored.score for one in real.episodes if one.scored}) > 2
