@@ -38,7 +38,7 @@ def tool(x: str) -> str:
     """
 {body}
 '''
-QUICK = Limits(call_seconds=2.0, grace_seconds=1.0, load_seconds=20.0, score_seconds=10.0)
+QUICK = Limits(call_seconds=20.0, grace_seconds=2.0, load_seconds=60.0, score_seconds=30.0)
 
 
 def write_spec(
