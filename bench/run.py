@@ -12,6 +12,7 @@ import lint_many
 import lint_process
 import main_ppo_process
 import rehearse
+import score_trajectory
 import start
 import variants
 from measure import load
@@ -26,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "lint_many": lint_many.rows,
     "count_prompts": count_prompts.rows,
     "rehearse": rehearse.rows,
+    "score_trajectory": score_trajectory.rows,
     "start": start.rows,
 }
 

@@ -179,6 +179,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS415": "reward-model-incomplete",
         "TS416": "reward-setting-unread",
         "TS417": "old-section-incomplete",
+        "TS418": "length-without-way",
         "TS420": "constant-reward",
         "TS421": "answer-never-read",
         "TS422": "no-format-term",

@@ -28,6 +28,13 @@ class Columns(Section):
         default=None,
         description="The name under which validation reports the row and verl's scorers know it.",
     )
+    needed_calls: Text | None = Field(
+        default=None,
+        description=(
+            "How many calls the row needs (`extra_info.needed_calls`), which `reward.extra_call.free: "
+            "needed_calls` lets go free."
+        ),
+    )
 
 
 class Source(Section):

@@ -22,6 +22,7 @@ ROWS = [
         "persona": "Be brief.",
         "state": {"search": {"create_kwargs": {"database": f"db{n}"}}},
         "subject": "sums",
+        "calls": n,
         "database": f"db{n}",
     }
     for n in range(4)
@@ -96,6 +97,7 @@ _COLUMNS: dict[str, Strategy] = {
     "system": st.just("persona"),
     "tools_kwargs": st.just("state"),
     "data_source": st.just("subject"),
+    "needed_calls": st.just("calls"),
 }
 _LR: dict[str, Strategy] = {
     "peak": RATE,

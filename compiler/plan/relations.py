@@ -10,6 +10,7 @@ def check_relations(draft: Draft) -> None:
     _check_ranks(draft)
     _check_calls(draft)
     _check_filter(draft)
+    _check_length(draft)
 
 
 def _check_ranks(draft: Draft) -> None:
@@ -111,4 +112,31 @@ def _check_filter(draft: Draft) -> None:
             path,
             why,
             "metric: reward, or a term `correct`",
+        )
+
+
+def _check_length(draft: Draft) -> None:
+    """The term `length` counts from a start to an end, and either may be that of the budget."""
+    length = draft.spec.reward.length
+    if length is None:
+        return
+    end = draft.value("reward.length.end")
+    given = "budget.trajectory_tokens" if length.end is None else "its `end`"
+    if length.buffer is not None and length.buffer > end:
+        draft.problem(
+            "TS418",
+            "length-without-way",
+            f"the buffer is {length.buffer} tokens, and the value is 1 at {end} ({given})",
+            "reward.length.buffer",
+            why="a response of no tokens would be paid for its length",
+            fix=f"buffer: {end} or less",
+        )
+    elif (length.start or 0) >= end:
+        draft.problem(
+            "TS418",
+            "length-without-way",
+            f"start is {length.start} tokens, and the value is 1 at {end} ({given})",
+            "reward.length.start",
+            why="no response lies between the two",
+            fix=f"start: less than {end}",
         )

@@ -111,6 +111,14 @@ UNUSED: tuple[Unused, ...] = (
         "without tools no call is valid, and the term is always 0",
         "drop it, or give `tools`",
     ),
+    # ts_read.py: what tools wrote is known from the spans and answers that the bundle's own loop leaves.
+    Unused(
+        "reward.forged_result reward.tool_error reward.used_result",
+        lambda draft: draft.spec.agent.class_ is not None,
+        "a loop of your own leaves no word of what tools wrote, unless it keeps ts_loop.py's extra fields; the "
+        "term is 0 without it",
+        "drop it, or let the loop set ts_spans and ts_answers",
+    ),
     Unused(
         "train.offload.ref",
         _no_reference,

@@ -68,7 +68,8 @@ class Term(Section):
         default=None,
         description=(
             "Weights from later training steps on, as [step, weight]; until the first of them `weight` "
-            "holds. Default: one weight throughout. Example: `[[200, 0.1]]`."
+            "holds. Where verl does not tell the step (V0 with a loop of your own that drops the engine's "
+            "fields) scoring fails. Default: one weight throughout. Example: `[[200, 0.1]]`."
         ),
     )
     between: Literal["hold", "linear"] | None = Field(

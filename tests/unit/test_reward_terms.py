@@ -78,7 +78,7 @@ def test_a_row_without_needed_calls_is_a_fault(told: Any) -> None:
 
 def test_bad_call_tells_three_kinds_apart() -> None:
     calls = (call(), call(fault=UNKNOWN), call(fault=SCHEMA), call(fault=SCHEMA))
-    given = {"calls": calls, "malformed": 3}
+    given: dict[str, Any] = {"calls": calls, "malformed": 3}
     assert value("bad_call", **given) == (6, 6, 0)
     assert value("bad_call", {"unknown_tool": -2}, **given) == (6, 5, -2)
     assert value("bad_call", {"schema": -0.5, "malformed": 0}, **given) == (6, 1, -1.0)
@@ -296,7 +296,7 @@ EXPECTED = [
 def test_the_calls_that_a_row_expects(
     calls: tuple[Any, ...], malformed: int, any_order: float, ordered: float
 ) -> None:
-    given = {"calls": calls, "malformed": malformed, "ground_truth": EXPECTED}
+    given: dict[str, Any] = {"calls": calls, "malformed": malformed, "ground_truth": EXPECTED}
     assert worth("correct", {"match": "calls"}, **given) == any_order
     assert worth("correct", {"match": "calls", "ordered": True}, **given) == ordered
 
@@ -369,7 +369,12 @@ TEXT = st.text(max_size=60) | st.sampled_from(
 def test_no_text_of_the_policy_makes_a_term_fail(answer: str, arguments: list[str], told: str) -> None:
     """A fault pays on_error, which may be more than a wrong answer: no policy may have it by what it writes."""
     calls = tuple(call(each, answer=told) for each in arguments)
-    given = {"answer": answer, "calls": calls, "truths": ("4", '{"a": 1}'), "ground_truth": "[]"}
+    given: dict[str, Any] = {
+        "answer": answer,
+        "calls": calls,
+        "truths": ("4", '{"a": 1}'),
+        "ground_truth": "[]",
+    }
     for kind in ("exact", "number", "choice", "json", "qa_em", "qa_f1", "calls"):
         assert 0 <= worth("correct", {"match": kind}, **given) <= 1
     assert worth("correct", {"match": "regex", "pattern": "(a+)+$"}, **given) in (0, 1)

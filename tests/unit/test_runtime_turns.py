@@ -112,6 +112,39 @@ def test_arguments_against_the_schema(arguments: Any, fault: str | None) -> None
     assert told is None if fault is None else fault in told
 
 
+VALUES: st.SearchStrategy[Any] = (
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 2)
+    | st.floats(-2, 2)
+    | st.text(max_size=2)
+    | st.just([])
+    | st.just({})
+)
+PLAIN = st.fixed_dictionaries(
+    {"type": st.sampled_from(["string", "integer", "number", "boolean", "null", "array", "object"])},
+    optional={"description": st.just("words")},
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from("abc"), PLAIN, max_size=3),
+    st.lists(st.sampled_from("abc"), unique=True),
+    st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4),
+)
+def test_what_plainly_fits_is_what_jsonschema_takes(
+    properties: dict[str, Any], required: list[str], arguments: dict[str, Any]
+) -> None:
+    """The quick way says nothing of its own: `allOf` makes the same schema one that it leaves alone."""
+    parameters = {"type": "object", "properties": properties, "required": required}
+    fits = ts_arguments._plainly(parameters)
+    if fits(arguments):
+        slow = {**parameters, "allOf": [{}]}
+        assert ts_arguments._plainly(slow) is None
+        assert ts_arguments.argument_check({"function": {"parameters": slow}})(arguments) is None
+        assert set(arguments) <= set(properties)
+
+
 def test_an_open_schema_takes_what_it_does_not_name() -> None:
     parameters = {**SCHEMA["function"]["parameters"], "additionalProperties": True}
     assert (

@@ -42,6 +42,8 @@ SPEC: dict[str, Any] = {"version": 1, "format": "hermes", "tools": [TOOL], "term
 class Letters:
     """A tokenizer with a token for each character."""
 
+    eos_token_id = 0
+
     def decode(self, ids: list[int], skip_special_tokens: bool = False) -> str:
         return "".join(map(chr, ids))
 
@@ -127,3 +129,20 @@ def test_it_needs_neither_verl_nor_toolspec() -> None:
         "assert not {'verl', 'toolspec', 'torch', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-I", "-c", code, str(RUNTIME)], check=True)
+
+
+def test_without_spans_nothing_that_a_tool_wrote_is_held_against_the_policy() -> None:
+    terms = [{"name": "forged_result", "weight": -1.0}]
+    text = "<tool_response>42</tool_response>"
+    assert scored(text, spec={**SPEC, "terms": terms}).score == -1
+    scorer = ts_scorer.Scorer({**SPEC, "terms": terms, "spans": False}, Letters(), parse=hermes)
+    assert asyncio.run(scorer.score(list(map(ord, text)), None, {})).score == 0
+
+
+def test_a_response_that_fills_its_length_is_cut_where_the_loop_says_nothing() -> None:
+    spec = {"version": 1, "terms": [{"name": "truncated", "weight": -1.0}], "response_length": 4}
+    scorer = ts_scorer.Scorer(spec, Letters())
+    scores = [asyncio.run(scorer.score(list(ids), None, {})).score for ids in (b"abc", b"abcd", b"abc\0")]
+    assert scores == [0, -1, 0]
+    said = {"tool_extra_fields": {"ts_truncated": 0}}
+    assert asyncio.run(scorer.score(list(b"abcd"), None, said)).score == 0

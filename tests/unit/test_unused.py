@@ -160,6 +160,11 @@ VAL = SPEC.replace("data: {", "data: {val: rows.jsonl, ")
         (SPEC + "budget: {calls: 2, tool_response_tokens: 64}\n", "budget.calls budget.tool_response_tokens"),
         (SPEC + "rollout: {parallel_calls: 2}\n", "rollout.parallel_calls"),
         (SPEC.replace("correct: 1", "correct: 1, valid_call: 0.2, bad_call: -1"), "reward.valid_call"),
+        (
+            SPEC.replace("correct: 1", "correct: 1, forged_result: -1, used_result: 0.1")
+            + "agent: {class: installed.Loop}\n",
+            "reward.forged_result reward.used_result",
+        ),
         (SPEC.replace("grpo", "grpo, kl: none") + "train: {offload: {ref: params}}\n", "train.offload.ref"),
         (SPEC.replace("struct}", "struct, lora: 8}") + "train: {offload: {ref: all}}\n", "train.offload.ref"),
         (SPEC + "train: {offload: {critic: all}}\n", "train.offload.critic"),

@@ -5,8 +5,9 @@ agent_name    text: the agent loop; the column wins over rollout.agent.default_a
 prompt        list of {role, content}
 reward_model  {style, ground_truth}; a `reward_model` of the file's own is kept if no answer column is named
 extra_info    split, index (the row's number in the files of its split, from 0, in whatever order rows are
-              written), repeat (0 for the first copy of a row), need_tools_kwargs, tools_kwargs; fields of
-              the file's own `extra_info` are kept, its split and index as `source_split`, `source_index`
+              written), repeat (0 for the first copy of a row), need_tools_kwargs, tools_kwargs, needed_calls
+              where a column is named for it; fields of the file's own `extra_info` are kept, its split and
+              index as `source_split`, `source_index`
 Files without a column mapping keep their other columns; with one, only what is named goes on.
 """
 
@@ -231,7 +232,17 @@ class Layout:
             "repeat": 0,
             "need_tools_kwargs": bool(self.settings.tools),
             **kept,
+            **self._needed_calls(row),
         }
+
+    def _needed_calls(self, row: Mapping[str, Any]) -> dict[str, int]:
+        name = self.source.columns.get("needed_calls")
+        if name is None:
+            return {}
+        value = self._needed(row, name, "needed_calls")
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or value != int(value):
+            raise Unusable(f"`{name}` is {word(value)}", "a whole number of calls, 0 or more")
+        return {"needed_calls": int(value)}
 
 
 _OURS = frozenset({"split", "index", "repeat", "need_tools_kwargs", "tools_kwargs"})

@@ -1,8 +1,8 @@
 """The calls that a row expects, and whether a trajectory made them.
 
 The row's answer is a list of calls, or its JSON text: [{"name": "search", "arguments": {"query": "x"}}, …].
-`arguments` may be JSON text. In a list that is no text a null argument is none: Parquet gives every mapping of a column
-the same fields.
+A call and its `arguments` may be JSON text. In a list that is no text a null argument is none: Parquet gives every
+mapping of a column the same fields.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ def expected(truth: Any) -> list[Any]:
     value = ts_json.parsed(truth) if isinstance(truth, str) else plain(truth)
     if isinstance(value, dict):
         value = [value]
+    if isinstance(value, list):
+        value = [ts_json.parsed(call) if isinstance(call, str) else call for call in value]
     if not isinstance(value, list) or not all(isinstance(call, dict) and "name" in call for call in value):
         raise ValueError("the row's answer must be a list of calls, {name, arguments} each")
     found = []

@@ -26,6 +26,7 @@ _PLAIN = rf"(?:{_DIGITS}(?:\.\d+)?|(?<![\d.])\.\d+)"
 _CURRENCY = r"[$€£¥₹₫₩]"
 _NUMBER = re.compile(
     rf"""
+    (?=[-+.\d]|{_CURRENCY})  # what a number can begin with: without it, five times as slow
     (?<![A-Za-z_\d])(?<!\d\.)
     (?P<sign>(?:(?<![A-Za-z_\d)\]}}%])[-+])?(?:{_CURRENCY}[ ]?[-+]?)?)
     (?:

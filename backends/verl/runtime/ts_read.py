@@ -39,6 +39,7 @@ class Reader:
     async def read(self, ids: list[int], spans: Any, row: Mapping[str, Any]) -> Trajectory:
         """The trajectory as the terms see it. Raises ValueError where tools are there and spans are not."""
         extra = dict(row.get("tool_extra_fields") or {})
+        own = spans is not None or not self.checks  # whether all that is read here is certainly the policy's
         if spans is None:
             if self.needs_spans:
                 raise ValueError("the agent loop left no ts_spans: it is not ts_loop.SpanToolAgentLoop")
@@ -59,7 +60,7 @@ class Reader:
                 for place, (name, arguments) in enumerate(turn.calls)
             ),
             malformed=sum(turn.malformed for turn in turns),
-            forged=sum(forged(turn.text, self.form) for turn in turns),
+            forged=sum(forged(turn.text, self.form) for turn in turns) if own else 0,
             answer=answer,
             truncated=self._cut(ids, extra),
             response_tokens=len(ids),

@@ -100,11 +100,16 @@ class Trajectory:
         return self.stop in OUT_OF_TURNS and not self.answer
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
 def plain(value: Any) -> Any:
     """numpy scalars and arrays as Python values, in depth."""
+    if type(value) in _PLAIN:
+        return value
     if hasattr(value, "tolist"):
         value = value.tolist()
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
@@ -125,8 +130,9 @@ def lookup(row: Mapping[str, Any], path: str) -> Any:
     """`a.b.c` in nested mappings; None where a step is missing."""
     value: Any = row
     for part in path.split("."):
-        value = plain(value)
-        if not isinstance(value, Mapping) or part not in value:
+        if hasattr(value, "tolist"):
+            value = value.tolist()
+        if not isinstance(value, dict | Mapping) or part not in value:
             return None
         value = value[part]
     return plain(value)
