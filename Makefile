@@ -9,7 +9,8 @@ PYTEST := COLUMNS=100 $(BIN)/pytest -n $(JOBS)
 
 .PHONY: demo test check format clean
 
-# What a compile is and does, on the calculator example.
+# What a compile is and does, on the calculator example; then its tools and reward run, with scripted policies. Without
+# the model's tokenizer (toolspec fetch) the rehearsal says so, and says nothing of tokens.
 demo: .venv/.installed
 	$(BIN)/toolspec plan $(DEMO)
 	@echo
@@ -18,6 +19,8 @@ demo: .venv/.installed
 	cat build/calculator/config.yaml
 	@echo
 	cd build/calculator && ls -l
+	@echo
+	$(BIN)/toolspec rehearse $(DEMO)
 
 # Everything. What this machine cannot run is skipped with its reason, unless TOOLSPEC_REAL=require.
 test: .venv/.developed

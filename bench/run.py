@@ -11,6 +11,7 @@ import count_prompts
 import lint_many
 import lint_process
 import main_ppo_process
+import rehearse
 import reward
 import score_trajectory
 import start
@@ -26,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "lint_process": lint_process.rows,
     "lint_many": lint_many.rows,
     "count_prompts": count_prompts.rows,
+    "rehearse": rehearse.rows,
     "score_trajectory": score_trajectory.rows,
     "reward": reward.rows,
     "start": start.rows,

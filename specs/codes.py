@@ -58,6 +58,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS045": "nothing-to-import",
         "TS046": "outside-the-language",
         "TS047": "rows-not-at-hand",
+        "TS048": "not-rehearsed",
         # Python source, tool schemas, imports
         "TS060": "python-file",
         "TS061": "python-syntax",

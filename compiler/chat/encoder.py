@@ -75,6 +75,11 @@ class Encoder:
         found: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
         return found
 
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Where each token stands in the text, in characters."""
+        found: list[tuple[int, int]] = self.tokenizer.encode(text, add_special_tokens=False).offsets
+        return found
+
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)
         return text

@@ -169,6 +169,11 @@ class ChatProcess:
         found: list[list[int]] = self.ask({"do": "encode", "texts": list(texts)})
         return found
 
+    def offsets(self, texts: Sequence[str]) -> list[list[list[int]]]:
+        """For each text where its tokens stand in it: first character, and the one behind the last."""
+        found: list[list[list[int]]] = self.ask({"do": "offsets", "texts": list(texts)})
+        return found
+
     def sizes(self, texts: Sequence[str]) -> list[int]:
         """How many ids each text has."""
         found: list[int] = self.ask({"do": "sizes", "texts": list(texts)})

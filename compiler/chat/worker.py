@@ -62,6 +62,8 @@ class _Work:
             return [self.encoder.token_id(text) for text in request["texts"]]
         if request["do"] == "encode":
             return [self.encoder.ids(text) for text in request["texts"]]
+        if request["do"] == "offsets":
+            return [self.encoder.offsets(text) for text in request["texts"]]
         if request["do"] == "sizes":
             return self.encoder.counts(request["texts"])
         if request["do"] == "bytes_a_character":

@@ -38,8 +38,8 @@ def blocks(kind: str) -> list[str]:
 
 
 def settled(output: str) -> str:
-    """An output without the hash of the bundle, which every change of a run-time module changes."""
-    return re.sub(r"sha256 [0-9a-f]{12}…", "sha256 …", output)
+    """An output without the hash of the bundle, which every change of a run-time module changes, and without times."""
+    return re.sub(r" +\d+\.\d m?s\b", " … s", re.sub(r"sha256 [0-9a-f]{12}…", "sha256 …", output))
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIME = ROOT / "backends" / "verl" / "runtime"
+# Files that other interpreters run, with a bundle's modules beside them.
+INSIDE = ROOT / "backends" / "verl" / "rehearsal" / "inside"
 LAYERS = ("specs", "compiler", "backends", "cli")
 FOLDERS = {"specs": ROOT / "specs", "compiler": ROOT / "compiler", "backends": ROOT / "backends"} | {
     "cli": ROOT / "src" / "toolspec" / "cli"
@@ -33,7 +35,7 @@ NAMED_MODULE = re.compile(r"toolspec(?!\.toml)(\.\w+)+(:\w+)?")
 
 
 def modules(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*.py") if RUNTIME not in path.parents)
+    return sorted(path for path in folder.rglob("*.py") if not {RUNTIME, INSIDE} & {*path.parents})
 
 
 def imported(path: Path) -> Iterator[tuple[int, str]]:
@@ -107,6 +109,22 @@ def test_modules_of_a_bundle_need_nothing_of_toolspec() -> None:
         not in own | IN_VERLS_ENVIRONMENT | IN_A_BUNDLES_REQUIREMENTS | set(sys.stdlib_module_names)
     ]
     assert foreign == []
+
+
+def test_what_other_interpreters_run_needs_nothing_of_toolspec() -> None:
+    """Of a rehearsal's worker processes: the standard library, the bundle, and for verl's what it brings along."""
+    files = sorted(INSIDE.rglob("*.py"))
+    own = {path.stem for path in files}
+    foreign = {
+        (path.name, root)
+        for path in files
+        for _, name in found_in([path])
+        if (root := name.split(".")[0]) not in own | set(sys.stdlib_module_names)
+        and not root.startswith("ts_")
+    }
+    brought = {"verl", "torch", "hydra", "omegaconf"}
+    assert {root for name, root in foreign if name == "verl_worker.py"} == brought
+    assert {name for name, _ in foreign} == {"verl_worker.py"}
 
 
 def test_the_package_is_links_to_the_folders_at_the_root() -> None:

@@ -18,7 +18,7 @@ class Joint(NamedTuple):
 class Boundary(Protocol):
     """Methods raise LoopFailure where verl raises, and ChatError."""
 
-    def first(self, messages: Sequence[Message], tools: Schemas) -> list[int]:
+    def first(self, messages: Sequence[Message], tools: Schemas | None) -> list[int]:
         """The prompt's ids, cut as the release cuts them."""
         ...
 

@@ -60,7 +60,7 @@ class Continuous:
             if tokens.id_of(text) is None:
                 raise LoopFailure("ValueError", f"`{text}` is no token")
 
-    def first(self, messages: Sequence[Message], tools: Schemas) -> list[int]:
+    def first(self, messages: Sequence[Message], tools: Schemas | None) -> list[int]:
         return self.tokens.applied(messages, tools, True)[-self.longest :]
 
     def joint(

@@ -7,7 +7,7 @@ cut as there. Not simulated: images, videos, and interactions of 0.7.1.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from toolspec.backends.verl.agent_loop.boundary import Boundary
@@ -46,14 +46,33 @@ class Trajectory(NamedTuple):
     called: tuple[tuple[Call, ...], ...]
 
 
+class Wanted(NamedTuple):
+    """What the loop waits for: the ids of a turn where `calls` is None, else the text of an answer to each call.
+
+    ids: all so far. mask: of those behind the prompt. messages: the conversation as the release keeps it.
+    """
+
+    ids: Sequence[int]
+    mask: Sequence[int]
+    messages: Sequence[Message]
+    calls: tuple[Call, ...] | None = None
+
+
+Steps = Generator[Wanted, Sequence[Any], Trajectory]
+"""Is sent what it wants, and returns the trajectory. Raises LoopFailure where verl raises, NotSimulated, ChatError."""
+
+
 class AgentLoop:
-    """tools: schemas as the release hands them to the template.
+    """tools: schemas as the release hands them to the template. read: as its parser gets them, where that is another.
 
     Raises LoopFailure where verl raises, NotSimulated, and ChatError, as its methods do.
     """
 
-    def __init__(self, tokens: ChatTokens, settings: LoopSettings, tools: Schemas) -> None:
+    def __init__(
+        self, tokens: ChatTokens, settings: LoopSettings, tools: Schemas, read: Schemas | None = None
+    ) -> None:
         self.tokens, self.settings, self.tools = tokens, settings, tools
+        self.read = tools if read is None else read
         self.keeps_turns = settings.release.startswith("0.9")
         make = Continuous if self.keeps_turns else SystemPromptCut
         self.boundary: Boundary = make(tokens, settings)
@@ -63,14 +82,27 @@ class AgentLoop:
             raise LoopFailure(str(failure)) from None
 
     def run(self, messages: Sequence[Message], policy: Policy, tool: Tool) -> Trajectory:
+        names = [str(one["function"]["name"]) for one in self.tools]
+        steps = self.steps(messages)
+        try:
+            wanted = next(steps)
+            while True:
+                if wanted.calls is None:
+                    wanted = steps.send(policy(wanted.ids))
+                else:
+                    wanted = steps.send([self._answer(one, tool, names) for one in wanted.calls])
+        except StopIteration as done:
+            found: Trajectory = done.value
+            return found
+
+    def steps(self, messages: Sequence[Message]) -> Steps:
         limits, tools = self.settings, self.tools
-        names = [str(one["function"]["name"]) for one in tools]
         history = list(messages)
         ids, mask = self.boundary.first(history, tools), list[int]()
         assistant = user = 0
         called: list[tuple[Call, ...]] = []
         while True:
-            turn = list(policy(ids))
+            turn = list((yield Wanted(ids, mask, history)))
             ids, mask, assistant = [*ids, *turn], mask + [1] * len(turn), assistant + 1
             stop = self._full(len(mask), assistant, user)
             if stop is not None:
@@ -83,7 +115,8 @@ class AgentLoop:
                 stop = "no_tool_call"
                 break
             called.append(calls)
-            answers = [_message(one, self._answer(one, tool, names)) for one in calls]
+            texts = yield Wanted(ids, mask, history, calls)
+            answers = [_message(one, text) for one, text in zip(calls, texts, strict=True)]
             joint = self.boundary.joint(ids, history, answers, [one.name for one in calls], tools)
             history += answers
             kept = max(0, len(mask) - joint.removed)
@@ -120,7 +153,7 @@ class AgentLoop:
                 self.settings.format,
                 self.settings.release,
                 turn,
-                self.tools,
+                self.read,
                 self.tokens.decode,
                 self.tokens.folder.pad_token,
             )

@@ -29,7 +29,7 @@ class SystemPromptCut:
         one, two = (tokens.rendered([_EMPTY] * number, None, False, kwargs) for number in (1, 2))
         self.cut = len(one[: -(len(two) - len(one))])
 
-    def first(self, messages: Sequence[Message], tools: Schemas) -> list[int]:
+    def first(self, messages: Sequence[Message], tools: Schemas | None) -> list[int]:
         return self._capped(self.tokens.applied(messages, tools, True))
 
     def joint(

@@ -30,6 +30,15 @@ def tools_yaml(plan: Plan, facts: Facts) -> str:
         "# The tools of the run, for ts_tools.py. The model sees each schema exactly as it stands here.",
         "tools:",
     ]
+    for entry in tool_entries(plan, facts):
+        lines += [f"  - class_name: {entry['class_name']}", "    config:"]
+        lines += [f"      {key}: {_flow(value)}" for key, value in entry["config"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def tool_entries(plan: Plan, facts: Facts) -> list[dict[str, Any]]:
+    """What tools.yaml says, as data: `class_name` and `config` of each tool."""
+    entries = []
     for name in plan["tools.names"]:
         path = f"tools.{name}"
         code = plan.text(f"{path}.code")
@@ -45,10 +54,9 @@ def tools_yaml(plan: Plan, facts: Facts) -> str:
         else:
             config |= {"class": code.removeprefix(f"{USER_FOLDER}/"), "config": plan[f"{path}.config"]}
             class_name = "ts_tools.ClassTool"
-        lines += [f"  - class_name: {class_name}", "    config:"]
-        lines += [f"      {key}: {_flow(value)}" for key, value in config.items()]
-        lines += [f"      schema: {_flow(facts.tools[name].schema)}"]
-    return "\n".join(lines) + "\n"
+        config["schema"] = facts.tools[name].schema
+        entries.append({"class_name": class_name, "config": config})
+    return entries
 
 
 def _flow(value: Any) -> str:

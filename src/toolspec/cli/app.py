@@ -31,6 +31,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Make a spec of a verl config, a run script or arguments.",
     ),
     "compile": ("toolspec.cli.compile:compile_", "Check a spec and write its bundle."),
+    "rehearse": (
+        "toolspec.cli.rehearse:rehearse",
+        "Run the whole experiment on CPU: your tools and reward, scripted policies.",
+    ),
     "plan": ("toolspec.cli.plan:plan", "Show every decision with its reason."),
     "why": ("toolspec.cli.why:why", "Say where a verl key's value comes from, or what a spec path becomes."),
     "diff": ("toolspec.cli.diff:diff", "Show what changes between two specs, bundles or targets."),

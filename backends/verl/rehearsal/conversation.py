@@ -1,0 +1,275 @@
+"""One episode: the loop of ids on this side, the bundle's loop, tools and reward on the other, in step.
+
+The worker asks for the prompt, for each turn with as many tokens as the bundle's loop allows, and for what stands
+between turns; toolspec's loop (agent_loop/) answers, and the scripted policy writes. Neither side decides what the
+other knows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from toolspec.backends.verl.agent_loop import (
+    AgentLoop,
+    ChatTokens,
+    LoopFailure,
+    NotSimulated,
+    SingleTurnLoop,
+    Steps,
+    Trajectory,
+    Wanted,
+    turn_limit,
+)
+from toolspec.backends.verl.parsers import NoAnswer, ParserFailure, parse_ids
+from toolspec.backends.verl.rehearsal.episode import Episode, Lost, Scored, ToolCall
+from toolspec.backends.verl.rehearsal.experiment import Experiment
+from toolspec.backends.verl.rehearsal.policies import Script, Turn
+from toolspec.backends.verl.rehearsal.user_process import LostError, UserProcess
+from toolspec.compiler.chat.process import ChatError
+
+
+class Task(NamedTuple):
+    """row: the number, and its columns. loop: with the row's tools."""
+
+    number: int
+    columns: Mapping[str, Any]
+    policy: str
+    script: Script
+    loop: AgentLoop | SingleTurnLoop
+
+
+class _Done(NamedTuple):
+    """The worker's answer to an episode."""
+
+    turns: int = 0
+    fields: Mapping[str, Any] = {}
+    scored: Scored | None = None
+    leaks: tuple[tuple[str, str], ...] = ()
+
+
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError)
+"""What reading a message raises that the worker did not write: the user's code can write at its files."""
+
+
+def _done(given: Mapping[str, Any]) -> _Done:
+    scored = Scored(**given["scored"])
+    float(scored.score)
+    leaks = tuple((str(tool), str(what)) for tool, what in given["leaks"])
+    return _Done(int(given["turns"]), dict(given["fields"]), scored, leaks)
+
+
+class _Failed(Exception):
+    """What is told to the worker: the class of the exception that verl would raise here."""
+
+
+class Conversation:
+    """eos: the id that ends a turn. step: of the training, from 1."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        tokens: ChatTokens,
+        process: UserProcess,
+        task: Task,
+        eos: int | None,
+        step: int,
+    ) -> None:
+        self.experiment, self.tokens, self.process, self.task = experiment, tokens, process, task
+        self.ends = {eos, *task.loop.stop_token_ids}
+        self.eos, self.step = eos, step
+        self.written: Iterator[Turn] = iter(task.script.turns)
+        self.steps: Steps = task.loop.steps(task.columns["raw_prompt"])
+        self.wanted: Wanted | None = None
+        self.trajectory: Trajectory | None = None
+        self.limits: list[int] = []
+        self.calls: list[ToolCall] = []
+        self.turn = -1
+        self.prompt: tuple[int, ...] = ()
+        self.trouble = ""
+
+    def played(self) -> Episode:
+        began, before = time.monotonic(), len(self.process.runs)
+        lost: Lost | None = None
+        done = _Done()
+        try:
+            self.process.send({"do": "episode", "with": {"row": self.task.columns}})
+            try:
+                message = self._answered()
+                if "failure" in message:
+                    reason = self.trouble or f"{message['failure']}: {message['message']}".rstrip(": ")
+                    lost = Lost("raised", (), reason)
+                else:
+                    done = _done(message["done"])
+            except _MALFORMED:
+                raise self.process.broken() from None
+        except LostError as error:
+            lost = Lost(error.how, error.who, str(error), error.tail)
+        found, standing = self.trajectory, self.wanted
+        ids, mask = (standing.ids[len(self.prompt) :], standing.mask) if standing else ((), ())
+        if found is not None:
+            ids, mask = found.response_ids, found.mask
+        return Episode(
+            self.task.number,
+            self.task.policy,
+            self.task.script,
+            found.prompt_ids if found else self.prompt,
+            tuple(ids),
+            tuple(mask),
+            found.stop if found else "",
+            done.turns,
+            tuple(self.limits),
+            tuple(self.calls),
+            tuple(self.process.runs[before:]),
+            done.fields,
+            done.scored,
+            lost,
+            self._cut(),
+            done.leaks,
+            time.monotonic() - began,
+        )
+
+    def _answered(self) -> Mapping[str, Any]:
+        while True:
+            message = self.process.receive()
+            if "ask" not in message:
+                return message
+            try:
+                self.process.send({"answer": self._answer(message)})
+            except _Failed as failure:
+                self.process.send({"failure": str(failure)})
+
+    def _answer(self, message: Mapping[str, Any]) -> Any:
+        try:
+            return ANSWERS[message["ask"]](self, message)
+        except LoopFailure as failure:
+            self.trouble = f"verl raises {failure}" + (
+                f": {failure.reason}" if failure.reason != str(failure) else ""
+            )
+            raise _Failed(str(failure)) from None
+        except (NotSimulated, ChatError) as failure:
+            self.trouble = str(failure)
+            raise _Failed(type(failure).__name__) from None
+
+    def _first(self, message: Mapping[str, Any]) -> Any:
+        self.wanted = next(self.steps)
+        self.prompt = tuple(self.wanted.ids)
+        return {"ids": list(self.wanted.ids)}
+
+    def _generate(self, message: Mapping[str, Any]) -> Any:
+        wanted = self.wanted
+        assert wanted is not None
+        settings, so_far = self.experiment.settings, len(wanted.ids)
+        limit = turn_limit(
+            settings.release,
+            self.experiment.engine,  # type: ignore[arg-type]
+            settings.prompt_length,
+            settings.response_length,
+            self.experiment.context,
+            so_far,
+            message["max_tokens"],
+        )
+        if limit is None:
+            raise LoopFailure("ValueError", f"the context of {self.experiment.context:,} tokens is full")
+        ids = self._next_ids(limit)
+        self.limits.append(limit)
+        self.turn += 1
+        self._step(ids)
+        calls = None
+        if self.wanted is not None and self.wanted.calls is not None:
+            calls = [list(one) for one in self.wanted.calls]
+        messages = self.wanted.messages if self.wanted is not None else wanted.messages
+        return {
+            "ids": ids,
+            "calls": calls,
+            "messages": list(messages),
+            "fields": {"global_steps": self.step - 1},
+        }
+
+    def _joint(self, message: Mapping[str, Any]) -> Any:
+        wanted = self.wanted
+        assert wanted is not None and wanted.calls is not None
+        texts = [str(one) for one in message["texts"]]
+        self.calls += [
+            ToolCall(self.turn, call.name, call.arguments, text)
+            for call, text in zip(wanted.calls, texts, strict=True)
+        ]
+        self._step(texts)
+        if self.wanted is None:
+            return {"ids": None}
+        return {
+            "ids": list(self.wanted.ids),
+            "mask": list(self.wanted.mask),
+            "messages": list(self.wanted.messages),
+        }
+
+    def _step(self, given: Sequence[Any]) -> None:
+        try:
+            self.wanted = self.steps.send(given)
+        except StopIteration as done:
+            self.wanted, self.trajectory = None, done.value
+
+    def _next_ids(self, limit: int) -> list[int]:
+        """The next turn up to the first token that ends one, or to the limit; then nothing but ends of turns."""
+        turn = next(self.written, Turn(""))
+        ids = self.tokens.encode(turn.text)
+        if turn.endless:
+            ids = ids * (limit // max(1, len(ids)) + 1)
+        elif self.eos is not None:
+            ids = [*ids, self.eos]
+        length = next((at + 1 for at, one in enumerate(ids) if one in self.ends), len(ids))
+        return ids[: min(length, limit)]
+
+    def _parse(self, message: Mapping[str, Any]) -> Any:
+        return parsed(self.experiment, self.tokens, self.task.loop, message["ids"])
+
+    def _cut(self) -> bool:
+        """Whether the release took the prompt's beginning off."""
+        settings = self.experiment.settings
+        if settings.release == "0.7.1" or len(self.prompt) < settings.prompt_length:
+            return False
+        try:
+            whole = self.tokens.applied(self.task.columns["raw_prompt"], self.task.loop.tools, True)
+        except (LoopFailure, ChatError):
+            return False
+        return len(whole) > settings.prompt_length
+
+
+def parsed(
+    experiment: Experiment, tokens: ChatTokens, loop: AgentLoop | SingleTurnLoop, ids: Sequence[int]
+) -> list[list[str]]:
+    """(name, arguments) of the calls that the release's parser finds."""
+    settings = experiment.settings
+    try:
+        found = parse_ids(
+            settings.format, settings.release, ids, loop.read, tokens.decode, tokens.folder.pad_token
+        )
+    except ParserFailure as failure:
+        raise LoopFailure(str(failure)) from None
+    except NoAnswer:
+        raise NotSimulated("verl would run the policy's text as code") from None
+    return [[one.name, one.arguments] for one in found.calls]
+
+
+def _decode(self: Conversation, message: Mapping[str, Any]) -> Any:
+    return self.tokens.decode(message["ids"], message["skip"])
+
+
+def _encode(self: Conversation, message: Mapping[str, Any]) -> Any:
+    return self.tokens.encode(message["text"])
+
+
+def _offsets(self: Conversation, message: Mapping[str, Any]) -> Any:
+    return self.tokens.process.offsets([message["text"]])[0]
+
+
+ANSWERS: Mapping[str, Callable[[Conversation, Mapping[str, Any]], Any]] = {
+    "first": Conversation._first,
+    "generate": Conversation._generate,
+    "joint": Conversation._joint,
+    "decode": _decode,
+    "encode": _encode,
+    "offsets": _offsets,
+    "parse": Conversation._parse,
+}

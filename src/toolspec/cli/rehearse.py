@@ -1,0 +1,190 @@
+"""`toolspec rehearse`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from toolspec.cli.document import print_json
+from toolspec.cli.options import FORMAT, SET, SPEC, TARGET, given
+
+if TYPE_CHECKING:
+    from toolspec.backends.verl.rehearsal.experiment import Experiment
+    from toolspec.backends.verl.rehearsal.rehearse import Asked, Rehearsal
+
+ROWS = 16
+MOST_ROWS = 512
+POLICIES = ("honest", "lazy", "sloppy", "cheating")
+
+
+@click.command("rehearse")
+@SPEC
+@TARGET
+@SET
+@click.option(
+    "--rows",
+    type=click.IntRange(1, MOST_ROWS),
+    default=ROWS,
+    show_default=True,
+    metavar="N",
+    help="How many rows, drawn from the first 512.",
+)
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    type=click.Choice(POLICIES),
+    help="What is scripted. Repeatable. Default: all.",
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Of the rows and of the calls' arguments."
+)
+@click.option(
+    "--step",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Of the training, for schedules of weights.",
+)
+@click.option(
+    "--split", type=click.Choice(["train", "val"]), default="train", show_default=True, help="Which rows."
+)
+@click.option("--text", is_flag=True, help="Without the model's tokenizer, though it is at hand.")
+@click.option(
+    "--python",
+    type=click.Path(path_type=str),
+    metavar="PATH",
+    callback=given,
+    help="The interpreter that has what your tools import. Default: toolspec's own.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0.1),
+    metavar="SECONDS",
+    help="Of any call, where its tool has no shorter one. Default: 30.",
+)
+@click.option(
+    "--memory", type=click.IntRange(1), metavar="GIB", help="Of the process of your code. Default: 8."
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["own", "verl"]),
+    default="own",
+    show_default=True,
+    help="verl: its real loop and reward worker, in the Python of --python.",
+)
+@click.option(
+    "--html", type=click.Path(path_type=str), metavar="FILE", callback=given, help="Write a page as well."
+)
+@click.option("--all", "every", is_flag=True, help="Print every transcript, in place of one a policy.")
+@FORMAT
+def rehearse(
+    *,
+    spec: str,
+    target: str | None,
+    sets: tuple[str, ...],
+    rows: int,
+    policies: tuple[str, ...],
+    seed: int,
+    step: int,
+    split: str,
+    text: bool,
+    python: str | None,
+    timeout: float | None,
+    memory: int | None,
+    engine: Literal["own", "verl"],
+    html: str | None,
+    every: bool,
+    form: str,
+) -> int:
+    """Run the whole experiment on CPU in seconds: real rows, your real tools and reward, scripted policies.
+
+    \b
+    Example:
+      toolspec rehearse exp.yaml
+      toolspec rehearse exp.yaml --rows 4 --policy honest --all
+      toolspec rehearse exp.yaml --html rehearsal.html
+      toolspec rehearse exp.yaml --engine verl --python ~/verl/bin/python
+
+    The policies write what is scripted: honest calls a tool and gives the row's accepted answer, lazy calls nothing,
+    sloppy calls wrongly, cheating forges, pads and lists. All goes through the bundle's own loop, tools and reward, and
+    through the release's arithmetic of tokens, limits and mask.
+
+    This runs your tools and your reward: in a process of their own, with limits of CPU, memory, output and time.
+
+    Exit codes: 0 nothing is broken, 1 a tool or the reward is, or the spec has errors, 2 wrong usage or a fault of
+    toolspec's own.
+    """
+    from toolspec.backends.verl.rehearsal.findings import findings
+    from toolspec.backends.verl.rehearsal.rehearse import Asked
+    from toolspec.backends.verl.rehearsal.user_process import Limits
+
+    if html is not None:
+        from toolspec.cli.page_place import check_place
+        from toolspec.cli.rehearse_page import MARK
+
+        check_place(Path(html), MARK)
+    limits = Limits()
+    limits = limits._replace(
+        call_seconds=timeout if timeout is not None else limits.call_seconds,
+        memory=memory << 30 if memory is not None else limits.memory,
+    )
+    wanted = tuple(one for one in POLICIES if one in policies) or POLICIES
+    asked = Asked(rows, wanted, seed, python or sys.executable, limits, engine, step)
+    found = _rehearsed(spec, sets, target, split, asked, text=text)
+    told = findings(found)
+    if html is not None:
+        from toolspec.cli.rehearse_page import write_page
+
+        write_page(Path(html), found, told)
+    if form == "json":
+        from toolspec.cli.rehearse_document import document
+
+        print_json(document(found, told))
+    else:
+        from toolspec.cli.rehearse_text import lines
+
+        print("\n".join(lines(spec, found, told, every=every)))
+        if html is not None:
+            print(f"page  {html}")
+    return 1 if any(one.severity == "error" for one in told) else 0
+
+
+def _rehearsed(
+    spec: str, sets: tuple[str, ...], target: str | None, split: str, asked: Asked, *, text: bool
+) -> Rehearsal:
+    from toolspec.backends.verl.compile import compile_spec
+    from toolspec.backends.verl.rehearsal.experiment import experiment_of
+    from toolspec.backends.verl.rehearsal.rehearse import rehearse as rehearsed
+    from toolspec.cli.progress import Progress
+    from toolspec.compiler.chat.process import ChatError
+    from toolspec.compiler.scratch import scratch
+    from toolspec.specs.problem import Problem, ProblemError
+
+    compiled = compile_spec(Path(spec), sets, target, writing=False)
+    with scratch(Path(tempfile.gettempdir())) as place:
+        experiment: Experiment = experiment_of(compiled, split, place / "model", text)
+        if asked.engine == "verl" and experiment.model.why_not:
+            message = f"verl's loop needs the model's own tokenizer: {experiment.model.why_not}"
+            problem = Problem(
+                "TS044", "no-chat-template", message, compiled.place("model.path"), fix=experiment.model.fix
+            )
+            raise ProblemError((problem,))
+        bundle = place / "bundle"
+        bundle.mkdir()
+        try:
+            with Progress("episodes") as progress:
+                return rehearsed(experiment, asked, bundle, progress)
+        except ChatError as error:
+            message = f"the chat template or the tokenizer cannot be used: {error}"
+            raise ProblemError(
+                (
+                    Problem(
+                        "TS216", "prompts-not-counted", message, compiled.place("model.path"), fix="--text"
+                    ),
+                )
+            ) from None
