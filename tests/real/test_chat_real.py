@@ -155,6 +155,15 @@ FOLDERS: dict[str, dict[str, Any]] = {
         "tokenizer_config.json": {**PLAIN, "extra_special_tokens": {"image_token": "<|image_pad|>"}},
         "chat_template.jinja": NAMES,
     },
+    "extra tokens without names": {
+        "tokenizer_config.json": {**PLAIN, "additional_special_tokens": ["<|more|>", "Hello"]},
+        "chat_template.jinja": NAMES + "<|more|> Hello Helloworld",
+    },
+    "extra tokens in the map": {
+        "tokenizer_config.json": {"eos_token": "<|im_end|>"},
+        "special_tokens_map.json": {"additional_special_tokens": ["<|more|>"]},
+        "chat_template.jinja": NAMES + "<|more|> x",
+    },
 }
 
 
@@ -166,6 +175,11 @@ def odd_tokenizer(base: dict[str, Any]) -> dict[str, Any]:
 
 
 CLASSES: tuple[tuple[str, str | None], ...] = (
+    ("llama", "LlamaTokenizerFast"),
+    ("code_llama", None),
+    ("gpt2", None),
+    ("gpt_neox", "GPTNeoXTokenizerFast"),
+    ("cohere2", "CohereTokenizer"),
     ("qwen2", None),
     ("qwen2", "LlamaTokenizerFast"),
     ("qwen3", "Qwen2Tokenizer"),
@@ -175,6 +189,13 @@ CLASSES: tuple[tuple[str, str | None], ...] = (
     ("deepseek_v3", "LlamaTokenizerFast"),
     ("mistral", "PreTrainedTokenizer"),
 )
+OPTIONS: tuple[dict[str, Any], ...] = (
+    {},
+    {"add_prefix_space": True, "legacy": True},
+    {"add_prefix_space": False},
+    {"add_prefix_space": None, "legacy": False},
+)
+"""Of tokenizer_config.json, by which some classes make their parts."""
 
 
 def write_folders(parent: Path, base: Path) -> dict[str, Path]:
@@ -182,9 +203,11 @@ def write_folders(parent: Path, base: Path) -> dict[str, Path]:
     config = json.loads((base / "config.json").read_text("utf-8"))
     files = dict(FOLDERS)
     for model_type, name in CLASSES:
-        for odd in (False, True):
-            files[f"{model_type} {name} {odd}"] = {
-                "tokenizer_config.json": {"tokenizer_class": name} if name else {},
+        for odd, options in ((False, {}), *((True, options) for options in OPTIONS)):
+            if model_type not in ("llama", "code_llama") and None in options.values():
+                continue  # the others take no null
+            files[f"{model_type} {name} {odd} {options}"] = {
+                "tokenizer_config.json": {**({"tokenizer_class": name} if name else {}), **options},
                 "config.json": {**config, "model_type": model_type},
                 "chat_template.jinja": NAMES + "A\u0301 <tool_call> <|im_end|> {{ messages[0].content }}",
                 **({"tokenizer.json": odd} if odd else {}),
