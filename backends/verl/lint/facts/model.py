@@ -22,5 +22,8 @@ def read_model(view: View, key: str) -> ModelFacts:
             view.run.folder,
             lambda: model_facts(where, None, view.run.folder, suggest=False),
         )
-    except ProblemError:
+    except ProblemError as error:
+        found = error.problems[0]
+        if directory is not None and directory.is_dir() and found.name == "model-files":
+            raise NotKnownError(f"the model {name} with readable files ({found.message})") from None
         raise NotKnownError(f"the model {name}: a directory, or `toolspec fetch {name}`") from None
