@@ -30,6 +30,7 @@ PLAIN = ("TokenizersBackend", "PythonBackend", "PreTrainedTokenizerFast", "Mistr
 def main() -> None:
     import transformers
     from transformers.models.auto import tokenization_auto as auto
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
     from transformers.tokenization_utils_tokenizers import TokenizersBackend
 
     names = {
@@ -47,6 +48,8 @@ def main() -> None:
         "classes": classes,
         "others": [name for name in sorted(set(names.values()) - {*GENERATIVE, *PLAIN}) if makes_parts(name)],
         "model_types": dict(sorted(names.items())),
+        # Their class is taken only where the files name another.
+        "without_config": sorted(names.keys() - CONFIG_MAPPING_NAMES.keys()),
         "incorrect": sorted(auto.MODELS_WITH_INCORRECT_HUB_TOKENIZER_CLASS),
     }
     json.dump(table, sys.stdout, indent=1, ensure_ascii=False)

@@ -45,7 +45,7 @@ def tokenizer_class(
     registered = table["model_types"].get(model_type)
     named = named.removesuffix("Fast") if named else None
     if named is None:
-        name = registered
+        name = None if model_type in table["without_config"] else registered
     elif registered is not None and registered != named:
         wrong = model_type in table["incorrect"]
         name = registered if wrong or registered in _GENERAL else named

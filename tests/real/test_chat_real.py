@@ -189,13 +189,15 @@ CLASSES: tuple[tuple[str, str | None], ...] = (
     ("deepseek_v3", "LlamaTokenizerFast"),
     ("mistral", "PreTrainedTokenizer"),
 )
-OPTIONS: tuple[dict[str, Any], ...] = (
-    {},
-    {"add_prefix_space": True, "legacy": True},
-    {"add_prefix_space": False},
-    {"add_prefix_space": None, "legacy": False},
+OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("llama", "LlamaTokenizer", {"add_prefix_space": True, "legacy": True}),
+    ("llama", "LlamaTokenizer", {"add_prefix_space": None, "legacy": False}),
+    ("llama", "LlamaTokenizer", {"add_prefix_space": False}),
+    ("gpt2", "GPT2Tokenizer", {"add_prefix_space": True}),
+    ("cohere2", "CohereTokenizer", {"add_prefix_space": True}),
+    ("qwen2", "Qwen2Tokenizer", {"add_prefix_space": True}),
 )
-"""Of tokenizer_config.json, by which some classes make their parts."""
+"""Keys of tokenizer_config.json by which some classes make their parts."""
 
 
 def write_folders(parent: Path, base: Path) -> dict[str, Path]:
@@ -203,15 +205,19 @@ def write_folders(parent: Path, base: Path) -> dict[str, Path]:
     config = json.loads((base / "config.json").read_text("utf-8"))
     files = dict(FOLDERS)
     for model_type, name in CLASSES:
-        for odd, options in ((False, {}), *((True, options) for options in OPTIONS)):
-            if model_type not in ("llama", "code_llama") and None in options.values():
-                continue  # the others take no null
-            files[f"{model_type} {name} {odd} {options}"] = {
-                "tokenizer_config.json": {**({"tokenizer_class": name} if name else {}), **options},
+        for odd in (False, True):
+            files[f"{model_type} {name} {odd}"] = {
+                "tokenizer_config.json": {"tokenizer_class": name} if name else {},
                 "config.json": {**config, "model_type": model_type},
                 "chat_template.jinja": NAMES + "A\u0301 <tool_call> <|im_end|> {{ messages[0].content }}",
                 **({"tokenizer.json": odd} if odd else {}),
             }
+    for model_type, name, options in OPTIONS:
+        files[f"{model_type} {options}"] = {
+            "tokenizer_config.json": {"tokenizer_class": name, **options},
+            "config.json": {**config, "model_type": model_type},
+            "chat_template.jinja": NAMES + "a<|im_end|>b {{ messages[0].content }}",
+        }
     made = {}
     tokenizer = json.loads((base / "tokenizer.json").read_text("utf-8"))
     (parent / "odd.json").write_text(json.dumps(odd_tokenizer(tokenizer)), "utf-8")

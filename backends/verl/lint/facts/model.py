@@ -8,12 +8,18 @@ from toolspec.compiler.facts.architecture import ModelFacts
 from toolspec.compiler.facts.model import model_facts
 from toolspec.specs.problem import ProblemError
 
+MODEL_PATH = "actor_rollout_ref.model.path"
+
 
 def read_model(view: View, key: str) -> ModelFacts:
     """Raises NotKnownError where the model is known nowhere."""
     name = view.text(key)
     if not name or "$" in name:
         raise NotKnownError(f"the model of {key}")
+    spec = view.run.spec
+    own = spec.config.settings.get(key) if spec is not None and key == MODEL_PATH else None
+    if spec is not None and spec.facts.model is not None and own is not None and own.plan != "overrides":
+        return spec.facts.model  # the key names it from the bundle's folder, the spec from its own
     directory = view.path(name)
     try:
         where = str(directory) if directory is not None else name
