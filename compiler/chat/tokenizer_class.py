@@ -52,8 +52,8 @@ def tokenizer_class(
     else:
         name = named
     entry = table["classes"].get(name)
-    if entry is None:
-        return GENERAL._replace(name=name, own=True) if name in table["others"] else GENERAL
+    if name is None or entry is None:
+        return GENERAL._replace(name=str(name), own=True) if name in table["others"] else GENERAL
     options = {
         key: settings[key] if isinstance(settings.get(key), bool) else usual
         for key, usual in entry["defaults"].items()
