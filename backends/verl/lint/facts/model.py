@@ -19,7 +19,8 @@ def read_model(view: View, key: str) -> ModelFacts:
     spec = view.run.spec
     own = spec.config.settings.get(key) if spec is not None and key == MODEL_PATH else None
     if spec is not None and spec.facts.model is not None and own is not None and own.plan != "overrides":
-        return spec.facts.model  # the key names it from the bundle's folder, the spec from its own
+        known: ModelFacts = spec.facts.model
+        return known  # the key names it from the bundle's folder, the spec from its own
     directory = view.path(name)
     try:
         where = str(directory) if directory is not None else name
