@@ -51,9 +51,9 @@ def tokenizer_class(
         name = registered if wrong or registered in _GENERAL else named
     else:
         name = named
-    entry = table["classes"].get(name)
-    if name is None or entry is None:
+    if name is None or name not in table["classes"]:
         return GENERAL._replace(name=str(name), own=True) if name in table["others"] else GENERAL
+    entry = table["classes"][name]
     options = {
         key: settings[key] if isinstance(settings.get(key), bool) else usual
         for key, usual in entry["defaults"].items()

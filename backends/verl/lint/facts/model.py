@@ -18,9 +18,9 @@ def read_model(view: View, key: str) -> ModelFacts:
         raise NotKnownError(f"the model of {key}")
     spec = view.run.spec
     own = spec.config.settings.get(key) if spec is not None and key == MODEL_PATH else None
-    found: ModelFacts | None = spec.facts.model if spec is not None else None
-    if found is not None and own is not None and own.plan != "overrides":
-        return found  # the key names it from the bundle's folder, the spec from its own
+    if spec is not None and spec.facts.model is not None and own is not None and own.plan != "overrides":
+        known: ModelFacts = spec.facts.model
+        return known  # the key names it from the bundle's folder, the spec from its own
     directory = view.path(name)
     try:
         where = str(directory) if directory is not None else name
@@ -30,7 +30,7 @@ def read_model(view: View, key: str) -> ModelFacts:
             lambda: model_facts(where, None, view.run.folder, suggest=False),
         )
     except ProblemError as error:
-        problem = error.problems[0]
-        if directory is not None and directory.is_dir() and problem.name == "model-files":
-            raise NotKnownError(f"the model {name} with readable files ({problem.message})") from None
+        found = error.problems[0]
+        if directory is not None and directory.is_dir() and found.name == "model-files":
+            raise NotKnownError(f"the model {name} with readable files ({found.message})") from None
         raise NotKnownError(f"the model {name}: a directory, or `toolspec fetch {name}`") from None
