@@ -11,6 +11,7 @@ tokenizer.json, and makes normalizer, pre-tokenizer and decoder itself
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import sys
 from typing import Any
@@ -20,15 +21,16 @@ GENERATIVE = (
     *("Qwen2Tokenizer", "Qwen3_5Tokenizer", "GPT2Tokenizer", "GPTNeoXTokenizer", "GemmaTokenizer"),
     *("LlamaTokenizer", "CodeLlamaTokenizer", "CohereTokenizer"),
 )
-"""Classes of models that generate text."""
-SETTLED = ("Qwen2Tokenizer", "Qwen3_5Tokenizer", "GemmaTokenizer")
-"""Classes whose parts depend on nothing else in the model's files."""
+"""Classes of models that generate text: their parts are in the table. The others are named alone."""
+OPTIONS = ("add_prefix_space", "legacy")
+"""Keys of tokenizer_config.json that the parts depend on."""
 PLAIN = ("TokenizersBackend", "PythonBackend", "PreTrainedTokenizerFast", "MistralCommonBackend")
 
 
 def main() -> None:
     import transformers
     from transformers.models.auto import tokenization_auto as auto
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
     from transformers.tokenization_utils_tokenizers import TokenizersBackend
 
     names = {
@@ -44,7 +46,10 @@ def main() -> None:
     table = {
         "source": f"transformers {transformers.__version__}",
         "classes": classes,
-        "model_types": {key: name for key, name in sorted(names.items()) if name in (*GENERATIVE, *PLAIN)},
+        "others": [name for name in sorted(set(names.values()) - {*GENERATIVE, *PLAIN}) if makes_parts(name)],
+        "model_types": dict(sorted(names.items())),
+        # Their class is taken only where the files name another.
+        "without_config": sorted(names.keys() - CONFIG_MAPPING_NAMES.keys()),
         "incorrect": sorted(auto.MODELS_WITH_INCORRECT_HUB_TOKENIZER_CLASS),
     }
     json.dump(table, sys.stdout, indent=1, ensure_ascii=False)
@@ -58,17 +63,34 @@ def described(found: Any) -> dict[str, Any]:
         for name in NAMED
         if name in parameters and isinstance(parameters[name].default, str)
     }
-    if found.__name__ not in SETTLED:
-        return {"tokens": tokens}
+    options = [name for name in OPTIONS if name in parameters]
+    made = [
+        {"options": dict(zip(options, values, strict=True)), **parts(found, tokens, options, values)}
+        for values in itertools.product((True, False), repeat=len(options))
+    ]
+    if all({**one, "options": {}} == {**made[0], "options": {}} for one in made):
+        return {"tokens": tokens, "defaults": {}, "made": [{**made[0], "options": {}}]}
+    usual = parts(found, tokens, [], ())
+    defaults = next(one["options"] for one in made if {**usual, "options": one["options"]} == one)
+    return {"tokens": tokens, "defaults": defaults, "made": made}
+
+
+def parts(found: Any, tokens: dict[str, str], options: list[str], values: tuple[bool, ...]) -> dict[str, Any]:
     letters = list(dict.fromkeys([*tokens.values(), *map(chr, range(33, 127))]))
-    made = found(vocab={letter: number for number, letter in enumerate(letters)}, merges=[])
-    parts = json.loads(made._tokenizer.to_str())
-    model = {key: value for key, value in parts["model"].items() if key not in ("vocab", "merges")}
-    return {
-        "tokens": tokens,
-        **{name: parts[name] for name in ("normalizer", "pre_tokenizer")},
-        "model": model,
-    }
+    vocabulary = {letter: number for number, letter in enumerate(letters)}
+    made = found(vocab=vocabulary, merges=[], **dict(zip(options, values, strict=True)))
+    whole = json.loads(made._tokenizer.to_str())
+    model = {key: value for key, value in whole["model"].items() if key not in ("vocab", "merges")}
+    return {**{name: whole[name] for name in ("normalizer", "pre_tokenizer")}, "model": model}
+
+
+def makes_parts(name: str) -> bool:
+    """Whether a class does not take all from tokenizer.json."""
+    from transformers.models.auto import tokenization_auto as auto
+    from transformers.tokenization_utils_tokenizers import TokenizersBackend
+
+    found = auto.tokenizer_class_from_name(name)
+    return found is None or not issubclass(found, TokenizersBackend) or "__init__" in found.__dict__
 
 
 if __name__ == "__main__":

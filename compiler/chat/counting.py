@@ -78,7 +78,8 @@ class Counters(Generic[Tag]):
         """
         batches = _batches(iter(rows))
         ahead: deque[_Batch[Tag]] = deque(islice(batches, self._most))
-        self._start(len(ahead), limit is None or any(batch.is_long(limit) for batch in ahead))
+        first = next((one for batch in ahead for one in batch.messages), None)
+        self._start(len(ahead), limit is None or any(batch.is_long(limit) for batch in ahead), first)
         free = deque(self._started)
         running: deque[tuple[int, ChatProcess, _Batch[Tag], bool, list[Any] | None]] = deque()
         done: dict[int, list[tuple[Tag, Any, Length]]] = {}
@@ -124,15 +125,25 @@ class Counters(Generic[Tag]):
         head = encoded({"do": what, "tools": tools, "generation": generation, "variables": dict(variables)})
         return head[:-1] + b', "rows": [' + b",".join(rows) + b"]}"
 
-    def _start(self, number: int, whole: bool) -> None:
-        """So many processes that are ready; they read the tokenizer side by side."""
+    def _start(self, number: int, whole: bool, first: bytes | None = None) -> None:
+        """So many processes that are ready; they read the tokenizer side by side.
+
+        first: a conversation that is rendered before any of them reads it, so that a template that takes too much of
+        everything has only what a template may take.
+        """
         new = [ChatProcess() for _ in range(number - len(self._started))]
         self._started += new
+        for place, process in enumerate(new):
+            process.template(self._template)
+            if place == 0 and first is not None:
+                process.send_encoded(self._request("render", [first]))
+                shown = process.receive()[0]
+                if isinstance(shown, Failure) and shown.limit:
+                    raise ChatError(shown.reason, limit=True)
         for process in new:
             process.send_tokenizer(self._folder, bytes_only=not whole)
         for process in new:
             process.receive_nothing()
-            process.template(self._template)
             if whole:
                 self._whole.add(process)
 

@@ -45,19 +45,23 @@ class Distribution(NamedTuple):
         return tuple(sorted(found, key=lambda one: (-one[1], one[0])))
 
     def bins(self, number: int, limit: int = 0) -> tuple[tuple[int, int, int], ...]:
-        """(from, up to and with, how many) of equal widths, from the shortest to the longest.
+        """(from, up to and with, how many) of equal widths but for the first, from the shortest to the longest.
 
         number: of bins, or one more. limit: where it lies among the lengths, a bin ends with it.
         """
         if not self.lengths:
             return ()
-        least, width = min(self.lengths), max(1, ceil((self.longest - min(self.lengths) + 1) / number))
+        shortest = least = min(self.lengths)
+        width = max(1, ceil((self.longest - shortest + 1) / number))
         if least <= limit < self.longest:
             least -= (least - limit - 1) % width
         counts = [0] * ceil((self.longest - least + 1) / width)
         for length in self.lengths:
             counts[(length - least) // width] += 1
-        return tuple((least + at * width, least + (at + 1) * width - 1, n) for at, n in enumerate(counts))
+        return tuple(
+            (max(shortest, least + at * width), least + (at + 1) * width - 1, n)
+            for at, n in enumerate(counts)
+        )
 
 
 def distribution(found: Sequence[object]) -> Distribution:

@@ -16,7 +16,11 @@ from toolspec.compiler.facts.model_directory import model_files_problem, read_ma
 from toolspec.specs.named_file import is_regular
 
 NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+MOST_BYTES = 256 << 20
+"""Of a tokenizer.json: the largest in use, of 262,144 entries, have 33 MB."""
 TEMPLATES = "additional_chat_templates"
+EXTRA, EXTRA_BEFORE = "extra_special_tokens", "additional_special_tokens"
+"""A list of special tokens, or a mapping of such that have names; and the list's name before transformers 5."""
 
 
 class Added(NamedTuple):
@@ -32,7 +36,7 @@ class Added(NamedTuple):
 class ChatFolder(NamedTuple):
     """templates: by name, `default` for the only one. tokens: special tokens by their names, as templates see them.
 
-    tokenizer: tokenizer.json, None without one.
+    tokenizer: tokenizer.json, None without one. unknown: why its ids cannot be had, as a clause; "" where they can.
     """
 
     path: Path
@@ -41,6 +45,7 @@ class ChatFolder(NamedTuple):
     tokenizer: Path | None
     added: Added
     kind: TokenizerClass = GENERAL
+    unknown: str = ""
 
     def template(self, tools: bool) -> str | None:
         """The template that is taken with or without tools. Source: PreTrainedTokenizerBase.get_chat_template."""
@@ -67,12 +72,14 @@ def template_hash(template: str) -> str:
 def read_chat_folder(path: Path) -> ChatFolder:
     """Raises ProblemError (TS041) for files that cannot be read."""
     config = dict(read_mapping(path, "tokenizer_config.json") or {})
+    config.setdefault(EXTRA, config.pop(EXTRA_BEFORE, None))
     listed = config.get("added_tokens_decoder")
     if not isinstance(listed, dict):
         config.update(read_mapping(path, "special_tokens_map.json") or {})
+        config[EXTRA] = config.get(EXTRA) or config.get(EXTRA_BEFORE)
     model = read_mapping(path, "config.json") or {}
     named = config.get("tokenizer_class") or model.get("tokenizer_class")
-    kind = tokenizer_class(_text(model.get("model_type")), _text(named))
+    kind = tokenizer_class(_text(model.get("model_type")), _text(named), config)
     tokens = {
         **kind.tokens,
         **{name: text for name in NAMED if (text := _text(config.get(name))) is not None},
@@ -82,12 +89,14 @@ def read_chat_folder(path: Path) -> ChatFolder:
             tokens.pop(name, None)  # said to be none
     # Tokens of the model's own, such as `image_token`, are names of a template too.
     own = {key: config[key] for key in config if key.endswith("_token") and key not in NAMED}
-    extra = config.get("extra_special_tokens")
+    extra = config.get(EXTRA)
     own.update(extra if isinstance(extra, dict) else {})
+    without_name = [text for one in extra if (text := _text(one))] if isinstance(extra, list) else []
     tokens.update({key: text for key, value in own.items() if (text := _text(value)) is not None})
     file = path / "tokenizer.json"
     added = Added(
-        _added(listed, path) if isinstance(listed, dict) else None, tuple(dict.fromkeys(tokens.values()))
+        _added(listed, path) if isinstance(listed, dict) else None,
+        tuple(dict.fromkeys((*tokens.values(), *without_name))),
     )
     return ChatFolder(
         path,
@@ -96,7 +105,24 @@ def read_chat_folder(path: Path) -> ChatFolder:
         file if is_regular(file) else None,
         added,
         kind,
+        _unknown(file, kind, config),
     )
+
+
+def _unknown(file: Path, kind: TokenizerClass, config: Mapping[str, Any]) -> str:
+    try:
+        size = file.stat().st_size
+    except OSError:
+        return ""
+    if size > MOST_BYTES:
+        return f"tokenizer.json has {size >> 20:,} MiB, and no model's has more than {MOST_BYTES >> 20}"
+    if kind.own:
+        return f"of {kind.name} transformers makes parts itself that toolspec does not know"
+    if config.get("split_special_tokens"):
+        return (
+            "`split_special_tokens` of tokenizer_config.json cuts special tokens in pieces: toolspec does not"
+        )
+    return ""
 
 
 def _templates(path: Path, written: Any) -> dict[str, str]:

@@ -51,7 +51,9 @@ class Failure(NamedTuple):
 
     @property
     def reason(self) -> str:
-        return _KINDS.get(self.kind) or (f"{self.kind}: {self.message}" if self.message else self.kind)
+        said = f"{self.kind}: {self.message}" if self.message else self.kind
+        place = f" (line {self.line} of the template)" if self.line else ""
+        return _KINDS.get(self.kind) or said + place
 
     @property
     def limit(self) -> bool:
@@ -97,7 +99,7 @@ class ChatProcess:
     def tokenizer(self, folder: ChatFolder, bytes_only: bool = False) -> None:
         """The tokenizer that texts are encoded with. bytes_only: only its set-up is looked at, for `bytes`.
 
-        Raises ChatError for a folder without tokenizer.json.
+        Raises ChatError for a folder without tokenizer.json, and where its ids cannot be had.
         """
         self.send_tokenizer(folder, bytes_only)
         self.receive_nothing()
@@ -106,6 +108,8 @@ class ChatProcess:
         """The first half of `tokenizer`, so that several processes can read it at the same time."""
         if folder.tokenizer is None:
             raise ChatError("there is no tokenizer.json")
+        if folder.unknown:
+            raise ChatError(folder.unknown)
         request = {
             "do": "tokenizer",
             "file": str(folder.tokenizer),

@@ -40,9 +40,10 @@ PATTERNS: Mapping[str, str] = MappingProxyType(
         + _END,
     }
 )
-# Before a blank that follows a visible ASCII character, and after a newline that such a character follows: each has
-# a blank first in a word or among blanks, and a newline last or among blanks. None looks back, and NFC joins nothing.
-_SURE = re.compile(r"(?<=[!-~])(?= )|(?<=\n)(?=[!-~])")
+# Before a blank that follows a visible ASCII character, and after a newline between two characters that are no blanks:
+# each has a blank first in a word or among blanks, and a newline last in a word or alone. Of several newlines GPT-2
+# takes the last by itself where a word follows, and all at the end. None looks back, and NFC joins nothing.
+_SURE = re.compile(r"(?<=[!-~])(?= )|(?<=\S\n)(?=[!-~])")
 _BYTES = {number: LETTERS[number] for number in range(128)}
 
 

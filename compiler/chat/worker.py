@@ -47,6 +47,7 @@ class _Work:
         self.encoder: Any = None
         self.template = ""
         self.byte_level = False
+        self.idle = 0  # bytes of address space with a tokenizer, before anything was asked of it
 
     def answer(self, request: Mapping[str, Any]) -> Any:
         if request["do"] == "template":
@@ -65,7 +66,10 @@ class _Work:
         if request["do"] == "offsets":
             return [self.encoder.offsets(text) for text in request["texts"]]
         if request["do"] == "sizes":
-            return self.encoder.counts(request["texts"])
+            # Half of a surrogate pair is as long as the character that stands for what is none.
+            return self.encoder.counts(
+                [text.encode("utf-8", "replace").decode() for text in request["texts"]]
+            )
         if request["do"] == "bytes_a_character":
             return self.encoder.bytes_a_character
         if request["do"] == "decode":
@@ -87,7 +91,8 @@ class _Work:
             with open(request["file"], encoding="utf-8") as stream:  # noqa: PTH123
                 self.encoder = Encoder(stream.read(), request["listed"], request["special"], request["parts"])
         finally:
-            _memory(_taken() + ROOM)
+            self.idle = _taken()
+            _memory(self.idle + ROOM)
 
     def _rows(self, request: Mapping[str, Any]) -> list[Any]:
         """For each list of messages its text, ids, number of ids or bytes; a mapping for one that cannot be had."""
@@ -95,14 +100,17 @@ class _Work:
 
         tools, generation, variables = request["tools"], request["generation"], request["variables"]
         found: list[Any] = []
+        _memory(self.idle + MEMORY)
         for messages in request["rows"]:
             try:
                 found.append(render(self.template, messages, tools, generation, variables))
             except Exception as error:
                 found.append(_failure(error))
-        texts = [one for one in found if isinstance(one, str)]
+        _memory(self.idle + ROOM if self.idle else MEMORY)
         if request["do"] == "render":
             return found
+        found = [_text(one) if isinstance(one, str) else one for one in found]
+        texts = [one for one in found if isinstance(one, str)]
         if request["do"] == "ids":
             made: list[Any] = [self.encoder.ids(text) for text in texts]
         elif request["do"] == "counts":
@@ -115,6 +123,17 @@ class _Work:
         return [next(values) if isinstance(one, str) else one for one in found]
 
 
+def _text(text: str) -> str | dict[str, Any]:
+    """The text, or why it has no ids: half of a surrogate pair, which no tokenizer takes."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return _failure(
+            ValueError(f"half of a surrogate pair (U+{ord(text[error.start]):04X}) has no tokens")
+        )
+    return text
+
+
 def _failure(error: BaseException) -> dict[str, Any]:
     """What is said of an error, in words that JSON and a terminal can carry."""
     try:
@@ -124,7 +143,10 @@ def _failure(error: BaseException) -> dict[str, Any]:
     line = getattr(error, "lineno", None)
     return {
         "failure": type(error).__name__,
-        "message": message[:_LONGEST_MESSAGE].encode("utf-8", "replace").decode("utf-8"),
+        "message": "".join(
+            one if one.isprintable() else one.encode("unicode_escape").decode()
+            for one in message[:_LONGEST_MESSAGE]
+        ),
         "line": line if isinstance(line, int) else 0,
     }
 

@@ -96,7 +96,7 @@ def _check_refused(draft: Draft, wanted: PromptTokens, prompts: Prompts) -> None
     draft.problem(
         "TS216",
         "prompts-not-counted",
-        f"the chat template refuses {refused:,} of {rows:,} prompts, the first is row {row} of {split}: {reason}",
+        f"the chat template refuses {refused:,} of {rows:,} prompts, the first is row {row + 1:,} of {split}: {reason}",
         PATH,
         why="verl leaves such a row out, whatever the limit",
         fix=fix,
@@ -124,6 +124,6 @@ def _first_of(prompts: Distribution, limit: int) -> str:
     over = prompts.over(limit)
     if over:
         row, length = over[0]
-        return f"row {row}, the longest, has {length:,} tokens"
+        return f"row {row + 1:,}, the longest, has {length:,} tokens"
     row, reason = prompts.refused[0]
-    return f"row {row} is refused: {reason}"
+    return f"row {row + 1:,} is refused: {reason}"

@@ -155,6 +155,15 @@ FOLDERS: dict[str, dict[str, Any]] = {
         "tokenizer_config.json": {**PLAIN, "extra_special_tokens": {"image_token": "<|image_pad|>"}},
         "chat_template.jinja": NAMES,
     },
+    "extra tokens without names": {
+        "tokenizer_config.json": {**PLAIN, "additional_special_tokens": ["<|more|>", "Hello"]},
+        "chat_template.jinja": NAMES + "<|more|> Hello Helloworld",
+    },
+    "extra tokens in the map": {
+        "tokenizer_config.json": {"eos_token": "<|im_end|>"},
+        "special_tokens_map.json": {"additional_special_tokens": ["<|more|>"]},
+        "chat_template.jinja": NAMES + "<|more|> x",
+    },
 }
 
 
@@ -166,6 +175,11 @@ def odd_tokenizer(base: dict[str, Any]) -> dict[str, Any]:
 
 
 CLASSES: tuple[tuple[str, str | None], ...] = (
+    ("llama", "LlamaTokenizerFast"),
+    ("code_llama", None),
+    ("gpt2", None),
+    ("gpt_neox", "GPTNeoXTokenizerFast"),
+    ("cohere2", "CohereTokenizer"),
     ("qwen2", None),
     ("qwen2", "LlamaTokenizerFast"),
     ("qwen3", "Qwen2Tokenizer"),
@@ -175,6 +189,15 @@ CLASSES: tuple[tuple[str, str | None], ...] = (
     ("deepseek_v3", "LlamaTokenizerFast"),
     ("mistral", "PreTrainedTokenizer"),
 )
+OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("llama", "LlamaTokenizer", {"add_prefix_space": True, "legacy": True}),
+    ("llama", "LlamaTokenizer", {"add_prefix_space": None, "legacy": False}),
+    ("llama", "LlamaTokenizer", {"add_prefix_space": False}),
+    ("gpt2", "GPT2Tokenizer", {"add_prefix_space": True}),
+    ("cohere2", "CohereTokenizer", {"add_prefix_space": True}),
+    ("qwen2", "Qwen2Tokenizer", {"add_prefix_space": True}),
+)
+"""Keys of tokenizer_config.json by which some classes make their parts."""
 
 
 def write_folders(parent: Path, base: Path) -> dict[str, Path]:
@@ -189,6 +212,12 @@ def write_folders(parent: Path, base: Path) -> dict[str, Path]:
                 "chat_template.jinja": NAMES + "A\u0301 <tool_call> <|im_end|> {{ messages[0].content }}",
                 **({"tokenizer.json": odd} if odd else {}),
             }
+    for model_type, name, options in OPTIONS:
+        files[f"{model_type} {options}"] = {
+            "tokenizer_config.json": {"tokenizer_class": name, **options},
+            "config.json": {**config, "model_type": model_type},
+            "chat_template.jinja": NAMES + "a<|im_end|>b {{ messages[0].content }}",
+        }
     made = {}
     tokenizer = json.loads((base / "tokenizer.json").read_text("utf-8"))
     (parent / "odd.json").write_text(json.dumps(odd_tokenizer(tokenizer)), "utf-8")

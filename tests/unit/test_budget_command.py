@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from budget_run import QUESTIONS, ROWS, said, script, settle
 from conftest import EXAMPLES
@@ -18,7 +19,7 @@ from toolspec.compiler.chat.distribution import Distribution, distribution, roun
 from toolspec.compiler.chat.encoder import Encoder
 from toolspec.compiler.chat.environment import render
 from toolspec.compiler.chat.folder import read_chat_folder
-from toolspec.compiler.chat.process import Failure
+from toolspec.compiler.chat.process import ChatError, Failure
 
 
 @pytest.fixture
@@ -133,13 +134,60 @@ def test_what_is_not_at_hand_is_told(
     assert (code, [one["code"] for one in document["findings"]]) == (1, ["TS044"])
 
 
+def test_half_of_a_surrogate_pair_is_a_fault_of_its_row(folder: Path) -> None:
+    model = read_chat_folder(folder / "model")
+    half = [{"role": "user", "content": "a\ud800"}]
+    for limit in (None, 1 << 20):
+        with Counters[int](model, CHATML, [], {}) as counters:
+            found = list(counters.lengths(enumerate([ROWS[0], half, ROWS[1]]), limit))
+        refused = [isinstance(length, Failure) and "U+D800" in length.message for *_, length in found]
+        assert refused == [False, True, False]
+
+
+def test_a_template_is_tried_before_a_tokenizer_is_read(folder: Path) -> None:
+    (folder / "model" / "tokenizer.json").write_text("no JSON", "utf-8")
+    model = read_chat_folder(folder / "model")
+    with pytest.raises(ChatError, match="memory"):
+        list(counted("counts", model, "{{ 'x' * 10**11 }}", ROWS, [], {}))
+    with pytest.raises(ChatError, match="ValueError"):
+        list(counted("counts", model, "{{ raise_exception('no') }}", ROWS, [], {}))
+
+
+def test_tools_that_are_in_no_prompt_are_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script(folder)
+    tools = yaml.safe_load((folder / "tools.yaml").read_text("utf-8"))
+    own = {"class_name": "mine.Own", "config": {"type": "native"}}
+    (folder / "tools.yaml").write_text(yaml.safe_dump({"tools": [*tools["tools"], own]}), "utf-8")
+    code, document = said(monkeypatch, capsys, "run.sh")
+    assert code == 0
+    assert [one for one in document["assumed"] if "mine.Own" in one and "no prompt has" in one]
+    broken = tools["tools"][0]["tool_schema"]["function"]["parameters"]["properties"]
+    broken["x"] = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    (folder / "tools.yaml").write_text(yaml.safe_dump(tools), "utf-8")
+    code, document = said(monkeypatch, capsys, "run.sh")
+    assert (code, [one["code"] for one in document["findings"]]) == (1, ["TS316"])
+
+
+def test_rows_of_images_are_not_counted_as_text(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script(folder, "data.train_files=train.jsonl")
+    row = {"prompt": ROWS[0], "images": ["a.png"]}
+    (folder / "train.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    code, document = said(monkeypatch, capsys, "run.sh")
+    assert (code, [one["code"] for one in document["findings"]]) == (1, ["TS047"])
+    assert "images" in document["findings"][0]["message"]
+
+
 def test_a_distribution() -> None:
     found = distribution([5, 1, Failure("TemplateError", "no"), 3, 9])
     assert found == Distribution((5, 1, 3, 9), (0, 1, 3, 4), ((2, "TemplateError: no"),))
     assert [found.quantile(share) for share in (0.25, 0.5, 0.75, 1.0)] == [1, 3, 5, 9]
     assert found.over(3) == ((4, 9), (0, 5))
     assert found.bins(3) == ((1, 3, 2), (4, 6, 1), (7, 9, 1))
-    assert found.bins(3, limit=4) == ((-1, 1, 1), (2, 4, 1), (5, 7, 1), (8, 10, 1))
+    assert found.bins(3, limit=4) == ((1, 1, 1), (2, 4, 1), (5, 7, 1), (8, 10, 1))
     assert found.bins(3, limit=9) == found.bins(3, limit=0) == found.bins(3)
     assert distribution([]).bins(4) == ()
     assert [rounded_up(number) for number in (1, 64, 65)] == [64, 64, 128]

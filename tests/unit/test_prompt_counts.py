@@ -81,8 +81,8 @@ HOSTILE = {
     "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}": "CPU time",
     "{{ 'x' * 10**11 }}": "memory",
     "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}": "gives no count",
-    "{{ raise_exception('no <tools>') }}": "refuses 25 of 25 prompts, the first is row 0 of train: TemplateError: no",
-    "{% if %}": "refuses 25 of 25 prompts, the first is row 0 of train: TemplateSyntaxError",
+    "{{ raise_exception('no <tools>') }}": "refuses 25 of 25 prompts, the first is row 1 of train: TemplateError: no",
+    "{% if %}": "refuses 25 of 25 prompts, the first is row 1 of train: TemplateSyntaxError",
 }
 
 
@@ -118,14 +118,14 @@ def test_rows_that_the_template_refuses(folder: Path) -> None:
     (folder / "model" / "chat_template.jinja").write_text(refusing, "utf-8")
     (problem,) = refused(folder)
     assert problem.message == (
-        "the chat template refuses 3 of 25 prompts, the first is row 0 of train: TemplateError: short"
+        "the chat template refuses 3 of 25 prompts, the first is row 1 of train: TemplateError: short"
     )
     assert problem.fix == "repair the rows, or quantile: 0.85 to go on without them"
     found = compiled(folder, ("auto", "{quantile: 0.85}"))
     assert "3 of 25 rows do not fit, and verl leaves them out" in found.plan.decisions[PATH].reason
     (note,) = [note for note in found.notes if note.code == "TS215"]
     assert note.message.startswith(
-        "3 of 20 rows of train (row 0 is refused: TemplateError: short) do not fit in "
+        "3 of 20 rows of train (row 1 is refused: TemplateError: short) do not fit in "
     )
     assert [p.code for p in refused(folder, ("auto", "{quantile: 0.86}"))] == ["TS216"]
 

@@ -161,7 +161,8 @@ def test_every_command_tells_the_number_and_why(
         json.loads((folder / "build" / "exp" / "plan.json").read_text("utf-8"))["plan"][PATH]["value"]
         == number
     )
-    assert {p.severity for p in linted(folder).findings} <= {"note"}
+    # The tiny model's template is of another family than its type.
+    assert {p.code for p in linted(folder).findings if p.severity != "note"} == {"TS322"}
 
 
 def test_each_part_of_the_mapping_counts(folder: Path) -> None:

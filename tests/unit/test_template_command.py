@@ -164,6 +164,39 @@ def test_a_fault_of_the_template_is_found(
     assert code == 1
 
 
+def test_nothing_that_others_wrote_is_obeyed_by_the_terminal(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script(folder, sound.TOOLS.replace("name: calculator", 'name: "calculator\\e]0;x\\a"', 1))
+    template = (
+        "{{ raise_exception('\\x1b[2J') if messages | length > 1 else messages[0].content + '\\x1b[8m' }}"
+    )
+    (folder / "model" / "chat_template.jinja").write_text(template, "utf-8")
+    _, out = said(monkeypatch, capsys, "run.sh", "--show")
+    assert "\\x1b[2J" in out and "\\x1b[8m" in out and "\\x1b]0;x\\x07" in out
+    assert "\x1b" not in out and "\x07" not in out
+
+
+def test_a_fault_of_the_templates_syntax_is_told_once_with_its_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script(folder)
+    (folder / "model" / "chat_template.jinja").write_text("{{ 1 }}\n{{ messages }", "utf-8")
+    _, out = said(monkeypatch, capsys, "run.sh", "--format", "json")
+    (check,) = [one for one in json.loads(out)["checks"] if one["state"] == "error"]
+    assert check["message"].endswith("(line 2 of the template)")
+
+
+def test_files_of_a_model_that_cannot_be_read_are_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script(folder)
+    (folder / "model" / "chat_template.jinja").write_bytes(b"\xff")
+    code, out = said(monkeypatch, capsys, "run.sh", "--format", "json")
+    assert code == 1
+    assert "chat_template.jinja: byte 0 is 0xff" in json.loads(out)["findings"][0]["message"]
+
+
 def test_a_model_that_is_not_at_hand_is_told_with_what_to_do(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

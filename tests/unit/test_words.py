@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tiny_model import MARKS, MERGES, PLAIN, tokenizer_json
@@ -28,6 +28,7 @@ def split(pattern: str, **more: Any) -> dict[str, Any]:
 MAKES = {f"pattern {number}": split(pattern) for number, pattern in enumerate(PATTERNS)}
 MAKES["byte level"] = {**BYTES, "use_regex": True}
 ASCII = "".join(map(chr, range(128)))
+ADDED = [{**token, "id": 1_000 + number} for number, token in enumerate(tokenizer_json()["added_tokens"])]
 MIXED = st.lists(
     st.one_of(
         st.sampled_from(
@@ -81,9 +82,21 @@ TEXTS = st.lists(
 ).map("".join)
 
 
+BLANKS = ("Ċ Ċ", "Ġ Ġ", "Ġ Ċ", "Ċ Ġ", "č Ċ", "ĉ Ċ", "ĊĊ Ċ", "ĠĠ Ġ", "! Ċ", "! ĊĊ", "Ġ !")
+"""Merges that tell where a run of blanks is cut: without one the blanks are a token each wherever it is."""
+
+
+def model() -> dict[str, Any]:
+    known = tokenizer_json()["model"]
+    vocabulary = dict(known["vocab"])
+    for merge in BLANKS:
+        vocabulary[merge.replace(" ", "")] = max(vocabulary.values()) + 1
+    return {**known, "vocab": vocabulary, "merges": [*known["merges"], *(one.split(" ") for one in BLANKS)]}
+
+
 @cache
 def encoder(make: str) -> Encoder:
-    return Encoder(json.dumps(tokenizer_json(pre_tokenizer=MAKES[make])))
+    return Encoder(json.dumps(tokenizer_json(pre_tokenizer=MAKES[make], model=model(), added_tokens=ADDED)))
 
 
 @pytest.mark.parametrize("make", MAKES)
@@ -96,6 +109,7 @@ def test_words_add_up_to_the_ids(make: str, text: str) -> None:
 
 @pytest.mark.parametrize("make", MAKES)
 @given(texts=st.lists(MIXED, max_size=3))
+@example(texts=["é\n\nThe", "é \nThe", "é\r\nThe", "é!\n\n  The", "é\u2028\nThe"])
 def test_so_do_parts_of_other_text(make: str, texts: list[str]) -> None:
     one = encoder(make)
     assert one.counts(texts) == [len(one.ids(text)) for text in texts]

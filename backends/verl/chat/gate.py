@@ -181,10 +181,11 @@ class Gate:
         elif self._plain_turn is None:
             yield Check("format", "unknown", "no call can be told from what the template writes before it")
         else:
-            fix = f"format {' or '.join(fitting)}" if fitting else f"none of verl {self.release} reads them"
-            yield Check(
-                "format", "error", f"`{self.format}` does not read the calls that the template writes", fix
-            )
+            said = f"`{self.format}` does not read the calls that the template writes"
+            if fitting:
+                yield Check("format", "error", said, f"format {' or '.join(fitting)}")
+            else:
+                yield Check("format", "error", f"{said}, nor does another format of verl {self.release}")
 
     def _awkward(self) -> Check:
         tool = probe_tool()

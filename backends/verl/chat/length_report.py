@@ -12,6 +12,7 @@ from toolspec.backends.verl.chat.prompt_lengths import subject_lengths, tokenize
 from toolspec.backends.verl.chat.prompts import Split, prompt_rows
 from toolspec.backends.verl.chat.subject import Subject, missing
 from toolspec.backends.verl.chat.trajectory_lengths import Trajectory, trajectory
+from toolspec.backends.verl.lint.facts.tools import TOOLS_FILE
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.rows.findings import CODES
 from toolspec.compiler.chat.distribution import rounded_up
@@ -106,6 +107,7 @@ def read_report(
     subject: Subject, asked: Asked, kept: bool = True, progress: Callable[[int, int], None] = lambda *_: None
 ) -> Report:
     """progress: told now and then how many rows are done, and of how many. Raises ProblemError."""
+    _check_tools(subject)
     tokenizer_folder(subject)
     limits = read_limits(subject)
     rows = prompt_rows(subject, asked.split)
@@ -144,6 +146,25 @@ def read_report(
         unknown,
         assumed,
     )
+
+
+def _check_tools(subject: Subject) -> None:
+    """Raises ProblemError for schemas that the release refuses: the dataset goes on without tools, the run does not."""
+    refused = [tool for tool in subject.tools if tool.seen.refused]
+    if not refused:
+        return
+    problems = tuple(
+        Problem(
+            "TS316",
+            "tool-schema-refused",
+            f"verl {subject.release} refuses {tool.name}: {tool.seen.refused}",
+            subject.view.span(TOOLS_FILE),
+            fix=f"toolspec template {subject.file} --rewrite" if tool.rewritten is not None else "",
+            why="the run stops at it, and no prompt can be counted as it would be",
+        )
+        for tool in refused
+    )
+    raise ProblemError(problems)
 
 
 def _drawn_rows(subject: Subject, asked: Asked, found: Lengths) -> tuple[str, ...]:

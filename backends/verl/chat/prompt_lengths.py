@@ -65,10 +65,12 @@ def subject_lengths(
 
 
 def tokenizer_folder(subject: Subject) -> ChatFolder:
-    """Raises ProblemError (TS044) where there is no tokenizer at hand."""
+    """Raises ProblemError (TS044) where there is no tokenizer at hand, or none whose ids are known."""
     folder = subject.folder
     if folder is None or folder.tokenizer is None:
         raise missing(subject.file, f"the tokenizer.json of {subject.owner}", subject.owner)
+    if folder.unknown:
+        raise missing(subject.file, f"a tokenizer whose ids are known: {folder.unknown}", "")
     note(folder.tokenizer, "stamp")
     return folder
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
@@ -135,6 +135,8 @@ class _Written:
             met = False
             reader = Reader(file, "data", findings, frozenset({self._column, TRUTH}))
             for place, row in reader.rows():
+                if not met:
+                    self._refuse_media(file, reader.seen)
                 met = True
                 yield Prompt(place, _truth(row)), row.get(self._column)
             if met and self._column not in reader.seen:
@@ -146,10 +148,13 @@ class _Written:
             names = list(schema(file, self._span).names)
             if self._column not in names:
                 raise self._absent(file, names)
-            found = self._media.intersection(names)
-            if found:
-                message = f"this needs rows of text alone, and {file.name} has `{min(found)}`"
-                raise _error("TS047", "rows-not-at-hand", message, self._span)
+            self._refuse_media(file, names)
+
+    def _refuse_media(self, file: Path, names: Iterable[str]) -> None:
+        found = self._media.intersection(names)
+        if found:
+            message = f"this needs rows of text alone, and {file.name} has `{min(found)}`"
+            raise _error("TS047", "rows-not-at-hand", message, self._span)
 
     def _absent(self, file: Path, names: list[str]) -> ProblemError:
         kind: Kind = "missing-column"

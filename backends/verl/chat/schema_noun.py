@@ -126,7 +126,7 @@ def range_parts(schema: Schema, kinds: Sequence[str]) -> Iterator[Part]:
 def text_parts(schema: Schema) -> Iterator[Part]:
     least, most = number(schema, "minLength"), number(schema, "maxLength")
     if least is not None or most is not None:
-        yield Part(f" of {span(least, most)} characters", bound_facts(least, most))
+        yield Part(f" of {span(least, most, 'character')}", bound_facts(least, most))
     for key, said in (
         ("pattern", "that matches `{}`"),
         ("format", "in the format {}"),
@@ -144,10 +144,14 @@ def number(schema: Schema, key: str) -> int | float | None:
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def span(least: int | float | None, most: int | float | None) -> str:
+def span(least: int | float | None, most: int | float | None, noun: str = "") -> str:
+    """How many of something, `noun` in the singular; "" for none."""
     if least is not None and most is not None:
-        return f"{value_text(least)}" if least == most else f"{value_text(least)} to {value_text(most)}"
-    return f"at least {value_text(least)}" if least is not None else f"at most {value_text(most)}"
+        text = f"{value_text(least)}" if least == most else f"{value_text(least)} to {value_text(most)}"
+    else:
+        text = f"at least {value_text(least)}" if least is not None else f"at most {value_text(most)}"
+    many = (most if most is not None else least) != 1
+    return f"{text} {noun}{'s' if many else ''}" if noun else text
 
 
 def bound_facts(*values: int | float | None) -> tuple[str, ...]:

@@ -182,7 +182,7 @@ class Words:
             )
         least, most = number(schema, "minProperties"), number(schema, "maxProperties")
         if least is not None or most is not None:
-            yield Part(f", {span(least, most)} fields", bound_facts(least, most))
+            yield Part(f", {span(least, most, 'field')}", bound_facts(least, most))
         together = schema.get("dependentRequired")
         for name, others in together.items() if isinstance(together, Mapping) else ():
             if isinstance(others, list) and others:

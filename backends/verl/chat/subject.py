@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +11,7 @@ from toolspec.backends.verl.chat.seen_schema import Seen, as_seen
 from toolspec.backends.verl.chat.surviving_schema import surviving
 from toolspec.backends.verl.lint.derived import ROLLOUT
 from toolspec.backends.verl.lint.facts.template import CUSTOM, TOKENIZER
-from toolspec.backends.verl.lint.facts.tools import TOOLS_FILE, ToolsFile
+from toolspec.backends.verl.lint.facts.tools import FUNCTIONS_FILE, TOOLS_FILE, ToolsFile
 from toolspec.backends.verl.lint.lint import choose_release, kind_of
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.view import View
@@ -150,7 +150,8 @@ def subject_of_run(view: View, assumed: tuple[str, ...] = ()) -> Subject:
         name, directory = known.name, known.directory
     except NotKnownError as error:
         name, directory = str(error), None
-    return _subject(Path(view.run.file), view, assumed, _tools_of(view), name, directory)
+    lacking = tuple(f"no prompt has {each}" for each in _without_schema(view))
+    return _subject(Path(view.run.file), view, (*assumed, *lacking), _tools_of(view), name, directory)
 
 
 def subject_of(compiled: Compiled, view: View | None = None) -> Subject:
@@ -219,6 +220,21 @@ def _tools_of(view: View) -> tuple[ToolSeen, ...]:
         new = surviving(written, version) if seen.lost or seen.refused else None
         found.append(ToolSeen(tool.name or f"tool {tool.number}", written, seen, rewritten=new))
     return tuple(found)
+
+
+def _without_schema(view: View) -> Iterator[str]:
+    """Tools of the run whose schema is code, which nothing here runs."""
+    file = tools_file_of(view)
+    for tool in file.tools if file is not None else ():
+        if not isinstance(tool.value.get("tool_schema"), Mapping):
+            yield f"the tool {tool.value.get('class_name') or tool.key} of {TOOLS_FILE}: its class brings the schema"
+    try:
+        functions = view.facts.function_tools() or ()
+    except NotKnownError as error:
+        yield f"the tools of {FUNCTIONS_FILE}: this needs {error}"
+        return
+    for function in functions:
+        yield f"the tool {function.name} of {FUNCTIONS_FILE}: verl makes its schema of the function"
 
 
 def tools_file_of(view: View) -> ToolsFile | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +13,7 @@ from toolspec.specs.named_file import UnreadableError, read
 from toolspec.specs.reads import note
 
 MAX_BYTES = 4 << 20
+MOST_RECENT = 2  # the rows of a run: training and validation
 T = TypeVar("T")
 
 
@@ -26,6 +28,7 @@ class Files:
         self._seen: dict[str, bytes | str] = {}
         self._names: dict[str, tuple[str, ...]] = {}
         self._made: dict[tuple[str, str], object] = {}
+        self._recent: OrderedDict[str, object] = OrderedDict()
 
     def read(self, path: Path) -> bytes | None:
         """The content of a regular file of at most MAX_BYTES, else None. A pipe or a device is not waited for."""
@@ -81,6 +84,16 @@ class Files:
         if isinstance(found, _Raised):
             raise found.error.with_traceback(None)
         value: T = found  # type: ignore[assignment]
+        return value
+
+    def recently(self, what: str, make: Callable[[], T]) -> T:
+        """The same of something large, for the inputs that ask soon: the last few are kept. What it raises is not."""
+        if what not in self._recent:
+            self._recent[what] = make()
+            if len(self._recent) > MOST_RECENT:
+                self._recent.popitem(last=False)
+        self._recent.move_to_end(what)
+        value: T = self._recent[what]  # type: ignore[assignment]
         return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -46,3 +47,12 @@ def progress(what: str) -> None:
 def paint(text: str, code: str) -> str:
     """`text` in an ANSI style (`1` bold, `2` dim, `32` green) where stdout shows colour."""
     return f"\x1b[{code}m{text}\x1b[0m" if wants_colour(sys.stdout) else text
+
+
+# All control characters but tab and newline, save for the escape of a style that `paint` writes.
+_OBEYED = re.compile(r"\x1b(?!\[(?:0|1|2|3[1-6])m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
+
+
+def obeying_nothing(text: str) -> str:
+    """`text`, which others wrote, without what a terminal would obey: `\\x1b` and its like by their numbers."""
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -10,7 +10,7 @@ import click
 
 from toolspec.cli.document import print_json
 from toolspec.cli.options import FORMAT, TARGET
-from toolspec.cli.output import paint
+from toolspec.cli.output import obeying_nothing, paint
 
 if TYPE_CHECKING:
     from toolspec.backends.verl.chat.gate import Check
@@ -59,10 +59,11 @@ def template(*, file: Path, show: bool, rewrite: bool, write: bool, target: str 
     if form == "json":
         print_json(document(subject, answer))
     else:
-        print("\n".join(lines(subject, answer)))
+        for line in lines(subject, answer):
+            print(obeying_nothing(line))
         if show and answer.prompt is not None:
             print(paint("prompt", "1"))
-            print(answer.prompt)
+            print(obeying_nothing(answer.prompt))
     return 1 if any(check.state == "error" for check in answer.checks) else 0
 
 
@@ -83,11 +84,12 @@ def _asked(subject: Subject) -> Answer:
             release, variables = subject.release, subject.variables
             gate = Gate(process, release, subject.format, subject.schemas, variables, subject.pad_token)
             checks += gate.checks()
-            if isinstance(gate.prompt, Failure) and gate.prompt.limit:
+            shown = gate.prompt
+            if isinstance(shown, Failure) and (shown.limit or shown.kind == "TemplateSyntaxError"):
                 return answer._replace(checks=tuple(checks))
             found = quirks(process)
             checks += _settings(subject, process.names())
-            prompt = gate.prompt if isinstance(gate.prompt, str) else None
+            prompt = shown if isinstance(shown, str) else None
             said = tuple(told(found, subject.settings))
             answer = Answer((), family_of(subject.template, found), found, said, gate.formats, prompt)
         except ChatError as error:

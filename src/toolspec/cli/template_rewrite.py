@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from toolspec.cli.document import print_json
-from toolspec.cli.output import paint
+from toolspec.cli.output import obeying_nothing, paint
 from toolspec.cli.replace import replace_file
 
 COLOURS = {"+": "32", "-": "31", "@": "36"}
@@ -48,7 +48,7 @@ def rewrite_tools(file: Path, target: str | None, form: str, *, write: bool) -> 
         return 0
     old, new = (data.decode("utf-8").splitlines(keepends=True) for data in (found.data, after))
     for line in unified_diff(old, new, name, name):
-        text = line.rstrip("\r\n")
+        text = obeying_nothing(line.rstrip("\r\n"))
         print(paint(text, COLOURS[text[0]]) if text[:1] in COLOURS else text)
     number = f"{len(listed)} schema{'' if len(listed) == 1 else 's'}"
     if not listed:

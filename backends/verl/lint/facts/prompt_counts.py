@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from toolspec.backends.verl.lint.facts.tokens import texts
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.view import View
 from toolspec.specs.problem import ProblemError
+from toolspec.specs.reads import stamp
 
 if TYPE_CHECKING:
     from toolspec.backends.verl.chat.subject import Subject
+    from toolspec.backends.verl.lint.facts.rows import Rows
 
 
 CHUNK = 2_000
@@ -44,32 +47,63 @@ def read_counts(view: View, split: Literal["train", "val"], limit: int) -> Promp
     from toolspec.backends.verl.chat.prompt_lengths import templates, tokenizer_folder
     from toolspec.backends.verl.chat.prompts import media
     from toolspec.backends.verl.chat.subject import subject_of, subject_of_run
-    from toolspec.compiler.chat.process import ChatError
 
     found = media(view).intersection(rows.columns)
     if found:
         raise NotKnownError(f"rows of text alone, without `{min(found)}`")
-    messages = list(rows.values(view.text("data.prompt_key") or "prompt"))
     compiled = view.run.spec
+    try:
+        subject = subject_of(compiled, view) if compiled is not None else subject_of_run(view)
+        folder = tokenizer_folder(subject)
+        seen_by = templates(subject, folder)
+    except ProblemError as error:
+        raise NotKnownError(error.problems[0].message.removeprefix("this needs ")) from None
+    column = view.text("data.prompt_key") or "prompt"
+    asked = _identity(view, subject, seen_by, rows, column)
+    # Many inputs of a folder share rows, tools and model.
+    return view.files.once(
+        f"prompts {split} {limit} {asked}",
+        folder.path,
+        lambda: _counts(subject, seen_by, rows, column, limit),
+    )
+
+
+def _counts(subject: Subject, seen_by: tuple[str, ...], rows: Rows, column: str, limit: int) -> PromptCounts:
+    """Raises NotKnownError where template or tokenizer do not answer."""
+    from toolspec.compiler.chat.process import ChatError
+
+    messages = list(rows.values(column))
     over: dict[int, int] = {}
     refused: dict[int, str] = {}
     try:
-        subject = subject_of(compiled, view) if compiled is not None else subject_of_run(view)
-        seen_by = templates(subject, tokenizer_folder(subject))
         for template in seen_by:
             for row, length in _counted(subject, template, messages, limit):
                 if isinstance(length, int):
                     over[row] = max(length, over.get(row, 0))
                 else:
                     refused[row] = length
-    except ProblemError as error:
-        raise NotKnownError(error.problems[0].message.removeprefix("this needs ")) from None
     except ChatError as error:
         raise NotKnownError(f"a template and a tokenizer that answer ({error})") from None
     longest = sorted(over.items(), key=lambda one: (-one[1], one[0]))
     return PromptCounts(
         tuple(longest), tuple(refused.items()), len(messages), rows.complete, len(seen_by) > 1
     )
+
+
+def _identity(view: View, subject: Subject, seen_by: tuple[str, ...], rows: Rows, column: str) -> str:
+    """What decides the counts, beside the limit: the rows by their files, or by themselves where they are laid out."""
+    made = view.run.rows is not None and bool(view.run.rows.splits)
+    assert subject.folder is not None
+    parts = (
+        subject.folder,
+        stamp(str(subject.folder.tokenizer)),
+        seen_by,
+        subject.schemas,
+        sorted(subject.variables.items(), key=str),
+        list(rows.values(column)) if made else [(str(file), stamp(str(file))) for file in rows.files],
+        column,
+    )
+    return blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _counted(

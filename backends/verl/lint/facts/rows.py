@@ -10,6 +10,7 @@ from typing import Any
 
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.view import View
+from toolspec.specs.reads import stamp
 
 MOST_ROWS = 20_000
 """Rows that are looked into; real sets of tool tasks are of this size, and reading them takes under a second."""
@@ -75,7 +76,8 @@ def read_rows(view: View, key: str) -> Rows:
             raise NotKnownError(f"a smaller file than {name}, which has {status.st_size >> 20} MiB")
     if not files:
         raise NotKnownError(f"files in {key}")
-    return _read(key, files)
+    asked = repr([(str(file), stamp(str(file))) for file in files])
+    return view.files.recently(f"rows {asked}", lambda: _read(key, files))
 
 
 def rows_at_hand(view: View) -> Iterator[tuple[str, Rows]]:
