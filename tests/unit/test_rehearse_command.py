@@ -128,7 +128,7 @@ def test_the_page_is_whole_and_only_replaces_its_own(tmp_path: Path) -> None:
     assert tags.open == []
     run(tmp_path, "--rows", "1", "--html", "r.html")
     (tmp_path / "notes.html").write_text("mine", "utf-8")
-    assert "no page of rehearse's" in run(tmp_path, "--html", "notes.html", code=2)
+    assert "no page of this command's" in run(tmp_path, "--html", "notes.html", code=2)
 
 
 def test_a_row_chooses_its_tools_and_their_state(tmp_path: Path) -> None:

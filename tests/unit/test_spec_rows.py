@@ -31,7 +31,9 @@ def test_a_row_that_compile_refuses_is_found_at_the_file(folder: Path) -> None:
     lines = (folder / "train.jsonl").read_text("utf-8").splitlines()
     lines[2] = json.dumps({"question": None, "answer": "3"})
     (folder / "train.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
-    (found,) = lint(folder).findings
+    # The example's own warning, that a bad call undoes a right answer, stands beside it.
+    found, *others = sorted(lint(folder).findings, key=lambda one: one.severity)
+    assert {one.code for one in others} == {"TS431"}
     assert (found.code, found.severity, found.message) == (
         "TS612",
         "error",
@@ -98,7 +100,7 @@ def test_rows_that_are_elsewhere_are_a_note_and_the_rest_is_checked(folder: Path
     )
     (folder / "val.jsonl").unlink()
     linted = lint(folder)
-    assert {(p.code, p.severity, p.path) for p in linted.findings} == {
+    assert {(p.code, p.severity, p.path) for p in linted.findings if p.code != "TS431"} == {
         ("TS601", "note", "data.train.0"),
         ("TS601", "note", "data.val.0"),
     }
