@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tiny_model import write_model
+from toolspec.backends.verl.chat import prompt_lengths
 from toolspec.backends.verl.compile import Compiled, compile_spec
 from toolspec.backends.verl.lint.lint import Linted, lint_file
 from toolspec.backends.verl.written.files import Files
+from toolspec.cli.app import run
 from toolspec.specs.problem import Problem, ProblemError
 
 SPEC = """\
@@ -27,6 +30,22 @@ budget: {prompt_tokens: auto, trajectory_tokens: 512}
 """
 TOOLS = 'def add(a: int) -> int:\n    """Add.\n\n    Args:\n        a: One.\n    """\n    return a\n'
 TIGHT = ("auto", "{quantile: 0.2, margin: 0, multiple: 1}")
+
+
+def settle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in the folder, beside the spec's files, with nothing counted yet."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(prompt_lengths, "_kept", OrderedDict())
+    return write_spec(folder)
+
+
+def said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
+) -> tuple[int, str]:
+    """Exit code and output of a command, its blanks single."""
+    monkeypatch.setattr("sys.argv", ["toolspec", *arguments])
+    code = run()
+    return code, " ".join(capsys.readouterr().out.split())
 
 
 def write_spec(folder: Path) -> Path:

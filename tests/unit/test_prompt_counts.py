@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from counted_spec import SPEC, TIGHT, compiled, linted, refused, write_rows, write_spec
+from counted_spec import SPEC, TIGHT, compiled, linted, refused, said, settle, write_rows
 from tiny_model import CHATML
 from toolspec.backends.verl.chat import prompt_lengths
 from toolspec.backends.verl.chat.lengths import Lengths, Model, lengths
 from toolspec.backends.verl.compile import check
 from toolspec.backends.verl.migrate import migrate
-from toolspec.cli.app import run
 from toolspec.compiler.plan.prompt_tokens import PATH
 from toolspec.lsp.diagnostics import findings
 from toolspec.specs.problem import ProblemError
@@ -25,17 +23,7 @@ from toolspec.specs.problem import ProblemError
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(prompt_lengths, "_kept", OrderedDict())
-    return write_spec(tmp_path)
-
-
-def said(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
-) -> tuple[int, str]:
-    monkeypatch.setattr("sys.argv", ["toolspec", *arguments])
-    code = run()
-    return code, " ".join(capsys.readouterr().out.split())
+    return settle(tmp_path, monkeypatch)
 
 
 WITHOUT = {

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from counted_spec import SPEC, compiled, linted, refused, write_spec
-from toolspec.backends.verl.chat import prompt_lengths
+from counted_spec import SPEC, compiled, linted, refused, said, settle
 from toolspec.backends.verl.compile import bundle_of, compile_spec
 from toolspec.backends.verl.lower.moves import default_trainer
-from toolspec.cli.app import run
 from toolspec.compiler.chat.distribution import Distribution, distribution
 from toolspec.compiler.chat.process import Failure
 from toolspec.compiler.plan.prompt_tokens import PATH, RESTS_ON_IT
@@ -24,17 +21,7 @@ from toolspec.specs.yaml_tree import parse_value
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(prompt_lengths, "_kept", OrderedDict())
-    return write_spec(tmp_path)
-
-
-def said(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
-) -> tuple[int, str]:
-    monkeypatch.setattr("sys.argv", ["toolspec", *arguments])
-    code = run()
-    return code, " ".join(capsys.readouterr().out.split())
+    return settle(tmp_path, monkeypatch)
 
 
 def longest(folder: Path) -> dict[str, int]:

@@ -38,7 +38,7 @@ def call_id(answer: Mapping[str, Any], at: int) -> Any:
 class Builder(NamedTuple):
     """tokens: without one of them it raises ValueError, for every trajectory. newline: `\\n` has to be one token.
 
-    mark: the token that the newline goes behind. difference: the tokens of a tool's answer are what a rendering with it
+    difference: the tokens of a tool's answer are what a rendering with it
     has more than one without; text_arguments: the call before it carries its arguments as text; generation: the next
     turn's opening is rendered with them. opening: it is rendered behind the whole conversation. media: it wants a
     processor of images.
@@ -52,6 +52,11 @@ class Builder(NamedTuple):
     generation: bool = True
     opening: bool = False
     media: bool = False
+
+    @property
+    def arguments(self) -> Any:
+        """Of the made-up call."""
+        return "{}" if self.text_arguments else {}
 
 
 _END = "<｜end▁of▁sentence｜>"

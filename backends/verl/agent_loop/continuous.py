@@ -38,6 +38,7 @@ class _Answers(NamedTuple):
     messages: Sequence[Message]
     names: Sequence[str]
     tools: Schemas
+    builder: Builder
 
 
 class Family(NamedTuple):
@@ -52,7 +53,7 @@ class Continuous:
 
     def __init__(self, tokens: ChatTokens, settings: LoopSettings) -> None:
         self.tokens, self.longest = tokens, settings.prompt_length
-        builder = builder_of(settings.model_type)
+        builder = self.builder = builder_of(settings.model_type)
         self.family = _family(builder)
         if builder.newline and len(tokens.encode("\n")) != 1:
             raise LoopFailure("ValueError", "a newline is more than one token")
@@ -71,7 +72,7 @@ class Continuous:
         names: Sequence[str],
         tools: Schemas,
     ) -> Joint:
-        asked = _Answers(messages, answers, _by_id(answers, names), tools)
+        asked = _Answers(messages, answers, _by_id(answers, names), tools, self.builder)
         rendered = self.family.rendered(self.tokens, asked) if answers else []
         return self.family.joint(self.tokens, ids, rendered, asked)
 
@@ -98,12 +99,9 @@ def _by_id(answers: Sequence[Message], names: Sequence[str]) -> list[str]:
     ]
 
 
-def _behind_a_call(arguments: Any) -> Callable[[ChatTokens, _Answers], list[int]]:
-    def rendered(tokens: ChatTokens, asked: _Answers) -> list[int]:
-        call = made_up_call(asked.messages, [NAME] * len(asked.messages), arguments)
-        return _suffix(tokens, [*BEFORE, call], asked.messages, True, asked.tools)
-
-    return rendered
+def _behind_a_call(tokens: ChatTokens, asked: _Answers) -> list[int]:
+    call = made_up_call(asked.messages, [NAME] * len(asked.messages), asked.builder.arguments)
+    return _suffix(tokens, [*BEFORE, call], asked.messages, True, asked.tools)
 
 
 def _harmony(tokens: ChatTokens, asked: _Answers) -> list[int]:
@@ -119,7 +117,7 @@ def _gemma(tokens: ChatTokens, asked: _Answers) -> list[int]:
         {**one, "tool_call_id": call_id(one, at), "name": name}
         for at, (one, name) in enumerate(zip(asked.messages, asked.names, strict=True))
     ]
-    call = made_up_call(asked.messages, asked.names, {})
+    call = made_up_call(asked.messages, asked.names, asked.builder.arguments)
     return _suffix(tokens, [*BEFORE, call], named, False, asked.tools)
 
 
@@ -157,15 +155,14 @@ def _opened_by(text: str) -> Callable[..., Joint]:
     return joint
 
 
-_OF_ITS_OWN = _behind_a_call({})
 FAMILIES: Mapping[str, Family] = {
-    "default": Family(_OF_ITS_OWN, _plain),
-    "qwen": Family(_OF_ITS_OWN, _put_behind("<|im_end|>", "\n")),
-    "minimax": Family(_OF_ITS_OWN, _put_behind("[e~[", "\n")),
-    "glm": Family(_OF_ITS_OWN, _taken_off("<|observation|>", "<|user|>")),
+    "default": Family(_behind_a_call, _plain),
+    "qwen": Family(_behind_a_call, _put_behind("<|im_end|>", "\n")),
+    "minimax": Family(_behind_a_call, _put_behind("[e~[", "\n")),
+    "glm": Family(_behind_a_call, _taken_off("<|observation|>", "<|user|>")),
     "gemma4": Family(_gemma, _opened_by("<|tool_response>")),
     "gptoss": Family(_harmony, _plain),
-    "deepseek": Family(_behind_a_call("{}"), _plain),
+    "deepseek": Family(_behind_a_call, _plain),
 }
 """By the names of builders.py."""
 

@@ -150,21 +150,15 @@ def read_report(
 
 def _check_tools(subject: Subject) -> None:
     """Raises ProblemError for schemas that the release refuses: the dataset goes on without tools, the run does not."""
-    refused = [tool for tool in subject.tools if tool.seen.refused]
-    if not refused:
-        return
-    problems = tuple(
-        Problem(
-            "TS316",
-            "tool-schema-refused",
-            f"verl {subject.release} refuses {tool.name}: {tool.seen.refused}",
-            subject.view.span(TOOLS_FILE),
-            fix=f"toolspec template {subject.file} --rewrite" if tool.rewritten is not None else "",
-            why="the run stops at it, and no prompt can be counted as it would be",
+    why = "the run stops at it, and no prompt can be counted as it would be"
+    if subject.refusals:
+        span = subject.view.span(TOOLS_FILE)
+        raise ProblemError(
+            tuple(
+                Problem("TS316", "tool-schema-refused", message, span, fix=fix, why=why)
+                for message, fix in subject.refusals
+            )
         )
-        for tool in refused
-    )
-    raise ProblemError(problems)
 
 
 def _drawn_rows(subject: Subject, asked: Asked, found: Lengths) -> tuple[str, ...]:

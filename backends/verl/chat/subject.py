@@ -68,6 +68,18 @@ class Subject(NamedTuple):
         return [tool.seen.schema for tool in self.tools if tool.seen.schema is not None]
 
     @property
+    def refusals(self) -> tuple[tuple[str, str], ...]:
+        """(what, fix) of each tool whose schema the release refuses."""
+        return tuple(
+            (
+                f"verl {self.release} refuses {tool.name}: {tool.seen.refused}",
+                f"toolspec template {self.file} --rewrite" if tool.rewritten is not None else "",
+            )
+            for tool in self.tools
+            if tool.seen.refused
+        )
+
+    @property
     def model_folder(self) -> Path:
         """Where the model's configuration is: the tokenizer may have a folder of its own. With a folder only."""
         assert self.folder is not None

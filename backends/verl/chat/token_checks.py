@@ -27,7 +27,6 @@ from toolspec.backends.verl.chat.quirks import TOKENS, Quirks
 from toolspec.backends.verl.chat.subject import Subject
 from toolspec.backends.verl.chat.whole_conversation import ids_check
 from toolspec.backends.verl.parsers import FORMATS
-from toolspec.compiler.chat.folder import ChatFolder
 from toolspec.compiler.chat.process import ChatProcess
 from toolspec.compiler.facts.architecture import token_ids
 from toolspec.compiler.facts.model_directory import read_mapping
@@ -42,7 +41,8 @@ def token_checks(process: ChatProcess, subject: Subject, quirks: Quirks) -> Iter
     """
     folder = subject.folder
     assert folder is not None
-    look = _Look(process, folder)
+    tokens = ChatTokens(process, folder, subject.template, subject.settings, loaded=True)
+    look = _Look(tokens)
     ends = quirks.ends
     for name, shown in TOKENS.items():
         ends = ends.replace(shown, folder.tokens.get(name, ""))
@@ -50,8 +50,8 @@ def token_checks(process: ChatProcess, subject: Subject, quirks: Quirks) -> Iter
     if subject.tools:
         yield from _stop(look, subject)
         if subject.release in RELEASES:
-            yield from _builder(process, look, subject)
-        check = ids_check(process, subject)
+            yield from _builder(look, subject)
+        check = ids_check(tokens, subject)
         if check is not None:
             yield check
 
@@ -59,17 +59,14 @@ def token_checks(process: ChatProcess, subject: Subject, quirks: Quirks) -> Iter
 class _Look:
     """verl's view of the tokenizer's tokens."""
 
-    def __init__(self, process: ChatProcess, folder: ChatFolder) -> None:
-        self.process, self.folder = process, folder
-        self.unknown = folder.tokens.get("unk_token")
+    def __init__(self, tokens: ChatTokens) -> None:
+        self.tokens = tokens
+        self.unknown = tokens.folder.tokens.get("unk_token")
+        # What `convert_tokens_to_ids` answers.
+        self.found_for = tokens.id_of
 
     def id_of(self, token: str) -> int | None:
-        return self.process.token_ids([token])[0]
-
-    def found_for(self, token: str) -> int | None:
-        """What `convert_tokens_to_ids` answers."""
-        found = self.id_of(token)
-        return found if found is not None or self.unknown is None else self.id_of(self.unknown)
+        return self.tokens.process.token_ids([token])[0]
 
     def taken_for(self) -> str:
         """What a token that is not there is taken for, in words."""
@@ -84,7 +81,7 @@ def _end_of_turn(look: _Look, subject: Subject, ends: str) -> Check:
     mark = marks[0]
     number = look.id_of(mark)
     if number is None:
-        pieces = len(look.process.encode([mark])[0])
+        pieces = len(look.tokens.encode(mark))
         return Check(
             "end",
             "error",
@@ -107,7 +104,7 @@ def _end_of_turn(look: _Look, subject: Subject, ends: str) -> Check:
 
 def _stops(look: _Look, subject: Subject) -> set[int]:
     """Ids at which the engine ends a turn: the tokenizer's, those of config.json and generation_config.json."""
-    eos = look.folder.tokens.get("eos_token")
+    eos = look.tokens.folder.tokens.get("eos_token")
     found = {look.id_of(eos)} if eos else set()
     for name in ("config.json", "generation_config.json"):
         found.update(token_ids((read_mapping(subject.model_folder, name) or {}).get("eos_token_id")))
@@ -137,12 +134,12 @@ def _stop(look: _Look, subject: Subject) -> Iterator[Check]:
     )
 
 
-def _builder(process: ChatProcess, look: _Look, subject: Subject) -> Iterator[Check]:
+def _builder(look: _Look, subject: Subject) -> Iterator[Check]:
     model_type = subject.model_type
     builder = builder_of(model_type)
-    wrong = list(_wanting(process, look, builder))
+    wrong = list(_wanting(look, builder))
     if builder.difference or builder.opening:
-        wrong += _difference(process, subject, builder)
+        wrong += _difference(look.tokens, subject, builder)
     if builder.media and not (subject.model_folder / "preprocessor_config.json").is_file():
         wrong.append(f"model_type `{model_type}` wants a processor of images, and there is none")
     if wrong:
@@ -163,18 +160,18 @@ def _builder(process: ChatProcess, look: _Look, subject: Subject) -> Iterator[Ch
         yield Check("builder", "ok", f"verl's builder `{builder.name}` has the tokens that it joins turns by")
 
 
-def _wanting(process: ChatProcess, look: _Look, builder: Builder) -> Iterator[str]:
+def _wanting(look: _Look, builder: Builder) -> Iterator[str]:
     for token in builder.tokens:
         if look.found_for(token) is None:
             yield f"`{token}` is no token, a ValueError before the first turn"
-    if builder.newline and (pieces := len(process.encode(["\n"])[0])) != 1:
+    if builder.newline and (pieces := len(look.tokens.encode("\n"))) != 1:
         yield f"a newline has {pieces} tokens and has to be one, a ValueError before the first turn"
 
 
-def _difference(process: ChatProcess, subject: Subject, builder: Builder) -> list[str]:
+def _difference(tokens: ChatTokens, subject: Subject, builder: Builder) -> list[str]:
     """Whether a rendering without a tool's answer begins the one with it, in tokens."""
     answer = result_message()
-    call = made_up_call([answer], [NAME], "{}" if builder.text_arguments else {})
+    call = made_up_call([answer], [NAME], builder.arguments)
     pair: tuple[tuple[list[Mapping[str, Any]], bool], ...] = (
         ([*BEFORE, call], False),
         ([*BEFORE, call, answer], builder.generation),
@@ -182,8 +179,6 @@ def _difference(process: ChatProcess, subject: Subject, builder: Builder) -> lis
     if builder.opening:
         turns: list[Mapping[str, Any]] = [QUESTION, call_message(PROBE, {"text": "x"}), answer]
         pair = ((turns, False), (turns, True))
-    assert subject.folder is not None
-    tokens = ChatTokens(process, subject.folder, subject.template, subject.settings, loaded=True)
     try:
         before, after = (tokens.applied(turns, subject.schemas or None, opening) for turns, opening in pair)
     except LoopFailure as failure:

@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from toolspec.backends.verl.agent_loop import AgentLoop, ChatTokens, LoopFailure, LoopSettings, NotSimulated
-from toolspec.backends.verl.chat.gate import Check
+from toolspec.backends.verl.chat.gate import PLAIN, Check
 from toolspec.backends.verl.chat.probe import (
     ANSWER,
     PROBE,
@@ -21,15 +21,11 @@ from toolspec.backends.verl.chat.probe import (
     result_message,
 )
 from toolspec.backends.verl.chat.subject import Subject
-from toolspec.compiler.chat.process import ChatProcess
+from toolspec.backends.verl.releases import NEWEST
 
-ARGUMENTS = {"text": "value-6174"}
 FINAL = "answer-8213"
 LONG = 1 << 20
 """Tokens: no limit is met."""
-
-
-LATEST = "0.9.1"
 
 
 class Difference(NamedTuple):
@@ -55,16 +51,14 @@ class Difference(NamedTuple):
 SAME = Difference("", "", "")
 
 
-def ids_check(process: ChatProcess, subject: Subject) -> Check | None:
-    """A question, a call, its answer and a last turn. process: has the tokenizer. Raises ChatError.
+def ids_check(tokens: ChatTokens, subject: Subject) -> Check | None:
+    """A question, a call, its answer and a last turn. tokens: of the subject. Raises ChatError.
 
     None where there is no such trajectory: the call is not read, or verl raises, which other checks say; a model whose
     joints are not worked out; and gpt-oss, whose history is written otherwise than what it generates.
     """
-    assert subject.folder is not None
     if subject.format == "gpt-oss":
         return None
-    tokens = ChatTokens(process, subject.folder, subject.template, subject.settings, loaded=True)
     limits = LoopSettings(
         subject.release,
         LONG,
@@ -78,21 +72,20 @@ def ids_check(process: ChatProcess, subject: Subject) -> Check | None:
         return None
     if found == SAME:
         return Check("ids", "ok", "the ids of a trajectory are those of its conversation by the template")
-    later = limits if limits.release == LATEST else limits._replace(release=LATEST)
-    kept = later != limits and _compared(tokens, later) == SAME
+    kept = subject.release != NEWEST and _compared(tokens, limits._replace(release=NEWEST)) == SAME
     message = f"a trajectory has other ids than its conversation by the template: {found.words}"
     return Check(
         "ids",
         "warning",
         message,
-        f"verl {LATEST}, whose loop joins turns as the template does" if kept else "",
+        f"verl {NEWEST}, whose loop joins turns as the template does" if kept else "",
     )
 
 
 def _compared(tokens: ChatTokens, limits: LoopSettings) -> Difference | None:
     """SAME for equal ids; None where there is nothing to compare."""
     final = {"role": "assistant", "content": FINAL}
-    whole = [QUESTION, call_message(PROBE, ARGUMENTS), result_message(), final]
+    whole = [QUESTION, call_message(PROBE, PLAIN), result_message(), final]
     try:
         ids = _trajectory(tokens, limits)
         if ids is None:
@@ -120,7 +113,7 @@ def _trajectory(tokens: ChatTokens, limits: LoopSettings) -> list[int] | None:
 
 def _turn(tokens: ChatTokens) -> str | None:
     """The text of a call as the template writes it behind its own generation prompt."""
-    conversation = [QUESTION, call_message(PROBE, ARGUMENTS)]
+    conversation = [QUESTION, call_message(PROBE, PLAIN)]
     whole, before = (
         tokens.text(turns, [probe_tool()], end) for turns, end in ((conversation, False), ([QUESTION], True))
     )

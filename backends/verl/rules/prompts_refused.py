@@ -21,9 +21,8 @@ Good:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
-from toolspec.backends.verl.lint.not_known import NotKnownError
+from toolspec.backends.verl.lint.facts.rows import each_split
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
@@ -36,14 +35,7 @@ def check(view: View) -> Iterator[Found]:
     if not view.true(FILTER):
         return
     limit = view.integer(LIMIT)
-    unknown: NotKnownError | None = None
-    splits: tuple[Literal["train", "val"], ...] = ("train", "val")
-    for split in splits:
-        try:
-            counts = view.facts.prompt_counts(split, limit)
-        except NotKnownError as error:
-            unknown = unknown or error
-            continue
+    for split, counts in each_split(lambda split: view.facts.prompt_counts(split, limit)):
         if not counts.refused:
             continue
         row, why = min(counts.refused)
@@ -59,5 +51,3 @@ def check(view: View) -> Iterator[Found]:
             span=view.span(f"data.{split}_files"),
             severity="error" if every and not counts.both else None,
         )
-    if unknown is not None:
-        raise unknown

@@ -19,10 +19,11 @@ Bad:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from toolspec.backends.verl.lint.derived import PROMPT_LENGTH
 from toolspec.backends.verl.lint.facts.prompts import prompts
+from toolspec.backends.verl.lint.facts.rows import Split, each_split
 from toolspec.backends.verl.lint.facts.tokens import Tokens, around, counter, texts
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
@@ -57,20 +58,12 @@ def check(view: View) -> Iterator[Found]:
         return  # the limit was taken from the exact counts, and what it leaves out is told
     key = LIMIT if filtered else PROMPT_LENGTH
     limit = view.integer(key)
-    unknown: NotKnownError | None = None
-    for split in ("train", "val"):
-        try:
-            found = _long(view, split, limit)
-        except NotKnownError as error:
-            unknown = unknown or error
-            continue
+    for split, found in each_split(lambda split: _long(view, split, limit)):
         if found is not None:
             yield _told(view, split, key, filtered, found)
-    if unknown is not None:
-        raise unknown
 
 
-def _long(view: View, split: Literal["train", "val"], limit: int) -> Long | None:
+def _long(view: View, split: Split, limit: int) -> Long | None:
     try:
         counts = view.facts.prompt_counts(split, limit)
     except NotKnownError:

@@ -76,7 +76,7 @@ def _asked(subject: Subject) -> Answer:
     from toolspec.cli.template_text import Answer
     from toolspec.compiler.chat.process import ChatError, ChatProcess, Failure
 
-    checks = list(_refused(subject))
+    checks = [Check("schema", "error", *refusal) for refusal in subject.refusals]
     answer = Answer(())
     with ChatProcess() as process:
         try:
@@ -96,19 +96,6 @@ def _asked(subject: Subject) -> Answer:
             checks.append(Check("prompt", "error", f"the chat template cannot be rendered: {error}"))
     checks += _tokens(subject, answer)
     return answer._replace(checks=tuple(checks))
-
-
-def _refused(subject: Subject) -> Iterator[Check]:
-    from toolspec.backends.verl.chat.gate import Check
-
-    for tool in subject.tools:
-        if tool.seen.refused:
-            yield Check(
-                "schema",
-                "error",
-                f"verl {subject.release} refuses {tool.name}: {tool.seen.refused}",
-                f"toolspec template {subject.file} --rewrite" if tool.rewritten is not None else "",
-            )
 
 
 def _settings(subject: Subject, names: list[str]) -> Iterator[Check]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.view import View
@@ -15,6 +15,9 @@ from toolspec.specs.reads import stamp
 MOST_ROWS = 20_000
 """Rows that are looked into; real sets of tool tasks are of this size, and reading them takes under a second."""
 MOST_BYTES = 256 << 20
+Split = Literal["train", "val"]
+SPLITS: tuple[Split, ...] = ("train", "val")
+T = TypeVar("T")
 
 
 class Rows:
@@ -80,19 +83,24 @@ def read_rows(view: View, key: str) -> Rows:
     return view.files.recently(f"rows {asked}", lambda: _read(key, files))
 
 
-def rows_at_hand(view: View) -> Iterator[tuple[str, Rows]]:
-    """(split, rows) of the training and validation rows that are at hand.
+def rows_at_hand(view: View) -> Iterator[tuple[Split, Rows]]:
+    """(split, rows) of the training and validation rows that are at hand; else as each_split."""
+    return each_split(view.facts.rows)
 
-    Raises NotKnownError, behind those that are, where a split's are not.
+
+def each_split(read: Callable[[Split], T]) -> Iterator[tuple[Split, T]]:
+    """(split, what is read of it) of those that can be read.
+
+    Raises NotKnownError, behind those that can, where a split cannot.
     """
     unknown: NotKnownError | None = None
-    for split in ("train", "val"):
+    for split in SPLITS:
         try:
-            rows: Rows = view.facts.rows(split)
+            found = read(split)
         except NotKnownError as error:
             unknown = unknown or error
             continue
-        yield split, rows
+        yield split, found
     if unknown is not None:
         raise unknown
 
@@ -113,21 +121,6 @@ def _read(key: str, files: list[Path]) -> Rows:
     return Rows(tuple(files), count, columns, tuple(sample))
 
 
-def read_column(file: Path, column: str) -> Iterator[Any]:
-    """All values of a column, None where a row lacks it. Raises OSError, ValueError, KeyError."""
-    if file.suffix != ".parquet":
-        for row in _json_rows(file):
-            yield row.get(column) if isinstance(row, dict) else None
-        return
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(file) as opened:
-        if column not in opened.schema_arrow.names:
-            raise KeyError(column)
-        for batch in opened.iter_batches(batch_size=1024, columns=[column]):
-            yield from batch.column(0).to_pylist()
-
-
 def _parquet(file: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
     """Raises OSError, ValueError (pyarrow's errors are of these kinds)."""
     from pyarrow import parquet
@@ -141,17 +134,13 @@ def _parquet(file: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
         return opened.metadata.num_rows, tuple(opened.schema_arrow.names), rows
 
 
-def _json_rows(file: Path) -> list[Any]:
-    """The rows of an array, or of lines. Raises OSError, ValueError."""
-    text = file.read_text("utf-8")
-    if text.lstrip().startswith("["):
-        listed: list[Any] = json.loads(text)
-        return listed
-    return [json.loads(line) for line in text.splitlines() if line.strip()]
-
-
 def _json(file: Path) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
-    rows = _json_rows(file)
+    text = file.read_text("utf-8")
+    rows = (
+        json.loads(text)
+        if text.lstrip().startswith("[")
+        else [json.loads(line) for line in text.splitlines() if line.strip()]
+    )
     if not all(isinstance(row, dict) for row in rows):
         raise ValueError("a row is no object")
     return len(rows), tuple(rows[0]) if rows else (), rows[:MOST_ROWS]
