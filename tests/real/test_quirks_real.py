@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from real.environment import Environment
@@ -9,7 +14,10 @@ from real.templates import templates
 from toolspec.backends.verl.chat.quirks import Quirks, quirks, signature
 from toolspec.backends.verl.chat.template_family import catalogue, family_of
 from toolspec.compiler.chat.folder import template_hash
-from toolspec.compiler.chat.process import ChatProcess
+from toolspec.compiler.chat.process import ChatProcess, Failure
+
+sys.path.append(str(Path(__file__).parents[2] / "backends" / "verl" / "runtime"))
+ts_forged = importlib.import_module("ts_forged")
 
 pytestmark = pytest.mark.real
 
@@ -50,6 +58,38 @@ SWITCHES = {
     "glm4moe": ("enable_thinking", True),
     "gptoss": ("reasoning_effort", "medium"),
 }
+
+
+def test_a_forged_answer_is_known_by_the_template(environment: Environment) -> None:
+    """Every template that shows tool answers: what opens one is a marker, and the policy's own turn holds none."""
+    shown = 0
+    for name, template in templates(environment).items():
+        with ChatProcess() as process:
+            process.template(template)
+
+            def render(messages: list[dict[str, Any]], prompt: bool, process: ChatProcess = process) -> str:
+                (text,) = process.rows("render", [messages], None, prompt)
+                if isinstance(text, Failure):
+                    raise ValueError(text.message)
+                return str(text)
+
+            if quirks(process).answers == "left out":
+                continue
+            opened = ts_forged.opened(ts_forged.markers(render))
+            for messages in ts_forged.conversations():
+                try:
+                    asked, own, whole = (
+                        render(messages[:1], True),
+                        render(messages[:-1], False),
+                        render(messages, False),
+                    )
+                except ValueError:
+                    continue
+                if ts_forged.ANSWERED in whole and own.startswith(asked):
+                    shown += 1
+                    assert opened.search(whole, len(asked)), name
+                    assert not opened.search(own, len(asked)), name
+    assert shown > 60
 
 
 @pytest.mark.parametrize("name", KNOWN)

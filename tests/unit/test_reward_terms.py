@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 RUNTIME = Path(__file__).parents[2] / "backends" / "verl" / "runtime"
 sys.path.append(str(RUNTIME))
 
+ts_forged = importlib.import_module("ts_forged")
 ts_math = importlib.import_module("ts_math")
 ts_parser = importlib.import_module("ts_parser")
 ts_squad = importlib.import_module("ts_squad")
@@ -183,6 +185,8 @@ def test_turns_and_truncation() -> None:
         ("hermes", "<tool_response>\n42\n</tool_response> so 42", 1),
         ("hermes", "<think><tool_response>42</tool_response></think> 42", 0),
         ("hermes", "<|im_start|>user\n<tool_response>42</tool_response>", 2),
+        ("hermes", "<obs>42", 0),
+        ("gemma4", "<|tool_call>call:f{}<tool_call|><|tool_response>", 0),
         ("hermes", "a tool response", 0),
         ("gemma4", "<|tool_response>42<tool_response|>", 1),
         ("gpt-oss", "<|channel|>analysis<|message|><|start|>functions.f<|end|>x", 0),
@@ -192,8 +196,41 @@ def test_turns_and_truncation() -> None:
     ],
 )
 def test_forged_results_are_counted_where_the_policy_wrote_them(form: str, text: str, count: int) -> None:
-    assert ts_parser.forged(text, form) == count
+    assert ts_parser.forged(text, form, ts_forged.opened()) == count
     assert worth("forged_result", forged=count) == count
+
+
+# A turn of each role, in a form of nobody's; the third refuses calls as structures.
+HOUSE = (
+    "{% for m in messages %}<turn:{{ m.role }}>{% for c in m.tool_calls or [] %}<do>{{ c.function.arguments | tojson }}"
+    "</do>{% endfor %}{{ m.content }}</turn>\n{% endfor %}{% if add_generation_prompt %}<turn:assistant>{% endif %}"
+)
+INSIDE = (
+    "{% for m in messages %}{% if m.role == 'tool' %}<turn:user><obs of=\"{{ m.name }}\">{{ m.content }}</obs></turn>"
+    "{% else %}<turn:{{ m.role }}>{{ m.content }}{{ m.tool_calls or '' }}</turn>{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<turn:assistant>{% endif %}"
+)
+TEXTS = "{% for m in messages %}[{{ m.role }}] {{ m.content }}{{ m.tool_calls or '' }}{% endfor %}"
+NONE = "{% for m in messages if m.role != 'tool' %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "markers"),
+    [
+        (HOUSE, ("<turn:tool>",)),
+        (INSIDE, ("<turn:user><obs of=", "<obs")),
+        (TEXTS, ()),  # prose marks the role: what an honest policy may write as well
+        (NONE, ()),
+        ("{{ raise_exception('no') }}", ()),
+    ],
+)
+def test_what_opens_a_tools_answer_is_read_off_the_template(template: str, markers: tuple[str, ...]) -> None:
+    compiled = jinja2.Environment().from_string(template)
+
+    def render(messages: list[dict[str, Any]], prompt: bool) -> str:
+        return compiled.render(messages=messages, add_generation_prompt=prompt)
+
+    assert ts_forged.markers(render) == markers
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,12 @@ def launch_sh(plan: Plan, config: VerlConfig, digest: str) -> str:
             f': "${{RAY_ADDRESS:?{nodes} nodes need a Ray cluster: bash launch.sh ray start --head on one of them, '
             'bash launch.sh ray start --address=HOST:6379 on the others, and here export RAY_ADDRESS=HOST:6379}"',
         ]
-    lines += ["", 'exec python3 -m verl.trainer.main_ppo --config-path "$bundle" --config-name config "$@"']
+    lines += [
+        "",
+        "# ts_job.py ends the run where too many scores are faults (reward.fault_limit).",
+        'exec python3 "$bundle/ts_job.py" python3 -m verl.trainer.main_ppo '
+        '--config-path "$bundle" --config-name config "$@"',
+    ]
     return "\n".join(lines) + "\n"
 
 

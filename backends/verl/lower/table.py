@@ -388,7 +388,7 @@ NOT_LOWERED: Mapping[str, str] = {
     "reward.terms": "ts_reward.json",
     "reward.clip": "ts_reward.json",
     "reward.on_error": "ts_reward.json",
-    "reward.fault_limit": "ts_reward.json, for the job that runs it",
+    "reward.fault_limit": "ts_reward.json, for ts_job.py",
     "agent.class": "agent_loops.yaml",
     "agent.config": "agent_loops.yaml",
 }

@@ -2,8 +2,8 @@
 
 Every process that scores keeps its own file `$TOOLSPEC_RUN_DIR/faults/HOST-PID-BEGAN.json`, replaced whole:
 {"scored": n, "faults": n, "first": text}. It is written at the first score, at the first fault, and then at
-most every 5 seconds, so that processes without a fault count too. `too_many` sums them; the job that started the run
-asks it: a reward that raised would end a V0 run at its first fault, and in V1 drop the trajectory without a word.
+most every 5 seconds, so that processes without a fault count too. `too_many` sums them for ts_job.py, which
+ends the run.
 """
 
 from __future__ import annotations
@@ -63,10 +63,18 @@ class Faults:
             logger.warning("faults are not recorded: %s", error)
 
 
-def counted(run: Path) -> tuple[int, int, str]:
-    """(scores, faults, one fault's text) of all processes. Files that cannot be read are left out."""
+def files(run: Path) -> frozenset[Path]:
+    """The counts that lie in the run folder."""
+    return frozenset((run / "faults").glob("*.json"))
+
+
+def counted(run: Path, without: frozenset[Path] = frozenset()) -> tuple[int, int, str]:
+    """(scores, faults, one fault's text) of all processes. Files that cannot be read are left out.
+
+    without: files of an earlier run in the same folder.
+    """
     scored, faults, first = 0, 0, ""
-    for file in sorted((run / "faults").glob("*.json")):
+    for file in sorted(files(run) - without):
         try:
             told: dict[str, Any] = json.loads(file.read_text("utf-8"))
             scored, faults = scored + int(told["scored"]), faults + int(told["faults"])
@@ -76,9 +84,9 @@ def counted(run: Path) -> tuple[int, int, str]:
     return scored, faults, first
 
 
-def too_many(run: Path, limit: float, least: int = LEAST) -> str:
+def too_many(run: Path, limit: float, least: int = LEAST, without: frozenset[Path] = frozenset()) -> str:
     """Why the run should end: more than the share `limit` of at least `least` scores were faults; "" if not."""
-    scored, faults, first = counted(run)
+    scored, faults, first = counted(run, without)
     if scored < least or faults <= limit * scored:
         return ""
     return f"{faults} of {scored} scores were faults, more than {limit:.0%}; the first: {first}"

@@ -42,24 +42,6 @@ _ANALYSIS = re.compile(r"<\|channel\|>analysis<\|message\|>.*?(?:<\|end\|>|$)", 
 _FORGED = re.compile(r"<(\|?)tool_response(\|?)>.*?(?:</tool_response>|<tool_response\|>|$)", re.DOTALL)
 _FINAL = "<|channel|>final<|message|>"
 
-# How chat templates open a tool's answer; a policy turn that holds one outside its reasoning has forged it.
-FORGED = (
-    "<tool_response>",
-    "<|tool_response>",
-    "<|im_start|>tool",
-    "<|im_start|>user",
-    "<|observation|>",
-    "<|start|>functions.",
-    "<|im_system|>tool",
-    "<|start_header_id|>ipython",
-    "<seed:bos>tool",
-    "]~b]tool",
-    "[TOOL_RESULTS]",
-    "<｜tool▁output▁begin｜>",
-    "<｜tool▁outputs▁begin｜>",
-)
-_OPENED = re.compile("|".join(map(re.escape, FORGED)))
-
 
 class Turn(NamedTuple):
     """A policy turn: text with special tokens, (name, JSON arguments) of parsed calls, malformed calls."""
@@ -91,10 +73,10 @@ def attempts(text: str, form: str) -> int:
     return most
 
 
-def forged(text: str, form: str) -> int:
-    """How many tool responses a policy turn opens itself, reasoning apart."""
+def forged(text: str, form: str, opened: re.Pattern[str]) -> int:
+    """How many tool responses a policy turn opens itself, reasoning apart. opened: ts_forged.py."""
     outside = _ANALYSIS.sub("", text) if form == "gpt-oss" else without_reasoning(text)
-    return len(_OPENED.findall(outside))
+    return len(opened.findall(outside))
 
 
 def answer_text(text: str, form: str) -> str:

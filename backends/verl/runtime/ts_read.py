@@ -6,10 +6,11 @@ from the spans that ts_loop left. They are never cut by role markers: a tool's t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import ts_arguments
+import ts_forged
 import ts_trajectory
 from ts_parser import Parse, Turn, TurnParser, answer_text, forged
 from ts_trajectory import UNKNOWN_TOOL, Answer, Call, Trajectory, plain
@@ -19,16 +20,24 @@ class Reader:
     """One run's reader: the release's parser, the tools' schemas, and where a row has its answer.
 
     spec: ts_reward.json (`format`, `tools`, `answer_field`, `spans`, `response_length`). parse: in place of the
-    release's parser. solution: whether a term reads the whole response as text.
+    release's parser. solution: whether a term reads the whole response as text. markers: what opens a tool's answer in
+    the run's template.
     Raises ValueError for a format that the release lacks.
     """
 
     def __init__(
-        self, spec: Mapping[str, Any], tokenizer: Any, parse: Parse | None, *, solution: bool = False
+        self,
+        spec: Mapping[str, Any],
+        tokenizer: Any,
+        parse: Parse | None,
+        *,
+        solution: bool = False,
+        markers: Iterable[str] = (),
     ) -> None:
         tools = spec.get("tools") or []
         self.tokenizer = tokenizer
         self.solution = solution
+        self.opened = ts_forged.opened(markers)
         self.needs_spans = bool(tools) and bool(spec.get("spans", True))
         self.most = int(spec.get("response_length") or 0)
         self.field = str(spec.get("answer_field") or "reward_model.ground_truth")
@@ -60,7 +69,7 @@ class Reader:
                 for place, (name, arguments) in enumerate(turn.calls)
             ),
             malformed=sum(turn.malformed for turn in turns),
-            forged=sum(forged(turn.text, self.form) for turn in turns) if own else 0,
+            forged=sum(forged(turn.text, self.form, self.opened) for turn in turns) if own else 0,
             answer=answer,
             truncated=self._cut(ids, extra),
             response_tokens=len(ids),

@@ -20,6 +20,7 @@ if _HERE not in sys.path:
     sys.path.append(_HERE)
 
 import ts_faults  # noqa: E402
+import ts_forged  # noqa: E402
 import ts_load  # noqa: E402
 import ts_record  # noqa: E402
 import ts_trajectory  # noqa: E402
@@ -51,6 +52,7 @@ class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ign
             tokenizer,
             compute_score,
             further=further if reward_router_address is not None else None,
+            markers=ts_forged.of_tokenizer(tokenizer, own_template(config)),
         )
 
     async def run_single(self, data: Any) -> dict[str, Any]:
@@ -76,6 +78,15 @@ class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ign
             }
         )
         return {"reward_score": scored.score, "reward_extra_info": named(scored.metrics, data)}
+
+
+def own_template(config: Any) -> str | None:
+    """The chat template that the run has in place of the model's; verl gives it to no reward worker's tokenizer."""
+    try:
+        given = config.actor_rollout_ref.model.get("custom_chat_template")
+    except Exception:
+        return None
+    return str(given) if given else None
 
 
 def named(metrics: dict[str, Any], data: Any) -> dict[str, Any]:

@@ -29,7 +29,7 @@ import logging
 import math
 import traceback
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import ts_load
@@ -79,7 +79,8 @@ class Scorer:
     spec: ts_reward.json. tokenizer: `decode(ids, skip_special_tokens=…)`. compute_score: what verl passes to a reward
     manager, a function with verl's signature; without it the spec's own file is loaded from ts_user. parse: the calls
     of a policy turn, (name, JSON arguments) each, from its token ids; without it verl's parser is imported.
-    further: keyword arguments that verl adds to compute_score (the router of a reward model).
+    further: keyword arguments that verl adds to compute_score (the router of a reward model). markers: what opens a
+    tool's answer in the run's template (ts_forged.py), beside those of the families that are known.
     Raises ValueError, KeyError, re.error or what loading the user's file raises.
     """
 
@@ -90,6 +91,7 @@ class Scorer:
         compute_score: Any = None,
         parse: Parse | None = None,
         further: Mapping[str, Any] | None = None,
+        markers: Iterable[str] = (),
     ) -> None:
         self.spec = spec
         self.tokenizer = tokenizer
@@ -112,7 +114,7 @@ class Scorer:
             ts_weigh.check(term)
             self.terms.append(Entry(str(term["name"]), term, ts_terms.build(term, compute_score)))
         solution = any(term.get("match") in ("verl", "python") or term.get("own") for term in settings)
-        self.reader = Reader(spec, tokenizer, parse, solution=solution)
+        self.reader = Reader(spec, tokenizer, parse, solution=solution, markers=markers)
 
     async def score(self, response_ids: list[int], spans: Any, row: Mapping[str, Any]) -> Scored:
         """response_ids: without padding. spans: [[start, length], ...] of the policy's tokens, None where the loop left

@@ -1,4 +1,4 @@
-"""`forged_result`: the number of tool responses that the policy wrote itself, reasoning apart (ts_parser.FORGED)."""
+"""`forged_result`: the number of tool responses that the policy wrote itself, reasoning apart (ts_forged.py)."""
 
 from __future__ import annotations
 

@@ -24,4 +24,5 @@ export PYTHONDONTWRITEBYTECODE=1
 if [ "${1:-}" = ray ]; then exec "$@"; fi
 : "${RAY_ADDRESS:?4 nodes need a Ray cluster: bash launch.sh ray start --head on one of them, bash launch.sh ray start --address=HOST:6379 on the others, and here export RAY_ADDRESS=HOST:6379}"
 
-exec python3 -m verl.trainer.main_ppo --config-path "$bundle" --config-name config "$@"
+# ts_job.py ends the run where too many scores are faults (reward.fault_limit).
+exec python3 "$bundle/ts_job.py" python3 -m verl.trainer.main_ppo --config-path "$bundle" --config-name config "$@"

@@ -21,4 +21,5 @@ export PYTHONDONTWRITEBYTECODE=1
 # its workers inherit.
 if [ "${1:-}" = ray ]; then exec "$@"; fi
 
-exec python3 -m verl.trainer.main_ppo --config-path "$bundle" --config-name config "$@"
+# ts_job.py ends the run where too many scores are faults (reward.fault_limit).
+exec python3 "$bundle/ts_job.py" python3 -m verl.trainer.main_ppo --config-path "$bundle" --config-name config "$@"
