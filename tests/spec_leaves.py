@@ -201,6 +201,8 @@ LEAVES: dict[str, dict[str, Strategy]] = {
         ),
         "wrong": word(-1, -0.5, 0),
         "ordered": st.booleans(),
+        "ignore_case": st.booleans(),
+        "choices": st.sampled_from(["AB", "ABCDEFGHIJ"]),
         "tolerance": word(0, 0.01, 1),
         "pattern": PATTERN,
         "python": st.just("reward.py:score"),

@@ -104,7 +104,13 @@ def _correct(value: dict[str, Any]) -> dict[str, Any]:
         value = {"pattern": "[0-9]+", **value}
     if match == "python":
         value = {"python": "reward.py:score", **value}
-    own = {"python": "python", "number": "tolerance", "calls": "ordered"}
+    own = {
+        "python": "python",
+        "number": "tolerance",
+        "calls": "ordered",
+        "exact": "ignore_case",
+        "choice": "choices",
+    }
     extracts = ("regex", "json", "math", "qa_em", "qa_f1")
     dropped = [key for name, key in own.items() if name != match]
     value = without(value, *dropped, *(() if match in extracts else ("pattern",)))

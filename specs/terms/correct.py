@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from toolspec.specs.section import Finite, Text
 from toolspec.specs.terms.term import Pattern, Term
@@ -64,6 +64,13 @@ class Correct(Term):
             "`json`, `math`, `qa_em`, `qa_f1`: the same, in place of the whole answer."
         ),
     )
+    ignore_case: bool | None = Field(
+        default=None, description="`exact`: capitals count as small letters. Default: false."
+    )
+    choices: Annotated[Text, StringConstraints(pattern=r"^[A-Za-z]{2,26}$")] | None = Field(
+        default=None,
+        description="`choice`: the letters that rows choose from. Default: `ABCDE`. Example: `ABCDEFGHIJ`.",
+    )
     ordered: bool | None = Field(
         default=None, description="`calls`: in the row's order. Default: in any order."
     )
@@ -89,6 +96,10 @@ class Correct(Term):
             raise ValueError("`python` belongs to `match: python`, which needs it")
         if self.tolerance and self.match != "number":
             raise ValueError("`tolerance` belongs to `match: number`")
+        if self.ignore_case is not None and self.match != "exact":
+            raise ValueError("`ignore_case` belongs to `match: exact`")
+        if self.choices is not None and self.match != "choice":
+            raise ValueError("`choices` belongs to `match: choice`")
         if self.ordered is not None and self.match != "calls":
             raise ValueError("`ordered` belongs to `match: calls`")
         return self

@@ -113,6 +113,8 @@ TERM_SPECS = (
     + "  bad_call: {weight: -1, unknown_tool: -2, schema: -1, malformed: -0.5}\n"
     + "  length: {weight: -1, shape: overlong, buffer: 64}\n",
     _HEAD + "  correct: {weight: 1, match: qa_em, pattern: x}\n",
+    _HEAD + "  correct: {weight: 1, match: exact, ignore_case: true}\n",
+    _HEAD + "  correct: {weight: 1, match: choice, choices: ABCD}\n",
 )
 
 
