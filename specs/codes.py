@@ -180,6 +180,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS416": "reward-setting-unread",
         "TS417": "old-section-incomplete",
         "TS418": "length-without-way",
+        "TS419": "length-paid-twice",
         "TS420": "constant-reward",
         "TS421": "answer-never-read",
         "TS422": "no-format-term",

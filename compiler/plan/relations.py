@@ -140,3 +140,15 @@ def _check_length(draft: Draft) -> None:
             why="no response lies between the two",
             fix=f"start: less than {end}",
         )
+    elif length.buffer is not None and length.weight < 0 and draft.value("algorithm.overlong.buffer"):
+        penalty, start = draft.value("algorithm.overlong.penalty"), end - length.buffer
+        draft.problem(
+            "TS419",
+            "length-paid-twice",
+            f"a response that fills the budget pays twice: {length.weight:g} by `length` from {start} tokens on, and "
+            f"{-abs(penalty):g} by `algorithm.overlong`",
+            "reward.length",
+            why="both are DAPO's soft overlong punishment",
+            fix="algorithm: {overlong: false}, or drop the term",
+            severity="warning",
+        )

@@ -61,3 +61,19 @@ def test_a_single_turn_has_no_limit_beside_the_trajectory(tmp_path: Path) -> Non
     same = ("budget.turn_tokens=100", "budget.trajectory_tokens=100")
     assert refused(tmp_path, *same, spec=spec) == []
     assert refused(tmp_path, "budget.turn_tokens=100") == []
+
+
+@pytest.mark.parametrize(
+    ("sets", "warned"),
+    [
+        (("algorithm.name=dapo",), True),
+        (("algorithm.overlong={buffer: 64}",), True),
+        ((), False),
+        (("algorithm.name=dapo", "algorithm.overlong=false"), False),
+        (("algorithm.name=dapo", "reward.length={weight: -1, end: 100}"), False),
+    ],
+)
+def test_a_long_response_is_punished_once(tmp_path: Path, sets: tuple[str, ...], warned: bool) -> None:
+    term = "reward.length={weight: -1, shape: overlong, buffer: 64}"
+    found = compile_spec(EXAMPLE, ("reward={correct: 1}", term, *sets), out=tmp_path / "build" / "exp")
+    assert ("TS419" in [problem.code for problem in found.notes]) == warned
