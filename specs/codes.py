@@ -237,6 +237,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS624": "rows-left-over",
         "TS625": "long-validation",
         "TS626": "null-tool-arguments",
+        "TS627": "needed-calls-missing",
         "TS629": "media-of-rows",
         "TS631": "validation-on-training",
         "TS632": "agent-name-unknown",

@@ -44,6 +44,7 @@ def misfits(
             found += _too_few(plan, config, rows - dropped.get("train", 0), place)
         if report is None:
             found += _other_loops(plan, config.release, sources, place)
+            found += _uncounted(plan, split, sources, place)
         if "reward.correct.match" in plan and plan["reward.correct.match"] == "verl":
             names = _values(sources, "data_source") if report is None else report["data_sources"]
             found += _unscored(config.release, split, names, place)
@@ -127,6 +128,56 @@ def _unscored(target: Release, split: str, names: Iterable[str], place: Place) -
             why=f"its scorers go by the row's data_source: {', '.join(known)}",
             fix="another `match`, or `source` in data: the name of the set that is scored alike",
         )
+
+
+NEEDED = "extra_info.needed_calls"
+FREE = "reward.extra_call.free"
+
+
+def _uncounted(plan: Plan, split: str, sources: Iterable[SourceFacts], place: Place) -> Iterator[Problem]:
+    """Rows whose number of calls the term `extra_call` would not find (ts_terms/extra_call.py). Converted rows have it."""
+    if FREE not in plan or plan[FREE] != "needed_calls":
+        return
+    for source in sources:
+        for file in source.files:
+            bad, rows, first = _without_number(file)
+            if not bad:
+                continue
+            yield Problem(
+                "TS627",
+                "needed-calls-missing",
+                f"{bad:,} of {rows:,} {split} rows in {file.name} have no number of calls in {NEEDED}; the first is "
+                f"row {first:,}",
+                place(FREE),
+                FREE,
+                why="each of their trajectories would be a fault of the reward",
+                fix="free: 1, or write the number into every row",
+            )
+
+
+def _without_number(file: Path) -> tuple[int, int, int]:
+    """(rows without a whole number from 0 on, rows, number of the first such row from 1 on)."""
+    import pyarrow.parquet as pq
+
+    column, leaf = NEEDED.split(".")
+    bad, row, first = 0, 0, 0
+    with pq.ParquetFile(file) as parquet:
+        rows = parquet.metadata.num_rows
+        names = {parquet.schema.column(index).path for index in range(len(parquet.schema))}
+        if NEEDED not in names:
+            return rows, rows, 1
+        for batch in parquet.iter_batches(columns=[NEEDED]):
+            for cell in batch.column(column).to_pylist():
+                row += 1
+                if not _is_number_of_calls((cell or {}).get(leaf)):
+                    bad, first = bad + 1, first or row
+    return bad, rows, first
+
+
+def _is_number_of_calls(value: Any) -> bool:
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 and value == int(value)
+    )
 
 
 def _count(sources: Iterable[SourceFacts]) -> int:

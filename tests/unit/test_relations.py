@@ -70,7 +70,7 @@ def test_a_single_turn_has_no_limit_beside_the_trajectory(tmp_path: Path) -> Non
         (("algorithm.overlong={buffer: 64}",), True),
         ((), False),
         (("algorithm.name=dapo", "algorithm.overlong=false"), False),
-        (("algorithm.name=dapo", "reward.length={weight: -1, end: 100}"), False),
+        (("algorithm.name=dapo", "reward.length={weight: 1}"), False),
     ],
 )
 def test_a_long_response_is_punished_once(tmp_path: Path, sets: tuple[str, ...], warned: bool) -> None:

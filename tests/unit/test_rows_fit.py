@@ -136,3 +136,40 @@ def test_a_prompt_that_is_text_is_refused_and_the_fix_converts_it(problems: Prob
     assert [(p.code, p.path) for p in found] == [("TS606", "data.train.0"), ("TS606", "data.val.0")]
     assert COLUMNS.replace("=", ": ") in found[0].fix
     assert problems(rows, sets=(COLUMNS,)) == []
+
+
+CALLS = "reward.extra_call={weight: -0.1, free: needed_calls}"
+
+
+@pytest.mark.parametrize(
+    ("needed", "message"),
+    [
+        ([0, 1, 2.0] * 3, None),
+        ([1] * 7 + [None, 2], "1 of 9 train rows in rows.parquet have no number of calls"),
+        (
+            [1, -1, 0.5] * 3,
+            "6 of 9 train rows in rows.parquet have no number of calls in extra_info.needed_calls; the first is row 2",
+        ),
+        (["1"] * 9, "9 of 9 train rows"),
+        (
+            None,
+            "9 of 9 train rows in rows.parquet have no number of calls in extra_info.needed_calls; the first is row 1",
+        ),
+    ],
+)
+def test_rows_say_how_many_calls_they_need(
+    problems: Problems, needed: list[Any] | None, message: str | None
+) -> None:
+    rows = [
+        row(
+            number,
+            extra_info={"index": number}
+            if needed is None
+            else {"index": number, "needed_calls": needed[number]},
+        )
+        for number in range(9)
+    ]
+    found = problems(rows, TOOL, (CALLS,))
+    assert [problem.code for problem in found] == ([] if message is None else ["TS627"] * 2)  # train and val
+    assert message is None or message in found[0].message
+    assert problems(rows, TOOL, ("reward.extra_call={weight: -0.1, free: 1}",)) == []
