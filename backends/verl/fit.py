@@ -135,7 +135,7 @@ FREE = "reward.extra_call.free"
 
 
 def _uncounted(plan: Plan, split: str, sources: Iterable[SourceFacts], place: Place) -> Iterator[Problem]:
-    """Rows whose number of calls the term `extra_call` would not find (ts_terms/extra_call.py). Converted rows have it."""
+    """Rows without the number of calls that `extra_call` goes by (ts_terms/extra_call.py). Converted rows have it."""
     if FREE not in plan or plan[FREE] != "needed_calls":
         return
     for source in sources:
