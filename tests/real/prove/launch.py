@@ -22,6 +22,8 @@ RECORDER = """#!{python} -I
 import json, os, sys
 if sys.argv[1:2] == ["-c"]:  # a look-up of the script's own, for example of a model's snapshot
     print("/nonexistent")
+elif sys.argv[1:2] and sys.argv[1].endswith("/ts_job.py"):  # which runs what follows it
+    os.execv({python!r}, [{python!r}, *sys.argv[1:]])
 else:
     with open({target!r}, "w") as stream:
         json.dump({{"argv": sys.argv[1:], "environment": dict(os.environ), "folder": os.getcwd()}}, stream)
@@ -29,7 +31,7 @@ else:
 
 
 def launch(proof: Proof) -> str:
-    """launch.sh runs main_ppo in the bundle, which is first on the import path; its start modules import."""
+    """launch.sh runs main_ppo through ts_job.py in the bundle, first on the import path; its start modules import."""
     folder = proof.setting.bundle
     script = folder / "launch.sh"
     if not script.exists():
