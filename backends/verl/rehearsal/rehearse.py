@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -17,6 +17,7 @@ from toolspec.backends.verl.rehearsal.experiment import Experiment
 from toolspec.backends.verl.rehearsal.pieces import Pieces
 from toolspec.backends.verl.rehearsal.policies import Script, script
 from toolspec.backends.verl.rehearsal.policies import Task as PolicyTask
+from toolspec.backends.verl.rehearsal.script_task import drawn, guess_for, question_of, truth_of
 from toolspec.backends.verl.rehearsal.user_process import Limits, LostError, ToolRun, UserProcess
 from toolspec.compiler.chat.process import ChatError, ChatProcess
 
@@ -127,7 +128,7 @@ class Stage:
         if lost is not None:
             self._leave()
             return nothing._replace(load=lost, log=tuple(self.log))
-        chosen = drawn(experiment.rows, asked)
+        chosen = drawn(experiment.rows, asked.rows, asked.seed)
         episodes: list[Episode] = []
         losses: dict[str, int] = {}
         tasks = [(row, policy) for row in chosen for policy in asked.policies]
@@ -296,7 +297,7 @@ class Stage:
         needed = info.get("needed_calls")
         turns = experiment.settings.max_assistant_turns
         return PolicyTask(
-            _question(row),
+            question_of(row),
             None if truth is None else str(truth),
             guess_for(experiment, number),
             form,
@@ -307,49 +308,6 @@ class Stage:
             not experiment.model.why_not,
             random.Random(f"{self.asked.seed} {policy} {number}"),
         )
-
-
-def drawn(rows: Sequence[Mapping[str, Any]], asked: Asked) -> list[int]:
-    """Numbers of the rows, in their order; the same for the same seed."""
-    number = min(asked.rows, len(rows))
-    return sorted(random.Random(asked.seed).sample(range(len(rows)), number))
-
-
-def truth_of(row: Mapping[str, Any], reward: Mapping[str, Any]) -> Any:
-    """The first accepted answer of a row, None without one."""
-    value: Any = row
-    for part in str(reward.get("answer_field") or "reward_model.ground_truth").split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    if isinstance(value, (list, tuple)):
-        return next((one for one in value if one is not None), None)
-    return value
-
-
-def guess_for(experiment: Experiment, number: int) -> str:
-    """Another row's answer that this row does not accept."""
-    own = {str(one) for one in _truths(experiment.rows[number], experiment.reward)}
-    others = (str(truth) for truth in _others(experiment, number))
-    return next((one for one in others if one not in own), f"{next(iter(own), 'no')}0")
-
-
-def _others(experiment: Experiment, number: int) -> Iterator[Any]:
-    rows = experiment.rows
-    for at in range(1, len(rows)):
-        truth = truth_of(rows[(number + at) % len(rows)], experiment.reward)
-        if truth is not None:
-            yield truth
-
-
-def _truths(row: Mapping[str, Any], reward: Mapping[str, Any]) -> Sequence[Any]:
-    held = row.get("reward_model")
-    value = held.get("ground_truth") if isinstance(held, Mapping) else None
-    return value if isinstance(value, (list, tuple)) else [truth_of(row, reward)]
-
-
-def _question(row: Mapping[str, Any]) -> str:
-    messages = row.get("raw_prompt") or ()
-    texts = [one.get("content") for one in messages if isinstance(one, Mapping) and one.get("role") == "user"]
-    return next((text for text in reversed(texts) if isinstance(text, str)), "")
 
 
 def _name(entry: Mapping[str, Any]) -> str:

@@ -9,11 +9,13 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 from uuid import uuid4
+
+from toolspec.backends.verl.rehearsal.ending import MARK, end_marked, said
 
 INSIDE = Path(__file__).parent / "inside"
 WORKER, VERL_WORKER = INSIDE / "worker.py", INSIDE / "verl_worker.py"
@@ -21,8 +23,6 @@ READ = 1 << 16
 TAIL = 2000
 """Bytes that are kept of what the process printed last."""
 LONGEST_MESSAGE = 64 << 20
-MARK = "TOOLSPEC_REHEARSAL"
-"""In the environment of every process that a tool starts, by which it is found."""
 
 
 class Limits(NamedTuple):
@@ -252,13 +252,7 @@ class UserProcess:
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(1)
-        code = self._process.returncode if self._process is not None else None
-        if code is None:
-            reason = "it closed the files that answers go through"
-        elif code < 0:
-            reason = _SIGNALS.get(-code, f"the process ended by signal {-code} ({_name(-code)})")
-        else:
-            reason = f"the process ended with code {code}"
+        reason = said(self._process.returncode if self._process is not None else None)
         return self._ended("crashed", reason)
 
     def _ended(self, how: str, reason: str) -> LostError:
@@ -277,44 +271,7 @@ class UserProcess:
             os.killpg(process.pid, signal.SIGKILL)
         process.kill()
         process.wait()
-        for _ in range(5):
-            left = [one for one in _marked(self.mark) if one != os.getpid()]
-            for one in left:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(one, signal.SIGKILL)
-            if not left:
-                break
-            time.sleep(0.01)
+        end_marked(self.mark)
         self._selector.close()
         for end in (self._requests, self._answers, self._output):
             os.close(end)
-
-
-_SIGNALS: Mapping[int, str] = {
-    signal.SIGXCPU: "the process has used its CPU time",
-    signal.SIGKILL: "the process was killed, as for want of memory",
-    signal.SIGSEGV: "the process crashed (segmentation fault)",
-    signal.SIGABRT: "the process aborted, as for want of memory",
-}
-
-
-def _name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return "unknown"
-
-
-def _marked(mark: str) -> Iterator[int]:
-    """Processes with the mark in their environment, where the system shows it: a session of their own hides no one."""
-    wanted = f"{MARK}={mark}".encode()
-    try:
-        names: Sequence[str] = os.listdir("/proc")  # noqa: PTH208
-    except OSError:
-        return
-    for name in names:
-        if not name.isdecimal():
-            continue
-        with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as stream:  # noqa: PTH123
-            if wanted in stream.read():
-                yield int(name)

@@ -18,7 +18,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from worker import Notes, Pipe, Watch, _die_with_the_parent, _limit, _text
+from rehearsal_pipe import Pipe, die_with_the_parent, hold_to, text_of
+from rehearsal_watch import Notes, Watch
 
 ENDED = {"sglang": ("stop", "length"), "vllm": ("completed", "completed")}
 """What the servers say of a turn that ended by itself, and of one that was cut."""
@@ -231,8 +232,8 @@ class PlainPipe(Pipe):
 def main() -> None:
     pipe = PlainPipe(int(sys.argv[1]), int(sys.argv[2]))
     start = pipe.receive()
-    _die_with_the_parent()
-    _limit(start["limits"])
+    die_with_the_parent()
+    hold_to(start["limits"])
     sys.path[0] = str(Path.cwd())  # in place of this file's folder
     logging.getLogger("toolspec").addHandler(Notes(pipe))
     loop = asyncio.new_event_loop()
@@ -245,13 +246,13 @@ def main() -> None:
         work = _in_loop(loop, pipe, start)
         pipe.send({"done": []})
     except BaseException as error:
-        pipe.send({"failure": type(error).__name__, "message": _text(error)})
+        pipe.send({"failure": type(error).__name__, "message": text_of(error)})
     while True:
         request = pipe.receive()
         try:
             pipe.send({"done": loop.run_until_complete(work.episode(**request["with"]))})
         except BaseException as error:
-            pipe.send({"failure": type(error).__name__, "message": _text(error)})
+            pipe.send({"failure": type(error).__name__, "message": text_of(error)})
 
 
 def _in_loop(loop: Any, pipe: Pipe, start: dict[str, Any]) -> Work:
