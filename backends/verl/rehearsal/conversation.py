@@ -26,7 +26,7 @@ from toolspec.backends.verl.parsers import NoAnswer, ParserFailure, parse_ids
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost, Scored, ToolCall
 from toolspec.backends.verl.rehearsal.experiment import Experiment
 from toolspec.backends.verl.rehearsal.policies import Script, Turn
-from toolspec.backends.verl.rehearsal.user_process import LostError, UserProcess
+from toolspec.backends.verl.rehearsal.user_process import RAISED, LostError, UserProcess
 from toolspec.compiler.chat.process import ChatError
 
 
@@ -46,7 +46,7 @@ class _Done(NamedTuple):
     turns: int = 0
     fields: Mapping[str, Any] = {}
     scored: Scored | None = None
-    leaks: tuple[tuple[str, str], ...] = ()
+    leaks: tuple[tuple[str, str, str], ...] = ()
 
 
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError)
@@ -56,8 +56,24 @@ _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, Asser
 def _done(given: Mapping[str, Any]) -> _Done:
     scored = Scored(**given["scored"])
     float(scored.score)
-    leaks = tuple((str(tool), str(what)) for tool, what in given["leaks"])
-    return _Done(int(given["turns"]), dict(given["fields"]), scored, leaks)
+    return _Done(int(given["turns"]), dict(given["fields"]), scored, leaks_of(given))
+
+
+def leaks_of(done: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    return tuple((str(tool), str(kind), str(which)) for tool, kind, which in done["leaks"])
+
+
+def raised(message: Mapping[str, Any], process: UserProcess, before: int, trouble: str = "") -> Lost:
+    """An episode that ends by an exception: a tool's, where one of its calls did. before: runs of other episodes.
+
+    The process is ended where the exception may have left something half done.
+    """
+    kind, runs = message["failure"], process.runs[before:]
+    who = [run.tool for run in runs if run.how in RAISED and run.kind == kind]
+    if message.get("unclean"):
+        who = who or list(process.under_way)
+        process.close()
+    return Lost("raised", tuple(dict.fromkeys(who)), trouble or f"{kind}: {message['message']}".rstrip(": "))
 
 
 class _Failed(Exception):
@@ -98,8 +114,7 @@ class Conversation:
             try:
                 message = self._answered()
                 if "failure" in message:
-                    reason = self.trouble or f"{message['failure']}: {message['message']}".rstrip(": ")
-                    lost = Lost("raised", (), reason)
+                    lost = raised(message, self.process, before, self.trouble)
                 else:
                     done = _done(message["done"])
             except _MALFORMED:

@@ -73,7 +73,6 @@ def rehearse(
     Raises ChatError where the tokenizer or the template cannot be used.
     """
     began = time.monotonic()
-    _write(experiment, folder)
     with ExitStack() as stack:
         chat = stack.enter_context(ChatProcess())
         model = experiment.model
@@ -136,7 +135,7 @@ class Stage:
             episode = self._episode(row, policy, form, at // len(asked.policies))
             episodes.append(episode._replace(pieces=self.pieces.of(episode)))
             progress(len(episodes), len(tasks))
-            if episode.lost is not None and episode.lost.how != "raised":
+            if episode.lost is not None and (self.process is None or self.process.ended):
                 for who in episode.lost.who or ("",):
                     losses[who] = losses.get(who, 0) + 1
                 if max(losses.values()) >= MOST_LOST:
@@ -186,6 +185,7 @@ class Stage:
 
     def started(self) -> Lost | None:
         """Why the user's code cannot be loaded, or None."""
+        _write(self.experiment, self.folder)  # anew: what was lost may have taken files with it
         self.process = UserProcess(self.asked.python, self.folder, self.environment(), self.asked.limits)
         lost, done = self.begun(self.process, self.given())
         self.shown = [one["shown"] for one in done]

@@ -41,9 +41,10 @@ class Limits(NamedTuple):
 
 
 class ToolRun(NamedTuple):
-    """One call of the user's code. part: function, or create or execute of a class. how: ok, hung or raised.
+    """One call of the user's code. part: function, or create, execute or release of a class.
 
-    kind: type of what it returned, or of its exception. printed: bytes.
+    how: ok, hung, raised, or escaped: raised what is no Exception, which neither the bundle's tools nor verl catch.
+    kind: type of what it returned, or of its exception. printed: bytes. altered: what of the process it changed.
     """
 
     tool: str
@@ -53,6 +54,10 @@ class ToolRun(NamedTuple):
     message: str
     seconds: float
     printed: int
+    altered: tuple[str, ...] = ()
+
+
+RAISED = ("raised", "escaped")
 
 
 class LostError(Exception):
@@ -107,6 +112,15 @@ class UserProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def ended(self) -> bool:
+        return self._process is None
+
+    @property
+    def under_way(self) -> tuple[str, ...]:
+        """Tools of calls that have not ended."""
+        return tuple(dict.fromkeys(one.tool for one in self._open.values()))
 
     @property
     def doing(self) -> tuple[str, ...]:
@@ -222,6 +236,7 @@ class UserProcess:
                 str(event.get("message", "")),
                 float(event["took"]),
                 printed,
+                tuple(map(str, event.get("altered", ()))),
             )
             self.runs.append(made)
         elif kind == "building":
@@ -257,7 +272,7 @@ class UserProcess:
 
     def _ended(self, how: str, reason: str) -> LostError:
         self._drain()
-        who = tuple(dict.fromkeys(one.tool for one in self._open.values())) or self.doing
+        who = self.under_way or self.doing
         tail = self._tail.decode("utf-8", "replace")
         self.close()
         return LostError(how, who, reason, tail)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toolspec.backends.verl.agent_loop import turn_limit as arithmetic
-from toolspec.backends.verl.rehearsal.conversation import Task
+from toolspec.backends.verl.rehearsal.conversation import Task, leaks_of, raised
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost, Scored, ToolCall
 from toolspec.backends.verl.rehearsal.experiment import Experiment
 from toolspec.backends.verl.rehearsal.rehearse import Stage
@@ -70,8 +70,7 @@ class VerlStage(Stage):
             return nothing._replace(lost=Lost(error.how, error.who, str(error), error.tail))
         runs = tuple(process.runs[before:])
         if "failure" in message:
-            reason = f"{message['failure']}: {message['message']}".rstrip(": ")
-            return nothing._replace(lost=Lost("raised", (), reason), runs=runs)
+            return nothing._replace(lost=raised(message, process, before), runs=runs)
         done = message["done"]
         metrics = done["metrics"]
         values = {name: metrics[name] for name in terms_of(self.experiment) if name in metrics}
@@ -88,5 +87,6 @@ class VerlStage(Stage):
             runs=runs,
             fields=done["fields"],
             scored=scored,
+            leaks=leaks_of(done),
             seconds=time.monotonic() - began,
         )

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import logging
 import os
+import signal
+import socket
+import sys
 import threading
 import time
 from typing import Any
 
-import stand_in
 from rehearsal_pipe import MESSAGE, Pipe, text_of
 
 GRACE_SECONDS = 0.05
 """How long a thread may take to end behind its tool."""
+MOST_ALTERED = 8
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD, signal.SIGUSR1, signal.SIGHUP)
 
 
 class Watch:
-    """Tells of every call of the user's code, and of what it leaves behind."""
+    """Tells of every call of the user's code, of what it changes for others, and of what it leaves behind."""
 
     def __init__(self, pipe: Pipe, ts_call: Any) -> None:
         self.pipe, self.ts_call = pipe, ts_call
         self.call = ts_call.call
         self.number = 0
         self.left: dict[Any, str] = {}
-        self.told: set[Any] = set()
         ts_call.call = self.watched
 
     async def watched(self, function: Any, kwargs: dict[str, Any], seconds: float | None, door: Any) -> Any:
         name = next((name for name, one in self.ts_call._gates.items() if one is door), "?")
         self.number += 1
         number, what = self.number, _part(function, kwargs)
-        before = self._standing()
+        before, shared = _standing(), _shared()
         self.pipe.send({"event": "call", "tool": name, "number": number, "seconds": seconds, "part": what})
         began = time.perf_counter()
         ended: dict[str, Any] = {"how": "ok"}
@@ -42,28 +47,73 @@ class Watch:
             ended = {"how": "hung", "message": str(error)[:MESSAGE]}
             raise
         except BaseException as error:
-            ended = {"how": "raised", "kind": type(error).__name__, "message": text_of(error)}
+            how = "raised" if isinstance(error, (Exception, SystemExit)) else "escaped"
+            ended = {"how": how, "kind": type(error).__name__, "message": text_of(error)}
             raise
         finally:
-            self.left.update(dict.fromkeys(self._standing() - before, name))
             took = time.perf_counter() - began
-            self.pipe.send({"event": "ended", "tool": name, "number": number, "took": took, **ended})
+            self.left.update(dict.fromkeys(_standing() - before, name))
+            now = _shared()
+            altered = [what for what in {**shared, **now} if shared.get(what) != now.get(what)]
+            told = {"tool": name, "number": number, "took": took, "altered": altered[:MOST_ALTERED]}
+            self.pipe.send({"event": "ended", **told, **ended})
 
     def leaks(self) -> list[list[str]]:
-        """(tool, what) of threads and processes that the last calls left behind and that still run."""
+        """(tool, kind, which) of threads, processes and files that the last calls left and that are still there."""
         found = []
+        gc.collect()  # a file that nobody holds any more is none that was left open
+        pooled = getattr(getattr(asyncio.get_running_loop(), "_default_executor", None), "_threads", ())
         for one, name in self.left.items():
             if isinstance(one, threading.Thread):
                 one.join(GRACE_SECONDS)
-                if one.is_alive() and one.name != "toolspec-tool":  # those have a hung call of their own
-                    found.append([name, f"thread {one.name}"])
+                # Threads of a call that hangs are told as that; those of the loop's own pool are nobody's.
+                if one.is_alive() and one.name != "toolspec-tool" and one not in pooled:
+                    found.append([name, "thread", one.name])
+            elif isinstance(one, tuple):
+                if one in _files():
+                    found.append([name, "file", os.path.basename(one[1])])  # noqa: PTH119
             elif _runs(one):
-                found.append([name, f"process {_command(one)}"])
+                found.append([name, "process", _command(one)])
         self.left = {}
         return found
 
-    def _standing(self) -> set[Any]:
-        return {*threading.enumerate(), *_children()}
+
+def _standing() -> set[Any]:
+    return {*threading.enumerate(), *_children(), *_files()}
+
+
+def _files() -> set[tuple[int, str]]:
+    """(number, path) of the regular files that are open, where the system lists them."""
+    found = set()
+    try:
+        for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
+            try:
+                path = os.readlink(f"/proc/self/fd/{name}")  # noqa: PTH115
+            except OSError:
+                continue
+            if path.startswith("/") and not path.startswith(("/dev/", "/proc/")):
+                found.add((int(name), path))
+    except OSError:
+        pass
+    return found
+
+
+def _shared() -> dict[str, Any]:
+    """What belongs to all trajectories of a worker, by name."""
+    try:
+        folder = os.getcwd()  # noqa: PTH109
+    except OSError:
+        folder = ""
+    return {
+        "the working folder": folder,
+        "sys.path": tuple(sys.path),
+        "sys.stdout": sys.stdout,
+        "sys.stderr": sys.stderr,
+        "the time limit of sockets": socket.getdefaulttimeout(),
+        "the recursion limit": sys.getrecursionlimit(),
+        **{f"the handler of {one.name}": signal.getsignal(one) for one in HANDLED},
+        **{f"the variable {name}": value for name, value in os.environ.items()},
+    }
 
 
 def _children() -> list[int]:
@@ -96,24 +146,29 @@ def _command(process: int) -> str:
 
 
 def _part(function: Any, kwargs: dict[str, Any]) -> str:
-    """Which of ts_tools' uses a call is: a function, or of a class `create` or `execute`."""
+    """Which of ts_tools' uses a call is: a function, or of a class `create`, `execute` or `release`."""
     if getattr(function, "__qualname__", "").startswith("ClassTool."):
         return "execute"
-    return "create" if "instance_id" in kwargs else "function"
+    if "instance_id" not in kwargs:
+        return "function"
+    return "release" if getattr(function, "__name__", "") == "release" else "create"
 
 
 def _kind(result: Any, part: str) -> str:
     """The type of what the model is to read."""
-    if part == "create":
+    if part in ("create", "release"):
         return "str"
     if part == "execute":
-        if not (isinstance(result, tuple) and result):
-            return type(result).__name__
+        if not isinstance(result, tuple) or len(result) != 3:
+            return f"a tuple of {len(result)}" if isinstance(result, tuple) else type(result).__name__
         result = result[0]
-    text = getattr(result, "text", result) if isinstance(result, stand_in.ToolResponse) else result
-    if isinstance(result, stand_in.ToolResponse) and (result.image or result.video):  # type: ignore[attr-defined]
-        return "image"
-    return "str" if isinstance(text, str) else type(text).__name__
+        if isinstance(result, str):
+            return "str"
+    if type(result).__name__ == "ToolResponse":
+        if result.image or result.video:
+            return "image"
+        return "str" if result.text is None or isinstance(result.text, str) else type(result.text).__name__
+    return "str" if isinstance(result, str) else type(result).__name__
 
 
 class Notes(logging.Handler):

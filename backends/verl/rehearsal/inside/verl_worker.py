@@ -148,6 +148,7 @@ class Work:
         self.calls.clear()
         batch = DataProto.from_single_dict(collate_fn([{**row, "uid": "rehearsal"}]))
         output = await self.worker.generate_sequences(batch)
+        leaks = self.watch.leaks()
         width = output.batch["prompts"].shape[1]
         attention = output.batch["attention_mask"][0].tolist()
         prompts = output.batch["prompts"][0].tolist()
@@ -162,6 +163,7 @@ class Work:
             "calls": list(self.calls),
             "fields": {name: value for name, value in fields.items() if _told(name)},
             "record": _last_record(),
+            "leaks": leaks,
             **self.client.scored,
         }
 
@@ -252,7 +254,8 @@ def main() -> None:
         try:
             pipe.send({"done": loop.run_until_complete(work.episode(**request["with"]))})
         except BaseException as error:
-            pipe.send({"failure": type(error).__name__, "message": text_of(error)})
+            unclean = not isinstance(error, Exception)  # other tasks of the loop may still stand
+            pipe.send({"failure": type(error).__name__, "message": text_of(error), "unclean": unclean})
 
 
 def _in_loop(loop: Any, pipe: Pipe, start: dict[str, Any]) -> Work:

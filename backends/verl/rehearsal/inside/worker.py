@@ -63,8 +63,17 @@ class Work:
         return found
 
     def _function(self) -> Any:
-        """The whole reward with its keyword arguments, as verl's get_custom_reward_fn binds them; None without any."""
-        code, given = self.given["reward"].get("python"), self.given["reward_kwargs"]
+        """What verl hands to the reward manager as compute_score; None where the spec's own file is to be loaded.
+
+        The whole reward with its keyword arguments, as get_custom_reward_fn binds them; verl's own scorer for
+        `match: verl`.
+        """
+        reward, given = self.given["reward"], self.given["reward_kwargs"]
+        if any(term.get("match") == "verl" for term in reward.get("terms") or ()):
+            from verl.utils.reward_score import default_compute_score
+
+            return default_compute_score
+        code = reward.get("python")
         if not code or not given:
             return None
         import ts_load
@@ -121,7 +130,8 @@ def main() -> None:
     die_with_the_parent()
     hold_to(start["limits"])
     sys.path[0] = str(Path.cwd())  # in place of this file's folder
-    stand_in.install()
+    folder, why_not = stand_in.real_verl(start["settings"]["release"])
+    stand_in.install(folder)
     logger = logging.getLogger("toolspec")
     logger.addHandler(Notes(pipe))
     logger.propagate = False
@@ -132,7 +142,10 @@ def main() -> None:
         work = Work(pipe, start)
         pipe.send({"done": work.schemas()})
     except BaseException as error:
-        pipe.send({"failure": type(error).__name__, "message": text_of(error)})
+        missing = isinstance(error, ImportError) and str(error.name).startswith("verl")
+        said = why_not or "only --engine verl runs verl's own packages"
+        message = f"{text_of(error)}; {said}" if missing else text_of(error)
+        pipe.send({"failure": type(error).__name__, "message": message})
     while True:
         request = pipe.receive()
         try:
@@ -141,7 +154,8 @@ def main() -> None:
         except Failure as error:
             pipe.send({"failure": str(error), "message": "", "ours": True})
         except BaseException as error:
-            pipe.send({"failure": type(error).__name__, "message": text_of(error)})
+            unclean = not isinstance(error, Exception)  # other tasks of the loop may still stand
+            pipe.send({"failure": type(error).__name__, "message": text_of(error), "unclean": unclean})
 
 
 if __name__ == "__main__":
