@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from toolspec.backends.verl.agent_loop import AgentLoop, ChatTokens, LoopFailure, NotSimulated, SingleTurnLoop
+from toolspec.backends.verl.rehearsal.asked import Asked
 from toolspec.backends.verl.rehearsal.conversation import Conversation, Task, parsed
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost
 from toolspec.backends.verl.rehearsal.experiment import Experiment
@@ -18,28 +19,13 @@ from toolspec.backends.verl.rehearsal.pieces import Pieces
 from toolspec.backends.verl.rehearsal.policies import Script, script
 from toolspec.backends.verl.rehearsal.policies import Task as PolicyTask
 from toolspec.backends.verl.rehearsal.script_task import drawn, guess_for, question_of, truth_of
-from toolspec.backends.verl.rehearsal.user_process import Limits, LostError, ToolRun, UserProcess
+from toolspec.backends.verl.rehearsal.user_process import LostError, ToolRun, UserProcess
 from toolspec.compiler.chat.process import ChatError, ChatProcess
 
 FORMS = ("{}", "The answer is {}.", "#### {}", "\\boxed{{}}", "<answer>{}</answer>", "Answer: {}")
 """How an answer may be written; the first that the reward pays most is taken."""
 MOST_LOST = 3
 """Episodes that a tool, or the reward, may lose before the rehearsal ends."""
-
-
-class Asked(NamedTuple):
-    """rows: how many. python: the interpreter that runs tools and reward.
-
-    engine: own, or verl's real loop and reward worker. step: of the training, which schedules of weights go by.
-    """
-
-    rows: int
-    policies: tuple[str, ...]
-    seed: int
-    python: str
-    limits: Limits = Limits()
-    engine: Literal["own", "verl"] = "own"
-    step: int = 1
 
 
 class Rehearsal(NamedTuple):
@@ -107,9 +93,9 @@ class Stage:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._leave()
+        self.leave()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         process, self.process = self.process, None
         if process is not None:
             self.log += process.log
@@ -120,19 +106,19 @@ class Stage:
         nothing = Rehearsal(experiment, asked, ())
         try:
             lost = self.started()
-            form, worth = ("{}", None) if lost else self._form()
+            form, worth = ("{}", None) if lost else self.form()
             lost = lost or self.staged()
         except LostError as error:
             lost = Lost(error.how, error.who, str(error), error.tail)
         if lost is not None:
-            self._leave()
+            self.leave()
             return nothing._replace(load=lost, log=tuple(self.log))
-        chosen = drawn(experiment.rows, asked.rows, asked.seed)
+        chosen = drawn(experiment.rows, asked)
         episodes: list[Episode] = []
         losses: dict[str, int] = {}
         tasks = [(row, policy) for row in chosen for policy in asked.policies]
         for at, (row, policy) in enumerate(tasks):
-            episode = self._episode(row, policy, form, at // len(asked.policies))
+            episode = self.episode(row, policy, form, at // len(asked.policies))
             episodes.append(episode._replace(pieces=self.pieces.of(episode)))
             progress(len(episodes), len(tasks))
             if episode.lost is not None and (self.process is None or self.process.ended):
@@ -140,13 +126,13 @@ class Stage:
                     losses[who] = losses.get(who, 0) + 1
                 if max(losses.values()) >= MOST_LOST:
                     break
-                self._leave()
+                self.leave()
                 if (self.started() or self.staged()) is not None:
                     break
             hung = sum(run.how == "hung" for one in episodes for run in one.runs)
             if hung >= MOST_LOST:
                 break
-        self._leave()
+        self.leave()
         not_run = len(tasks) - len(episodes)
         return nothing._replace(
             episodes=tuple(episodes), form=form, form_score=worth, not_run=not_run, log=tuple(self.log)
@@ -185,7 +171,7 @@ class Stage:
 
     def started(self) -> Lost | None:
         """Why the user's code cannot be loaded, or None."""
-        _write(self.experiment, self.folder)  # anew: what was lost may have taken files with it
+        write_files(self.experiment, self.folder)  # anew: what was lost may have taken files with it
         self.process = UserProcess(self.asked.python, self.folder, self.environment(), self.asked.limits)
         lost, done = self.begun(self.process, self.given())
         self.shown = [one["shown"] for one in done]
@@ -239,7 +225,7 @@ class Stage:
             )
         return self._loops[key]
 
-    def _form(self) -> tuple[str, float | None]:
+    def form(self) -> tuple[str, float | None]:
         """The form of an answer that the reward pays most, and what it pays for it alone."""
         row = next(
             (row for row in self.experiment.rows if truth_of(row, self.experiment.reward) is not None), None
@@ -272,7 +258,7 @@ class Stage:
         except (LoopFailure, NotSimulated):
             return []
 
-    def _episode(self, number: int, policy: str, form: str, turn: int) -> Episode:
+    def episode(self, number: int, policy: str, form: str, turn: int) -> Episode:
         """turn: which of what the policy does is chosen."""
         row = self.experiment.rows[number]
         try:
@@ -314,11 +300,11 @@ def _name(entry: Mapping[str, Any]) -> str:
     return str(entry["config"]["schema"]["function"]["name"])
 
 
-def _write(experiment: Experiment, folder: Path) -> None:
+def write_files(experiment: Experiment, folder: Path) -> None:
     for name, content in experiment.files.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
 
 
-__all__ = ["Asked", "ChatError", "Rehearsal", "rehearse"]
+__all__ = ["Asked", "ChatError", "Rehearsal", "Stage", "drawn", "rehearse", "truth_of", "write_files"]

@@ -6,12 +6,14 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from toolspec.backends.verl.rehearsal.asked import Asked
 from toolspec.backends.verl.rehearsal.experiment import Experiment
 
 
-def drawn(rows: Sequence[Mapping[str, Any]], number: int, seed: int) -> list[int]:
-    """Numbers of the rows, in their order; the same for the same seed."""
-    return sorted(random.Random(seed).sample(range(len(rows)), min(number, len(rows))))
+def drawn(rows: Sequence[Mapping[str, Any]], asked: Asked, among: Sequence[int] = ()) -> list[int]:
+    """Numbers of the rows, in their order; the same for the same seed. among: those to draw from, all for none."""
+    known = among or range(len(rows))
+    return sorted(random.Random(asked.seed).sample(known, min(asked.rows, len(known))))
 
 
 def truth_of(row: Mapping[str, Any], reward: Mapping[str, Any]) -> Any:
