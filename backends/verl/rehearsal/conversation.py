@@ -8,7 +8,7 @@ other knows.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from toolspec.backends.verl.agent_loop import (
@@ -23,9 +23,10 @@ from toolspec.backends.verl.agent_loop import (
     turn_limit,
 )
 from toolspec.backends.verl.parsers import NoAnswer, ParserFailure, parse_ids
+from toolspec.backends.verl.rehearsal.authors import Author, ModelError, scripted
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost, Scored, ToolCall
 from toolspec.backends.verl.rehearsal.experiment import Experiment
-from toolspec.backends.verl.rehearsal.policies import Script, Turn
+from toolspec.backends.verl.rehearsal.policies import Script
 from toolspec.backends.verl.rehearsal.user_process import RAISED, LostError, UserProcess
 from toolspec.compiler.chat.process import ChatError
 
@@ -38,6 +39,11 @@ class Task(NamedTuple):
     policy: str
     script: Script
     loop: AgentLoop | SingleTurnLoop
+
+
+def ends_of(loop: AgentLoop | SingleTurnLoop, eos: int | None) -> set[int | None]:
+    """Ids that end a turn."""
+    return {eos, *loop.stop_token_ids}
 
 
 class _Done(NamedTuple):
@@ -81,7 +87,7 @@ class _Failed(Exception):
 
 
 class Conversation:
-    """eos: the id that ends a turn. step: of the training, from 1."""
+    """eos: the id that ends a turn. step: of the training, from 1. write: in place of the task's script."""
 
     def __init__(
         self,
@@ -91,11 +97,11 @@ class Conversation:
         task: Task,
         eos: int | None,
         step: int,
+        write: Author | None = None,
     ) -> None:
         self.experiment, self.tokens, self.process, self.task = experiment, tokens, process, task
-        self.ends = {eos, *task.loop.stop_token_ids}
-        self.eos, self.step = eos, step
-        self.written: Iterator[Turn] = iter(task.script.turns)
+        self.step = step
+        self.write = write or scripted(task.script, tokens, eos, ends_of(task.loop, eos))
         self.steps: Steps = task.loop.steps(task.columns["raw_prompt"])
         self.wanted: Wanted | None = None
         self.trajectory: Trajectory | None = None
@@ -163,7 +169,7 @@ class Conversation:
                 f": {failure.reason}" if failure.reason != str(failure) else ""
             )
             raise _Failed(str(failure)) from None
-        except (NotSimulated, ChatError) as failure:
+        except (NotSimulated, ChatError, ModelError) as failure:
             self.trouble = str(failure)
             raise _Failed(type(failure).__name__) from None
 
@@ -187,7 +193,7 @@ class Conversation:
         )
         if limit is None:
             raise LoopFailure("ValueError", f"the context of {self.experiment.context:,} tokens is full")
-        ids = self._next_ids(limit)
+        ids = self.write(wanted.ids, limit)
         self.limits.append(limit)
         self.turn += 1
         self._step(ids)
@@ -224,17 +230,6 @@ class Conversation:
             self.wanted = self.steps.send(given)
         except StopIteration as done:
             self.wanted, self.trajectory = None, done.value
-
-    def _next_ids(self, limit: int) -> list[int]:
-        """The next turn up to the first token that ends one, or to the limit; then nothing but ends of turns."""
-        turn = next(self.written, Turn(""))
-        ids = self.tokens.encode(turn.text)
-        if turn.endless:
-            ids = ids * (limit // max(1, len(ids)) + 1)
-        elif self.eos is not None:
-            ids = [*ids, self.eos]
-        length = next((at + 1 for at, one in enumerate(ids) if one in self.ends), len(ids))
-        return ids[: min(length, limit)]
 
     def _parse(self, message: Mapping[str, Any]) -> Any:
         return parsed(self.experiment, self.tokens, self.task.loop, message["ids"])

@@ -46,6 +46,14 @@ def findings(found: Rehearsal) -> tuple[Finding, ...]:
 
 def _model(found: Rehearsal) -> Iterator[Finding]:
     model = found.experiment.model
+    if model.another:
+        message = f"{model.another}: ids, lengths and template here are those of {model.name}"
+        yield Finding("note", "another-model", "", message)
+    if found.writer is not None and found.writer.late:
+        message = (
+            f"the model's {found.asked.within:,.0f} seconds are over, and its other episodes were not run"
+        )
+        yield Finding("warning", "model-late", "model", message, "--within SECONDS, or fewer --rows")
     if not model.why_not:
         return
     message = f"{model.why_not}: conversation, tools and reward are the run's, ids and lengths are not, and no limit"
@@ -247,7 +255,7 @@ def _paid(episodes: Sequence[Episode]) -> Iterator[Finding]:
 
 
 def _rest(found: Rehearsal) -> Iterator[Finding]:
-    if found.not_run:
+    if found.not_run and not (found.writer is not None and found.writer.late):
         message = f"{found.not_run} episodes were not run, after {len(found.episodes)}"
         yield Finding("note", "not-run", "", message)
     for line, number in Counter(found.log).items():

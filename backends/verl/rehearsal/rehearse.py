@@ -7,12 +7,14 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from toolspec.backends.verl.agent_loop import AgentLoop, ChatTokens, LoopFailure, NotSimulated, SingleTurnLoop
-from toolspec.backends.verl.rehearsal.asked import Asked
-from toolspec.backends.verl.rehearsal.conversation import Conversation, Task, parsed
+from toolspec.backends.verl.rehearsal.asked import MODEL, Asked
+from toolspec.backends.verl.rehearsal.authors import Author, ModelProcess, Writer
+from toolspec.backends.verl.rehearsal.conversation import Conversation, Task, ends_of, parsed
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost
 from toolspec.backends.verl.rehearsal.experiment import Experiment
 from toolspec.backends.verl.rehearsal.pieces import Pieces
@@ -32,7 +34,8 @@ class Rehearsal(NamedTuple):
     """form: of the answers that were written, with `{}` for the answer; form_score: what one alone earns.
 
     load: why tools or reward could not be loaded, and whose fault it is. not_run: episodes that were left out behind
-    MOST_LOST. log: what the bundle's modules logged. seconds: all of it, by the clock.
+    MOST_LOST, or because the model's time was over. log: what the bundle's modules logged. seconds: all of it, by the
+    clock. writer: the model that wrote a policy.
     """
 
     experiment: Experiment
@@ -45,6 +48,7 @@ class Rehearsal(NamedTuple):
     loading: tuple[ToolRun, ...] = ()
     log: tuple[str, ...] = ()
     seconds: float = 0.0
+    writer: Writer | None = None
 
 
 Progress = Callable[[int, int], None]
@@ -56,7 +60,7 @@ def rehearse(
 ) -> Rehearsal:
     """folder: where the bundle is written, for the user's code to run in.
 
-    Raises ChatError where the tokenizer or the template cannot be used.
+    Raises ChatError where the tokenizer or the template cannot be used, ModelError where the small model cannot.
     """
     began = time.monotonic()
     with ExitStack() as stack:
@@ -65,7 +69,13 @@ def rehearse(
         tokens = ChatTokens(chat, model.folder, model.custom, model.kwargs)
         kind = Stage if asked.engine == "own" else verl_stage()
         stage = stack.enter_context(kind(experiment, asked, folder, tokens))
+        if MODEL in asked.policies and model.weights is not None:
+            made = ModelProcess(model.weights, asked.python, experiment.sampling, asked.within)
+            stage.model = stack.enter_context(made)
+            about = made.start()
         found = stage.played(progress)
+        if stage.model is not None:
+            found = found._replace(writer=stage.model.did(about))
     return found._replace(seconds=time.monotonic() - began)
 
 
@@ -83,6 +93,7 @@ class Stage:
         end = experiment.model.folder.tokens.get("eos_token")
         self.eos = tokens.id_of(end) if end is not None else None
         self.process: UserProcess | None = None
+        self.model: ModelProcess | None = None
         self.log: list[str] = []
         self.shown: list[Mapping[str, Any]] = []
         self.read: list[Mapping[str, Any]] = []
@@ -118,9 +129,15 @@ class Stage:
         losses: dict[str, int] = {}
         tasks = [(row, policy) for row in chosen for policy in asked.policies]
         for at, (row, policy) in enumerate(tasks):
+            if self.model is not None:
+                self.model.process.told = partial(progress, at, len(tasks))
+                if policy == MODEL and self.model.late:
+                    continue
             episode = self.episode(row, policy, form, at // len(asked.policies))
+            if policy == MODEL and self.model is not None and self.model.late:
+                continue  # its time ended within the episode
             episodes.append(episode._replace(pieces=self.pieces.of(episode)))
-            progress(len(episodes), len(tasks))
+            progress(at + 1, len(tasks))
             if episode.lost is not None and (self.process is None or self.process.ended):
                 for who in episode.lost.who or ("",):
                     losses[who] = losses.get(who, 0) + 1
@@ -266,14 +283,22 @@ class Stage:
         except (LoopFailure, NotSimulated) as failure:
             reason = f"verl raises {failure}" if isinstance(failure, LoopFailure) else str(failure)
             return Episode(number, policy, Script("", ()), lost=Lost("raised", (), reason))
-        made = script(policy, turn, self._task(number, loop, form, policy))
+        made = Script("by itself", ())
+        if policy != MODEL:
+            made = script(policy, turn, self._task(number, loop, form, policy))
         return self.play(Task(number, row, policy, made, loop))
 
     def play(self, task: Task) -> Episode:
         assert self.process is not None
         return Conversation(
-            self.experiment, self.tokens, self.process, task, self.eos, self.asked.step
+            self.experiment, self.tokens, self.process, task, self.eos, self.asked.step, self.author(task)
         ).played()
+
+    def author(self, task: Task) -> Author | None:
+        """Who writes in place of the task's script."""
+        if task.policy != MODEL or self.model is None:
+            return None
+        return self.model.author(ends_of(task.loop, self.eos), f"{self.asked.seed} {task.number}")
 
     def _task(self, number: int, loop: Loop, form: str, policy: str) -> PolicyTask:
         experiment = self.experiment

@@ -9,7 +9,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -18,7 +18,9 @@ from uuid import uuid4
 from toolspec.backends.verl.rehearsal.ending import MARK, end_marked, said
 
 INSIDE = Path(__file__).parent / "inside"
-WORKER, VERL_WORKER = INSIDE / "worker.py", INSIDE / "verl_worker.py"
+WORKER, VERL_WORKER, MODEL_WORKER = (
+    INSIDE / f"{name}.py" for name in ("worker", "verl_worker", "model_worker")
+)
 READ = 1 << 16
 TAIL = 2000
 """Bytes that are kept of what the process printed last."""
@@ -83,6 +85,8 @@ class _Call(NamedTuple):
 class UserProcess:
     """A context manager. python: the interpreter that has what the tools import. folder: the bundle. worker: the file.
 
+    told: is called when a model has written a token.
+
     Every method raises LostError where the process does not answer within its limits; it is of no more use then.
     """
 
@@ -103,6 +107,7 @@ class UserProcess:
         self._printed: dict[int, int] = {}
         self._tail = self._rest = b""
         self._doing, self._ends = "", 0.0
+        self.told: Callable[[], None] = lambda: None
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> UserProcess:
@@ -243,6 +248,9 @@ class UserProcess:
             self._doing, self._ends = str(event["what"]), now + self.limits.load_seconds
         elif kind == "scoring":
             self._doing, self._ends = "reward", now + self.limits.score_seconds
+        elif kind == "written":
+            self._ends = now + self.limits.score_seconds
+            self.told()
         elif kind == "ready":
             self._doing = ""
         elif kind == "log":
