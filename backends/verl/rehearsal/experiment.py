@@ -193,7 +193,11 @@ def written_by(model: Model, weights: Path) -> Model:
     problem = no_model(weights)
     if problem:
         raise _problem(
-            "TS041", "model-files", f"--model: {problem}", None, "--model FOLDER, as save_pretrained writes it"
+            "TS041",
+            "model-files",
+            f"--model: {problem}",
+            None,
+            "--model FOLDER, as save_pretrained writes it",
         )
     folder = read_chat_folder(weights)
     if folder.tokenizer is None and not model.why_not:

@@ -225,7 +225,11 @@ def _rehearsed(
                 return rehearsed(experiment, asked, bundle, progress)
         except ModelError as error:
             message = f"the model {weights} cannot be used: {error}"
-            fix = "pip install torch transformers there, or --python PATH that has them" if " has no " in str(error) else ""
+            fix = (
+                "pip install torch transformers there, or --python PATH that has them"
+                if " has no " in str(error)
+                else ""
+            )
             raise ProblemError((Problem("TS041", "model-files", message, None, fix=fix),)) from None
         except ChatError as error:
             message = f"the chat template or the tokenizer cannot be used: {error}"

@@ -75,7 +75,7 @@ class Watch:
             elif _runs(one):
                 found.append([name, "process", _command(one)])
         self.left = {}
-        return found
+        return sorted(found)
 
 
 def _standing() -> set[Any]:
