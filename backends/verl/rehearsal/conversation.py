@@ -69,6 +69,11 @@ def leaks_of(done: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
     return tuple((str(tool), str(kind), str(which)) for tool, kind, which in done["leaks"])
 
 
+def would_raise(failure: LoopFailure) -> str:
+    kind = str(failure)
+    return f"verl raises {kind}: {failure.reason.removeprefix(kind).removeprefix(': ')}".removesuffix(": ")
+
+
 def raised(message: Mapping[str, Any], process: UserProcess, before: int, trouble: str = "") -> Lost:
     """An episode that ends by an exception: a tool's, where one of its calls did. before: runs of other episodes.
 
@@ -165,9 +170,7 @@ class Conversation:
         try:
             return ANSWERS[message["ask"]](self, message)
         except LoopFailure as failure:
-            self.trouble = f"verl raises {failure}" + (
-                f": {failure.reason}" if failure.reason != str(failure) else ""
-            )
+            self.trouble = would_raise(failure)
             raise _Failed(str(failure)) from None
         except (NotSimulated, ChatError, ModelError) as failure:
             self.trouble = str(failure)

@@ -14,6 +14,7 @@ from toolspec.backends.verl.rehearsal.user_process import RAISED, ToolRun
 PRINTED = 64 << 10
 """Bytes of one call from which a tool is said to print much: a run makes some hundred thousand calls."""
 NAMED = 3
+VERL = "verl raises "
 TEXT = frozenset({"str", "ToolResponse"})
 
 
@@ -77,9 +78,8 @@ def _load(found: Rehearsal) -> Iterator[Finding]:
 
 
 def _said(lost: Lost) -> str:
-    return {"hung": "loading it hangs: ", "crashed": "loading it ends the process: "}.get(
-        lost.how, ""
-    ) + lost.reason
+    told = {"hung": "loading it hangs: ", "crashed": "loading it ends the process: "} if lost.who else {}
+    return told.get(lost.how, "") + lost.reason
 
 
 def _tail(lost: Lost) -> str:
@@ -98,7 +98,8 @@ def _lost(episodes: Sequence[Episode]) -> Iterator[Finding]:
         named, times = ", ".join(who), _times(len(some), len(episodes), "episodes")
         if how == "raised":
             whose = f" ({some[0].policy}: {some[0].script.variant})" if some[0].script.variant else ""
-            yield Finding("error", "no-outcome", named, f"{reason}, in {times}{whose}")
+            fix = "toolspec template says where the template and verl disagree" if VERL in reason else ""
+            yield Finding("error", "no-outcome", named, f"{reason}, in {times}{whose}", fix)
             continue
         kind = "reward" if who == ("reward",) else "tool"
         name = f"{kind}-{'hangs' if how == 'hung' else 'crashes'}"
@@ -214,15 +215,20 @@ def _prompts(found: Rehearsal) -> Iterator[Finding]:
         yield Finding("warning", "prompt-cut", "", message, "toolspec budget counts them all")
 
 
+def _cut(one: Episode) -> bool:
+    """Whether a limit took turns of the script, or the end of the last: the last that is allowed may be the answer."""
+    return len(one.turn_limits) < len(one.script.turns) or bool(one.fields.get("ts_truncated"))
+
+
 def _honest(found: Rehearsal) -> Iterator[Finding]:
     honest = [one for one in found.episodes if one.policy == "honest" and one.scored is not None]
     if not honest:
         return
-    ends = Counter(one.stop for one in honest if one.stop != "no_tool_call")
+    ends = Counter(one.stop for one in honest if _cut(one))
     for stop, number in ends.items():
         message = f"{_times(number, len(honest), 'honest episodes')} end by {stop} before the answer"
         yield Finding("warning", "honest-cut", "", message, "a larger budget")
-    right = [one.scored.values.get("correct") for one in honest if one.scored and one.stop == "no_tool_call"]
+    right = [one.scored.values.get("correct") for one in honest if one.scored and not _cut(one)]
     if right and all(value is not None and value <= 0 for value in right):
         message = "the accepted answer itself is not taken for right in any of the forms that were tried"
         yield Finding("warning", "answer-not-accepted", "reward", message)
@@ -242,13 +248,18 @@ def _paid(episodes: Sequence[Episode]) -> Iterator[Finding]:
     honest = [one.scored.score for one in episodes if one.policy == "honest" and one.scored is not None]
     if not honest:
         return
+    scores = {one.scored.score for one in episodes if one.scored is not None}
+    if len(scores) == 1 and len({one.policy for one in episodes}) > 1:
+        message = f"every episode of every policy earns {scores.pop():.4g}: the reward tells nothing apart"
+        yield Finding("warning", "reward-is-flat", "reward", message)
+        return
     groups: dict[tuple[str, str], list[float]] = {}
     for one in episodes:
         if one.policy in ("lazy", "cheating") and one.scored is not None:
             groups.setdefault((one.policy, one.script.variant), []).append(one.scored.score)
-    for (policy, variant), scores in groups.items():
-        if fmean(scores) >= fmean(honest):
-            message = f"{policy} ({variant}) earns {fmean(scores):.4g} on average, honest {fmean(honest):.4g}"
+    for (policy, variant), earned in groups.items():
+        if fmean(earned) >= fmean(honest):
+            message = f"{policy} ({variant}) earns {fmean(earned):.4g} on average, honest {fmean(honest):.4g}"
             yield Finding(
                 "warning", "cheating-pays", "reward", message, "toolspec reward says which weights do"
             )

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from toolspec.backends.verl.agent_loop import AgentLoop, ChatTokens, LoopFailure, NotSimulated, SingleTurnLoop
 from toolspec.backends.verl.rehearsal.asked import MODEL, Asked
 from toolspec.backends.verl.rehearsal.authors import Author, ModelProcess, Writer
-from toolspec.backends.verl.rehearsal.conversation import Conversation, Task, ends_of, parsed
+from toolspec.backends.verl.rehearsal.conversation import Conversation, Task, ends_of, parsed, would_raise
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost
 from toolspec.backends.verl.rehearsal.experiment import Experiment
 from toolspec.backends.verl.rehearsal.pieces import Pieces
@@ -200,7 +200,8 @@ class Stage:
         try:
             message = process.start(given)
         except LostError as error:
-            return Lost(error.how, error.who, str(error), error.tail), ()
+            reason = str(error) if process.spoke else f"{self.asked.python} does not run Python: {error}"
+            return Lost(error.how, error.who, reason, error.tail), ()
         except OSError as error:
             reason = f"{self.asked.python} cannot be started: {error.strerror or error}"
             return Lost("crashed", (), reason), ()
@@ -281,7 +282,7 @@ class Stage:
         try:
             loop = self._loop(row)
         except (LoopFailure, NotSimulated) as failure:
-            reason = f"verl raises {failure}" if isinstance(failure, LoopFailure) else str(failure)
+            reason = would_raise(failure) if isinstance(failure, LoopFailure) else str(failure)
             return Episode(number, policy, Script("", ()), lost=Lost("raised", (), reason))
         made = Script("by itself", ())
         if policy != MODEL:

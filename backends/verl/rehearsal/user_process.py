@@ -85,7 +85,7 @@ class _Call(NamedTuple):
 class UserProcess:
     """A context manager. python: the interpreter that has what the tools import. folder: the bundle. worker: the file.
 
-    told: is called when a model has written a token.
+    told: is called when a model has written a token. spoke: whether the worker has run at all.
 
     Every method raises LostError where the process does not answer within its limits; it is of no more use then.
     """
@@ -107,6 +107,7 @@ class UserProcess:
         self._printed: dict[int, int] = {}
         self._tail = self._rest = b""
         self._doing, self._ends = "", 0.0
+        self.spoke = False
         self.told: Callable[[], None] = lambda: None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -174,6 +175,7 @@ class UserProcess:
             line = self._line()
             try:
                 message = json.loads(line)
+                self.spoke = True
                 if "event" in message:
                     self._note(message)
                     continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -170,6 +171,8 @@ def rehearse(
         step,
         WITHIN if within is None else within,
     )
+    if shutil.which(asked.python) is None:
+        raise click.BadParameter(f"there is no program {asked.python}", param_hint="--python")
     weights = None if model is None else Path(model).expanduser()
     found = _rehearsed(spec, sets, target, split, asked, text=text, weights=weights)
     told = findings(found)
