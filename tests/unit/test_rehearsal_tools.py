@@ -332,3 +332,70 @@ def test_async_tools_and_classes(tmp_path: Path) -> None:
     assert findings(found) == ()
     assert found.episodes[0].calls[0].answer.startswith("q of What is")
     assert found.episodes[0].fields["tool_rewards"] == [0.5]
+
+
+SCORER = "def default_compute_score(data_source, solution_str, ground_truth, extra_info=None, **more):\n"
+
+
+def write_verl(folder: Path, release: str) -> Path:
+    """A package with the scorer alone, whose own imports fail as they do without torch."""
+    for package in ("verl", "verl/utils"):
+        (folder / package).mkdir(parents=True)
+        (folder / package / "__init__.py").write_text("import no_torch_here\n", "utf-8")
+    for file, text in {
+        "verl/version/version": f"{release}\n",
+        "verl/utils/reward_score/__init__.py": f"{SCORER}    return 5.0 * (ground_truth in solution_str)\n",
+        "verl/tools/own_tool.py": "from .base_tool import BaseTool\nWORD = 'theirs'\n",
+    }.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(text, "utf-8")
+    return folder
+
+
+def test_verls_own_files_are_taken_where_the_target_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = "from verl.tools.own_tool import WORD, BaseTool"
+    spec = write_spec(tmp_path, "return WORD", head=head, reward="{correct: {weight: 1, match: verl}}")
+    text = spec.read_text("utf-8")
+    spec.write_text(text.replace("train: rows.jsonl", "train: {path: rows.jsonl, source: math}"), "utf-8")
+    finding = told(rehearsed(spec), "not-loaded")
+    assert "this Python has no verl" in finding.message and "verl 0.9.1" in finding.fix
+    monkeypatch.setenv("PYTHONPATH", str(write_verl(tmp_path / "old", "0.8.0")))
+    assert "verl 0.8.0, and the target is verl 0.9.1" in told(rehearsed(spec), "not-loaded").message
+    monkeypatch.setenv("PYTHONPATH", str(write_verl(tmp_path / "new", "0.9.1")))
+    found = rehearsed(spec)
+    assert [one.scored and one.scored.score for one in found.episodes] == [5.0] * 3
+    assert found.episodes[0].calls[0].answer == "theirs"
+    (tmp_path / "tools.py").write_text("from verl.utils import hf_tokenizer\n" + TOOL_TEXT, "utf-8")
+    assert "only --engine verl runs" in told(rehearsed(spec), "not-loaded").message
+
+
+TOOL_TEXT = '''\
+def tool(x: str) -> str:
+    """A tool.
+
+    Args:
+        x: For example abc.
+    """
+    return x
+'''
+
+
+def test_the_last_allowed_turn_may_be_the_answer(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path)
+    text = spec.read_text("utf-8")
+    spec.write_text(text.replace("rounds: 3", "turns: 2"), "utf-8")
+    found = rehearsed(spec)
+    assert {one.stop for one in found.episodes} == {"max_assistant_turns"} and findings(found) == ()
+    small = ("budget.trajectory_tokens=60", "budget.tool_response_tokens=8")
+    finding = told(rehearsed(spec, sets=small), "honest-cut")
+    assert finding.message.startswith("3 of 3 honest episodes end by tool_response_overflow")
+
+
+def test_a_reward_that_tells_nothing_apart_is_one_finding(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path, reward="{python: reward.py:score}")
+    (tmp_path / "reward.py").write_text(REWARD + "    return 0.5\n", "utf-8")
+    found = rehearsed(spec, policies=("honest", "lazy", "cheating"))
+    assert [one.name for one in findings(found)] == ["reward-is-flat"]
+    assert "earns 0.5" in findings(found)[0].message

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from toolspec.backends.verl.agent_loop import AgentLoop, ChatTokens, LoopFailure, NotSimulated, SingleTurnLoop
+from toolspec.backends.verl.rehearsal.answer_form import answer_form
 from toolspec.backends.verl.rehearsal.asked import MODEL, Asked
 from toolspec.backends.verl.rehearsal.authors import Author, ModelProcess, Writer
-from toolspec.backends.verl.rehearsal.conversation import Conversation, Task, ends_of, parsed, would_raise
+from toolspec.backends.verl.rehearsal.conversation import Conversation, Task, ends_of, would_raise
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost
 from toolspec.backends.verl.rehearsal.experiment import Experiment
 from toolspec.backends.verl.rehearsal.pieces import Pieces
@@ -24,8 +25,6 @@ from toolspec.backends.verl.rehearsal.script_task import drawn, guess_for, quest
 from toolspec.backends.verl.rehearsal.user_process import LostError, ToolRun, UserProcess
 from toolspec.compiler.chat.process import ChatError, ChatProcess
 
-FORMS = ("{}", "The answer is {}.", "#### {}", "\\boxed{{}}", "<answer>{}</answer>", "Answer: {}")
-"""How an answer may be written; the first that the reward pays most is taken."""
 MOST_LOST = 3
 """Episodes that a tool, or the reward, may lose before the rehearsal ends."""
 
@@ -245,36 +244,9 @@ class Stage:
 
     def form(self) -> tuple[str, float | None]:
         """The form of an answer that the reward pays most, and what it pays for it alone."""
-        row = next(
-            (row for row in self.experiment.rows if truth_of(row, self.experiment.reward) is not None), None
-        )
-        if row is None or self.process is None:
+        if self.process is None:
             return "{}", None
-        truth = str(truth_of(row, self.experiment.reward))
-        end = [] if self.eos is None else [self.eos]
-        answers = [[*self.tokens.encode(form.replace("{}", truth)), *end] for form in FORMS]
-        try:
-            loop = self._loop(row)
-        except (LoopFailure, NotSimulated):
-            return "{}", None
-        self.process.send({"do": "probe", "with": {"row": row, "answers": answers}})
-        while "ask" in (message := self.process.receive()):
-            self.process.send({"answer": self._asked(message, loop)})
-        if "failure" in message:
-            return "{}", None
-        scores = [float(one) for one in message["done"]]
-        best = max(range(len(FORMS)), key=lambda at: (scores[at], -at))
-        return FORMS[best], scores[best]
-
-    def _asked(self, message: Mapping[str, Any], loop: Loop) -> Any:
-        if message["ask"] == "decode":
-            return self.tokens.decode(message["ids"], message["skip"])
-        if message["ask"] == "encode":
-            return self.tokens.encode(message["text"])
-        try:
-            return parsed(self.experiment, self.tokens, loop, message["ids"])
-        except (LoopFailure, NotSimulated):
-            return []
+        return answer_form(self.experiment, self.tokens, self.process, self._loop, self.eos)
 
     def episode(self, number: int, policy: str, form: str, turn: int) -> Episode:
         """turn: which of what the policy does is chosen."""
