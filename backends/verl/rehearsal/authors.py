@@ -65,7 +65,7 @@ def scripted(script: Script, tokens: ChatTokens, eos: int | None, ends: set[int 
 class ModelProcess:
     """path: the model's folder. seconds: for all its turns together.
 
-    late: whether they are over.
+    late: whether they are over. told: is called with how far a turn is, in words.
     """
 
     def __init__(self, path: Path, python: str, sampling: Sampling, seconds: float) -> None:
@@ -85,7 +85,9 @@ class ModelProcess:
             "TRANSFORMERS_OFFLINE": "1",
             "TOKENIZERS_PARALLELISM": "false",
         }
+        self.told: Callable[[str], None] = lambda doing: None
         self.process = UserProcess(python, path, environment, limits, MODEL_WORKER)
+        self.process.told = self._told
         self._given = {"path": str(path), "threads": cores, "sampling": sampling._asdict()}
 
     def __enter__(self) -> ModelProcess:
@@ -103,6 +105,9 @@ class ModelProcess:
         except OSError as error:
             raise ModelError(f"{self.process.python} cannot be started: {error.strerror or error}") from None
 
+    def _told(self, tokens: int) -> None:
+        self.told(f"the model at token {tokens:,}")
+
     def did(self, started: Writer) -> Writer:
         return started._replace(tokens=self.written, seconds=self.writing, late=self.late)
 
@@ -111,6 +116,8 @@ class ModelProcess:
         first: list[int] = [random.Random(seed).getrandbits(62)]
 
         def write(ids: Sequence[int], limit: int) -> list[int]:
+            if self.process.ended:
+                raise ModelError("the model's process has ended in an episode before")
             left = self.seconds - self.writing
             if left <= 0:
                 self.late = True

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from toolspec.backends.verl.agent_loop import AgentLoop, ChatTokens, LoopFailure, NotSimulated, SingleTurnLoop
 from toolspec.backends.verl.rehearsal.answer_form import answer_form
@@ -50,13 +50,20 @@ class Rehearsal(NamedTuple):
     writer: Writer | None = None
 
 
-Progress = Callable[[int, int], None]
+class Progress(Protocol):
+    """Is called with how many episodes are done, of how many, and what the next one is at."""
+
+    def __call__(self, done: int, of: int, doing: str = "") -> None: ...
+
+
+def silent(done: int, of: int, doing: str = "") -> None:
+    return
+
+
 Loop = AgentLoop | SingleTurnLoop
 
 
-def rehearse(
-    experiment: Experiment, asked: Asked, folder: Path, progress: Progress = lambda done, all: None
-) -> Rehearsal:
+def rehearse(experiment: Experiment, asked: Asked, folder: Path, progress: Progress = silent) -> Rehearsal:
     """folder: where the bundle is written, for the user's code to run in.
 
     Raises ChatError where the tokenizer or the template cannot be used, ModelError where the small model cannot.
@@ -129,7 +136,7 @@ class Stage:
         tasks = [(row, policy) for row in chosen for policy in asked.policies]
         for at, (row, policy) in enumerate(tasks):
             if self.model is not None:
-                self.model.process.told = partial(progress, at, len(tasks))
+                self.model.told = partial(progress, at, len(tasks))
                 if policy == MODEL and self.model.late:
                     continue
             episode = self.episode(row, policy, form, at // len(asked.policies))

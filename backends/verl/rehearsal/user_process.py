@@ -85,7 +85,7 @@ class _Call(NamedTuple):
 class UserProcess:
     """A context manager. python: the interpreter that has what the tools import. folder: the bundle. worker: the file.
 
-    told: is called when a model has written a token. spoke: whether the worker has run at all.
+    told: is called with each token of a turn that a model writes. spoke: whether the worker has run at all.
 
     Every method raises LostError where the process does not answer within its limits; it is of no more use then.
     """
@@ -108,7 +108,7 @@ class UserProcess:
         self._tail = self._rest = b""
         self._doing, self._ends = "", 0.0
         self.spoke = False
-        self.told: Callable[[], None] = lambda: None
+        self.told: Callable[[int], None] = lambda tokens: None
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> UserProcess:
@@ -252,7 +252,7 @@ class UserProcess:
             self._doing, self._ends = "reward", now + self.limits.score_seconds
         elif kind == "written":
             self._ends = now + self.limits.score_seconds
-            self.told()
+            self.told(int(event["tokens"]))
         elif kind == "ready":
             self._doing = ""
         elif kind == "log":
