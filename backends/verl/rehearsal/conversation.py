@@ -25,19 +25,20 @@ from toolspec.backends.verl.agent_loop import (
 from toolspec.backends.verl.parsers import NoAnswer, ParserFailure, parse_ids
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost, Scored, ToolCall
 from toolspec.backends.verl.rehearsal.experiment import Experiment
-from toolspec.backends.verl.rehearsal.policies import Script, Turn
+from toolspec.backends.verl.rehearsal.scripts import Script, Turn
 from toolspec.backends.verl.rehearsal.user_process import LostError, UserProcess
 from toolspec.compiler.chat.process import ChatError
 
 
 class Task(NamedTuple):
-    """row: the number, and its columns. loop: with the row's tools."""
+    """row: the number, and its columns. loop: with the row's tools. told: what tools answer that are not run."""
 
     number: int
     columns: Mapping[str, Any]
     policy: str
     script: Script
     loop: AgentLoop | SingleTurnLoop
+    told: str | None = None
 
 
 class _Done(NamedTuple):
@@ -94,7 +95,8 @@ class Conversation:
         lost: Lost | None = None
         done = _Done()
         try:
-            self.process.send({"do": "episode", "with": {"row": self.task.columns}})
+            asked = {"row": self.task.columns, "told": self.task.told}
+            self.process.send({"do": "episode", "with": asked})
             try:
                 message = self._answered()
                 if "failure" in message:

@@ -86,19 +86,19 @@ def experiment_of(compiled: Compiled, split: str, scratch: Path, text: bool = Fa
         raise _problem("TS048", "not-rehearsed", message, compiled.place("agent.class"), "--engine verl")
     files = dict(bundle_of(compiled).files)
     reward, loop = json.loads(files["ts_reward.json"]), json.loads(files["ts_loop.json"])
-    model = _model(compiled, view, scratch, text)
-    settings = _settings(view, plan.target, model.model_type)
+    facts = compiled.facts.model
+    name = facts.name if facts is not None else str(compiled.loaded.spec.model.path)
+    model = model_of(view, name, facts.directory if facts is not None else None, scratch, text)
+    settings = loop_settings(view, plan.target, model.model_type)
     left_out: tuple[str, ...] = ()
     context, max_model_len = NO_LIMIT, view.value(f"{ROLLOUT}.max_model_len")
     if model.why_not:
         reward, left_out = without_lengths(reward)
         loop = {**loop, "tool_response_tokens": None, "turn_tokens": None}
-        settings = settings._replace(
-            prompt_length=NO_LIMIT, response_length=NO_LIMIT, max_tool_response_length=NO_LIMIT
-        )
+        settings = without_limits(settings)
         files["ts_loop.json"] = json.dumps(loop).encode()
     else:
-        context = _context(view)
+        context = context_of(view)
     values = {name: str(value) for name, value in plan["env.values"].items()}
     passed = {name: os.environ[name] for name in plan["env.passed_on"] if name in os.environ}
     return Experiment(
@@ -137,10 +137,15 @@ def without_lengths(reward: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[st
     return kept, tuple(out)
 
 
-def _model(compiled: Compiled, view: View, scratch: Path, text: bool) -> Model:
-    facts = compiled.facts.model
-    name = facts.name if facts is not None else str(compiled.loaded.spec.model.path)
-    directory = facts.directory if facts is not None else None
+def without_limits(settings: LoopSettings) -> LoopSettings:
+    """Of a stand-in for the model, whose tokens are nobody's."""
+    return settings._replace(
+        prompt_length=NO_LIMIT, response_length=NO_LIMIT, max_tool_response_length=NO_LIMIT
+    )
+
+
+def model_of(view: View, name: str, directory: Path | None, scratch: Path, text: bool) -> Model:
+    """directory: the model's, None where it is not at hand. scratch, text: as experiment_of."""
     folder = read_chat_folder(directory) if directory is not None else None
     custom = view.text(CUSTOM) or None
     kwargs = view.value(VARIABLES)
@@ -165,7 +170,7 @@ def _model(compiled: Compiled, view: View, scratch: Path, text: bool) -> Model:
     return Model(shown, folder, custom, kwargs, found if isinstance(found, str) else None)
 
 
-def _settings(view: View, target: str, model_type: str | None) -> LoopSettings:
+def loop_settings(view: View, target: str, model_type: str | None) -> LoopSettings:
     def limit(name: str) -> int | None:
         found = view.value(f"{MULTI_TURN}.{name}")
         return int(found) if found is not None else None
@@ -184,7 +189,7 @@ def _settings(view: View, target: str, model_type: str | None) -> LoopSettings:
     )
 
 
-def _context(view: View) -> int:
+def context_of(view: View) -> int:
     """The engine's: as the run says, else the model's positions."""
     try:
         found = view.value(f"{ROLLOUT}.max_model_len")
@@ -208,7 +213,7 @@ def _rows(compiled: Compiled, view: View, split: str) -> tuple[Mapping[str, Any]
         raise _problem("TS047", "rows-not-at-hand", f"this needs {error}", span) from None
     if not found:
         raise _problem("TS047", "rows-not-at-hand", f"there are no rows in data.{split}", span)
-    return tuple(_handed_out(row, column, compiled.plan.text("agent.loop")) for row in found)
+    return tuple(handed_out(row, column, compiled.plan.text("agent.loop")) for row in found)
 
 
 def _laid_out(compiled: Compiled, split: str) -> tuple[dict[str, Any], ...]:
@@ -227,7 +232,7 @@ def _laid_out(compiled: Compiled, split: str) -> tuple[dict[str, Any], ...]:
     return found.rows
 
 
-def _handed_out(row: Mapping[str, Any], column: str, loop: str) -> Mapping[str, Any]:
+def handed_out(row: Mapping[str, Any], column: str, loop: str) -> Mapping[str, Any]:
     """loop: the agent loop of rows that name none."""
     info = row.get("extra_info")
     info = info if isinstance(info, dict) else {}

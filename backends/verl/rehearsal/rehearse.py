@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import time
@@ -15,13 +16,17 @@ from toolspec.backends.verl.rehearsal.conversation import Conversation, Task, pa
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost
 from toolspec.backends.verl.rehearsal.experiment import Experiment
 from toolspec.backends.verl.rehearsal.pieces import Pieces
-from toolspec.backends.verl.rehearsal.policies import Script, script
-from toolspec.backends.verl.rehearsal.policies import Task as PolicyTask
+from toolspec.backends.verl.rehearsal.policies import script
+from toolspec.backends.verl.rehearsal.result_form import result_form
+from toolspec.backends.verl.rehearsal.scripts import PLAIN_RESULT, Script
+from toolspec.backends.verl.rehearsal.scripts import Task as PolicyTask
 from toolspec.backends.verl.rehearsal.user_process import Limits, LostError, ToolRun, UserProcess
 from toolspec.compiler.chat.process import ChatError, ChatProcess
 
 FORMS = ("{}", "The answer is {}.", "#### {}", "\\boxed{{}}", "<answer>{}</answer>", "Answer: {}")
 """How an answer may be written; the first that the reward pays most is taken."""
+MOST_CANDIDATES = 64
+"""Accepted answers that a policy which guesses them all knows of."""
 MOST_LOST = 3
 """Episodes that a tool, or the reward, may lose before the rehearsal ends."""
 
@@ -72,7 +77,7 @@ def rehearse(
     Raises ChatError where the tokenizer or the template cannot be used.
     """
     began = time.monotonic()
-    _write(experiment, folder)
+    write_files(experiment, folder)
     with ExitStack() as stack:
         chat = stack.enter_context(ChatProcess())
         model = experiment.model
@@ -102,14 +107,16 @@ class Stage:
         self.read: list[Mapping[str, Any]] = []
         self.pieces = Pieces(tokens)
         self._loops: dict[tuple[str, ...] | None, Loop] = {}
+        self._result: str | None = None
+        self._candidates = candidates(experiment, asked)
 
     def __enter__(self) -> Stage:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._leave()
+        self.leave()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         process, self.process = self.process, None
         if process is not None:
             self.log += process.log
@@ -120,33 +127,33 @@ class Stage:
         nothing = Rehearsal(experiment, asked, ())
         try:
             lost = self.started()
-            form, worth = ("{}", None) if lost else self._form()
+            form, worth = ("{}", None) if lost else self.form()
             lost = lost or self.staged()
         except LostError as error:
             lost = Lost(error.how, error.who, str(error), error.tail)
         if lost is not None:
-            self._leave()
+            self.leave()
             return nothing._replace(load=lost, log=tuple(self.log))
         chosen = drawn(experiment.rows, asked)
         episodes: list[Episode] = []
         losses: dict[str, int] = {}
         tasks = [(row, policy) for row in chosen for policy in asked.policies]
         for at, (row, policy) in enumerate(tasks):
-            episode = self._episode(row, policy, form, at // len(asked.policies))
+            episode = self.episode(row, policy, form, at // len(asked.policies))
             episodes.append(episode._replace(pieces=self.pieces.of(episode)))
             progress(len(episodes), len(tasks))
-            if episode.lost is not None and episode.lost.how != "raised":
+            if episode.lost is not None and episode.lost.how in ("hung", "crashed"):
                 for who in episode.lost.who or ("",):
                     losses[who] = losses.get(who, 0) + 1
                 if max(losses.values()) >= MOST_LOST:
                     break
-                self._leave()
+                self.leave()
                 if (self.started() or self.staged()) is not None:
                     break
             hung = sum(run.how == "hung" for one in episodes for run in one.runs)
             if hung >= MOST_LOST:
                 break
-        self._leave()
+        self.leave()
         not_run = len(tasks) - len(episodes)
         return nothing._replace(
             episodes=tuple(episodes), form=form, form_score=worth, not_run=not_run, log=tuple(self.log)
@@ -238,7 +245,7 @@ class Stage:
             )
         return self._loops[key]
 
-    def _form(self) -> tuple[str, float | None]:
+    def form(self) -> tuple[str, float | None]:
         """The form of an answer that the reward pays most, and what it pays for it alone."""
         row = next(
             (row for row in self.experiment.rows if truth_of(row, self.experiment.reward) is not None), None
@@ -271,7 +278,7 @@ class Stage:
         except (LoopFailure, NotSimulated):
             return []
 
-    def _episode(self, number: int, policy: str, form: str, turn: int) -> Episode:
+    def episode(self, number: int, policy: str, form: str, turn: int) -> Episode:
         """turn: which of what the policy does is chosen."""
         row = self.experiment.rows[number]
         try:
@@ -279,7 +286,11 @@ class Stage:
         except (LoopFailure, NotSimulated) as failure:
             reason = f"verl raises {failure}" if isinstance(failure, LoopFailure) else str(failure)
             return Episode(number, policy, Script("", ()), lost=Lost("raised", (), reason))
-        made = script(policy, turn, self._task(number, loop, form, policy))
+        try:
+            made = script(policy, turn, self._task(number, loop, form, policy))
+        except LookupError:
+            reason = "the run has nothing that this policy could be played with"
+            return Episode(number, policy, Script("", ()), lost=Lost("unplayed", (), reason))
         return self.play(Task(number, row, policy, made, loop))
 
     def play(self, task: Task) -> Episode:
@@ -297,7 +308,7 @@ class Stage:
         turns = experiment.settings.max_assistant_turns
         return PolicyTask(
             _question(row),
-            None if truth is None else str(truth),
+            None if truth is None else _text(truth),
             guess_for(experiment, number),
             form,
             experiment.settings.format,
@@ -306,23 +317,79 @@ class Stage:
             turns - 1 if turns else None,
             not experiment.model.why_not,
             random.Random(f"{self.asked.seed} {policy} {number}"),
+            self._candidates,
+            self._result_form(loop),
+            expected_calls(row, experiment.reward),
         )
 
+    def _result_form(self, loop: Loop) -> str:
+        if self.experiment.model.why_not:
+            return PLAIN_RESULT  # the stand-in's template is nobody's
+        if self._result is None:
+            self._result = result_form(self.tokens, list(loop.tools), self.experiment.settings.format)
+        return self._result
 
-def drawn(rows: Sequence[Mapping[str, Any]], asked: Asked) -> list[int]:
-    """Numbers of the rows, in their order; the same for the same seed."""
-    number = min(asked.rows, len(rows))
-    return sorted(random.Random(asked.seed).sample(range(len(rows)), number))
+
+def drawn(rows: Sequence[Mapping[str, Any]], asked: Asked, among: Sequence[int] = ()) -> list[int]:
+    """Numbers of the rows, in their order; the same for the same seed. among: those to draw from, all for none."""
+    known = among or range(len(rows))
+    return sorted(random.Random(asked.seed).sample(known, min(asked.rows, len(known))))
 
 
 def truth_of(row: Mapping[str, Any], reward: Mapping[str, Any]) -> Any:
     """The first accepted answer of a row, None without one."""
-    value: Any = row
-    for part in str(reward.get("answer_field") or "reward_model.ground_truth").split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
+    value = _at(row, reward)
     if isinstance(value, (list, tuple)):
         return next((one for one in value if one is not None), None)
     return value
+
+
+def _text(truth: Any) -> str:
+    return json.dumps(truth, ensure_ascii=False) if isinstance(truth, (dict, list)) else str(truth)
+
+
+def expected_calls(
+    row: Mapping[str, Any], reward: Mapping[str, Any]
+) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    """Name and arguments of each call that the row asks for; none where the reward does not go by calls."""
+    if not any(term.get("match") == "calls" for term in reward.get("terms") or ()):
+        return ()
+    value = _at(row, reward)
+    try:
+        listed = json.loads(value) if isinstance(value, str) else value
+        listed = [listed] if isinstance(listed, Mapping) else listed
+        calls = [json.loads(one) if isinstance(one, str) else one for one in listed]
+        return tuple((str(one["name"]), _arguments(one.get("arguments"))) for one in calls)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ()
+
+
+def _arguments(given: Any) -> Mapping[str, Any]:
+    found = json.loads(given) if isinstance(given, str) else given or {}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def _at(row: Mapping[str, Any], reward: Mapping[str, Any]) -> Any:
+    """What the row holds where the reward looks for its answer."""
+    value: Any = row
+    for part in str(reward.get("answer_field") or "reward_model.ground_truth").split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def candidates(experiment: Experiment, asked: Asked) -> tuple[str, ...]:
+    """Accepted answers: of the rows that are played, then of others. The first and the last are no row's.
+
+    So that who reads the first or the last of a list is not paid for the list.
+    """
+    rows, reward = experiment.rows, experiment.reward
+    chosen = drawn(rows, asked)
+    order = [*chosen, *(at for at in range(len(rows)) if at not in set(chosen))]
+    found = dict.fromkeys(_text(truth) for at in order if (truth := truth_of(rows[at], reward)) is not None)
+    known = list(found)[:MOST_CANDIDATES]
+    random.Random(asked.seed).shuffle(known)
+    first, last = [one for number in range(len(found) + 2) if (one := str(number)) not in found][:2]
+    return (first, *known, last)
 
 
 def guess_for(experiment: Experiment, number: int) -> str:
@@ -356,7 +423,7 @@ def _name(entry: Mapping[str, Any]) -> str:
     return str(entry["config"]["schema"]["function"]["name"])
 
 
-def _write(experiment: Experiment, folder: Path) -> None:
+def write_files(experiment: Experiment, folder: Path) -> None:
     for name, content in experiment.files.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)

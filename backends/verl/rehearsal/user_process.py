@@ -78,6 +78,8 @@ class _Call(NamedTuple):
 class UserProcess:
     """A context manager. python: the interpreter that has what the tools import. folder: the bundle. worker: the file.
 
+    scoring_printed: bytes that the reward has printed.
+
     Every method raises LostError where the process does not answer within its limits; it is of no more use then.
     """
 
@@ -97,6 +99,7 @@ class UserProcess:
         self._open: dict[int, _Call] = {}
         self._printed: dict[int, int] = {}
         self._tail = self._rest = b""
+        self.scoring_printed = 0
         self._doing, self._ends = "", 0.0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -247,6 +250,8 @@ class UserProcess:
             self._tail = (self._tail + part)[-TAIL:]
             if self._printed:
                 self._printed[max(self._printed)] += len(part)
+            elif self._doing == "reward":
+                self.scoring_printed += len(part)
 
     def _gone(self) -> LostError:
         if self._process is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
+from click.shell_completion import CompletionItem
 
 from toolspec.cli.document import print_json
 from toolspec.cli.options import FORMAT, SET, SPEC, TARGET, given
@@ -18,7 +19,30 @@ if TYPE_CHECKING:
 
 ROWS = 16
 MOST_ROWS = 512
-POLICIES = ("honest", "lazy", "sloppy", "cheating")
+
+
+class PolicyName(click.ParamType):
+    """The name of a policy, looked up when one is given."""
+
+    name = "policy"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from toolspec.backends.verl.rehearsal.policies import POLICIES, REHEARSED
+        from toolspec.specs.nearest import nearest
+
+        if value not in POLICIES:
+            close = nearest(value, POLICIES)
+            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(REHEARSED)} and the cheats"
+            self.fail(f"there is no policy {value!r}; {hint}", param, ctx)
+        return value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from toolspec.backends.verl.rehearsal.policies import POLICIES
+
+        return [CompletionItem(name) for name in POLICIES if name.startswith(incomplete)]
+
 
 
 @click.command("rehearse")
@@ -37,8 +61,8 @@ POLICIES = ("honest", "lazy", "sloppy", "cheating")
     "--policy",
     "policies",
     multiple=True,
-    type=click.Choice(POLICIES),
-    help="What is scripted. Repeatable. Default: all.",
+    type=PolicyName(),
+    help="What is scripted: honest, lazy, sloppy, cheating (the default, all four), or a policy of docs/reward.md. Repeatable.",
 )
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Of the rows and of the calls' arguments."
@@ -120,6 +144,7 @@ def rehearse(
     toolspec's own.
     """
     from toolspec.backends.verl.rehearsal.findings import findings
+    from toolspec.backends.verl.rehearsal.policies import POLICIES, REHEARSED
     from toolspec.backends.verl.rehearsal.rehearse import Asked
     from toolspec.backends.verl.rehearsal.user_process import Limits
 
@@ -133,7 +158,7 @@ def rehearse(
         call_seconds=timeout if timeout is not None else limits.call_seconds,
         memory=memory << 30 if memory is not None else limits.memory,
     )
-    wanted = tuple(one for one in POLICIES if one in policies) or POLICIES
+    wanted = tuple(one for one in POLICIES if one in policies) or REHEARSED
     asked = Asked(rows, wanted, seed, python or sys.executable, limits, engine, step)
     found = _rehearsed(spec, sets, target, split, asked, text=text)
     told = findings(found)

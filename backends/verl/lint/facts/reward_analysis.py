@@ -44,8 +44,8 @@ def broken(view: View, severity: Severity) -> Iterator[Found]:
         repair = analysis.repair(verdict)
         path = f"reward.{repair.name}" if repair and repair.name != "overlong" else "reward"
         yield Found(
-            f"{verdict.asked.broken}: {described(pair.better)} is paid {summed(analysis.reward, pair.better)}, "
-            f"{tie} {described(pair.worse)}, {summed(analysis.reward, pair.worse)}",
+            f"{verdict.asked.broken}: {described(pair.better)} is paid {summed(analysis.reward, pair.better, pair.better_score)}, "
+            f"{tie} {described(pair.worse)}, {summed(analysis.reward, pair.worse, pair.worse_score)}",
             ("reward.reward_manager.name",),
             fix=f"{path}.{repair.what}: {plain(repair.value)}" if repair else "see `toolspec reward`",
             why="every curve goes up while the policy learns what pays, and not the task"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import importlib.machinery
 import json
 import sys
 import types
@@ -259,10 +260,16 @@ def undecorated(function: Any) -> Any:
 
 
 def install() -> None:
-    """Puts the modules where `import` finds them, before any verl that is installed."""
+    """Puts the modules where `import` finds them, before any verl that is installed.
+
+    Of an installed one only what is in verl/utils can be imported, without what its `__init__` would bring: its own
+    scorers (verl/utils/reward_score) are plain functions.
+    """
+    found = importlib.machinery.PathFinder.find_spec("verl")
+    installed = list(found.submodule_search_locations or ()) if found is not None else []
     for name in PACKAGES:
         package = types.ModuleType(name)
-        package.__path__ = []
+        package.__path__ = [f"{one}/utils" for one in installed] if name == "verl.utils" else []
         sys.modules[name] = package
     models = ("OpenAIFunctionToolSchema", "OpenAIFunctionSchema", "OpenAIFunctionParametersSchema")
     contents: dict[str, dict[str, Any]] = {

@@ -23,6 +23,8 @@ from typing import Any
 
 import stand_in
 
+BUILTIN = "verl"
+"""In place of a file and a function: verl's own scorer by the row's data_source."""
 MESSAGE = 400
 """Characters of an exception's message."""
 GRACE_SECONDS = 0.05
@@ -207,7 +209,8 @@ class Work:
 
         self.pipe, self.given = pipe, start
         self.tokenizer = Tokenizer(pipe, start["eos"])
-        self.kinds, self.loop = vars(ts_tools), ts_loop.SpanToolAgentLoop
+        self.kinds = vars(ts_tools)
+        self.loop = stand_in.ToolAgentLoop if start.get("loop") == "verl" else ts_loop.SpanToolAgentLoop
         self.tools = self._built()
         pipe.send({"event": "building", "what": "reward"})
         self.scorer = Scorer(start["reward"], self.tokenizer, self._function(), self._parse)
@@ -223,8 +226,17 @@ class Work:
         return found
 
     def _function(self) -> Any:
-        """The whole reward with its keyword arguments, as verl's get_custom_reward_fn binds them; None without any."""
-        code, given = self.given["reward"].get("python"), self.given["reward_kwargs"]
+        """What verl hands to its reward manager.
+
+        The whole reward with its keyword arguments, as get_custom_reward_fn binds them; verl's own scorer where the
+        reward asks for it; None where the scorer loads it itself.
+        """
+        reward, given = self.given["reward"], self.given["reward_kwargs"]
+        code = reward.get("python")
+        if code == BUILTIN or any(term.get("match") == "verl" for term in reward.get("terms") or ()):
+            from verl.utils.reward_score import default_compute_score  # type: ignore[import-not-found]
+
+            return default_compute_score
         if not code or not given:
             return None
         import ts_load
@@ -253,9 +265,13 @@ class Work:
         scored = [await self.scorer.score(ids, [[0, len(ids)]], seen) for ids in answers]
         return [one.score for one in scored]
 
-    async def episode(self, row: dict[str, Any]) -> dict[str, Any]:
+    async def episode(self, row: dict[str, Any], told: str | None = None) -> dict[str, Any]:
+        """told: what tools that only have a schema answer."""
         if self.given["settings"]["release"] == "0.7.1":  # it builds its tools anew for every trajectory
             self.tools = self._built()
+        if told is not None:
+            for tool in self.tools.values():
+                tool.config["text"] = told
         given = stand_in.Given(
             self.pipe.ask,
             self.tokenizer,
@@ -286,6 +302,16 @@ def _limit(limits: dict[str, int]) -> None:
             continue
 
 
+def _leave_the_network() -> None:
+    """A network of its own with nothing in it, where the system lets anyone have one (Linux, user namespaces)."""
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).unshare(0x10000000 | 0x40000000)  # CLONE_NEWUSER, CLONE_NEWNET
+    except (OSError, AttributeError):
+        return
+
+
 def _die_with_the_parent() -> None:
     try:
         import ctypes
@@ -300,6 +326,8 @@ def main() -> None:
     start = pipe.receive()
     _die_with_the_parent()
     _limit(start["limits"])
+    if not start.get("network", True):
+        _leave_the_network()
     sys.path[0] = str(Path.cwd())  # in place of this file's folder
     stand_in.install()
     logger = logging.getLogger("toolspec")

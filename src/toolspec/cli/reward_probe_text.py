@@ -1,0 +1,96 @@
+"""The probe of a reward for people: who is paid what, what was found, and a transcript of each kind that pays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from toolspec.cli.output import paint
+from toolspec.cli.rehearse_text import COLOURS, counted, number, transcript_lines, wrapped
+from toolspec.cli.terminal import width
+
+if TYPE_CHECKING:
+    from toolspec.backends.verl.probe.prober import Probe
+    from toolspec.backends.verl.probe.table import Row, Table
+    from toolspec.cli.reward_probe import Told
+
+MOST_TRANSCRIPTS = 3
+ORDER = {"honest": 0, "unsolved": 1, "solved": 1}
+
+
+def lines(told: Told) -> Iterator[str]:
+    probe, table = told.probe, told.table
+    head = f"{paint('probe', '1')} · {counted(len(probe.asked.policies), 'policy').replace('policys', 'policies')}"
+    yield f"{head} · {counted(table.played, 'row')} in {probe.seconds:.1f} s"
+    yield from wrapped(_what(probe), 2)
+    if probe.episodes:
+        yield from _table(table)
+        yield from _transcripts(told)
+    yield from _findings(told)
+
+
+def _what(probe: Probe) -> str:
+    model = probe.experiment.model
+    whose = f"tokens of {model.name}" if not model.why_not else "text alone, no limit of tokens"
+    form = "" if probe.form == "{}" else f" · answers as `{probe.form.replace('{}', 'ANSWER')}`"
+    return f"tools are not run: each call is answered with what the row asks for · {whose}{form}"
+
+
+def ordered(table: Table) -> list[Row]:
+    """Honest policies, those that pay, then the best paid first."""
+    return sorted(
+        table.rows,
+        key=lambda row: (
+            ORDER[row.kind],
+            not row.pays,
+            -row.mean if row.mean is not None else float("inf"),
+        ),
+    )
+
+
+def mark_of(row: Row, table: Table) -> str:
+    said = {"beats": "beats honest", "ties": "ties", "some": f"in {row.rows} of {table.played} rows", "": ""}[row.mark]
+    return said.upper() if row.pays else said
+
+
+def _table(table: Table) -> Iterator[str]:
+    names = max(len(row.policy) for row in table.rows)
+    marks = max(len(mark_of(row, table)) for row in table.rows)
+    yield paint(f"  {'policy':<{names}}   mean  least   most  {'':<{marks}}  what it does", "2")
+    for row in ordered(table):
+        cells = "  ".join(f"{number(one):>5}" for one in (row.mean, row.least, row.most))
+        line = f"  {row.policy:<{names}}  {cells}  {mark_of(row, table):<{marks}}  {row.trouble or row.does}"
+        style = "31" if row.pays else "32" if row.kind == "honest" else ""
+        line = line if len(line) <= width() else f"{line[: width() - 1]}…"
+        yield paint(line, style) if style else line
+
+
+def _transcripts(told: Told) -> Iterator[str]:
+    """One of each finding that a policy pays by, or of the best paid cheat."""
+    table = told.table
+    rows = {row.policy: row for row in table.rows}
+    chosen = [rows[one.policies[0]] for one, _ in told.findings if one.name == "cheating-pays"]
+    for row in chosen[:MOST_TRANSCRIPTS]:
+        if row.shown is not None:
+            yield ""
+            yield from wrapped(
+                f"{row.policy}, row {row.shown.row:,}: {row.does}", 2, paint("episode", "1") + "  "
+            )
+            yield from transcript_lines(told.probe.experiment, row.shown, prompt=row is chosen[0])
+
+
+def _findings(told: Told) -> Iterator[str]:
+    yield ""
+    if not any(one.severity == "error" for one, _ in told.findings):
+        pay = number(told.table.honest)
+        yield paint(f"nothing that is not honest is paid as much as an honest solution ({pay})", "32")
+    for one, span in told.findings:
+        place = "" if span is None or one.severity == "note" else f"{span.file}:{span.line}:{span.column}: "
+        message = f"{one.name}: {one.message}"
+        if len(one.policies) > 1:
+            message += f"; so {'do' if len(one.policies) > 2 else 'does'} {', '.join(one.policies[1:])}"
+        first, *rest = wrapped(message, 4, f"{place}{one.severity} ")
+        yield first.replace(f"{one.severity} ", f"{paint(one.severity, COLOURS[one.severity])} ", 1)
+        yield from rest
+        if one.fix:
+            yield from wrapped(f"fix: {one.fix}", 4)
