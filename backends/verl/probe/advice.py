@@ -27,8 +27,9 @@ class Finding(NamedTuple):
 
 def findings(probe: Probe, table: Table) -> tuple[Finding, ...]:
     """Errors first."""
-    made = [*_load(probe), *_paying(probe, table), *_trouble(table), *_honest(table), *_printed(probe)]
-    made += _notes(probe, table)
+    made = [*_load(probe), *_trouble(table), *_honest(table), *_printed(probe), *_left_out(probe)]
+    if not any(one.name == "answer-not-accepted" for one in made):  # else all that is paid as much is no news
+        made += _paying(probe, table)
     order = {"error": 0, "warning": 1, "note": 2}
     return tuple(sorted(made, key=lambda one: order[one.severity]))
 
@@ -123,8 +124,8 @@ def _less(term: Mapping[str, Any]) -> str:
 
 
 TEXT: Mapping[str, str] = {
-    "forged": "a tool's answer in solution_str may be the policy's own: read it from extra_info, or leave it out of what "
-    "is searched",
+    "forged": "a tool's answer in solution_str may be the policy's own, and is not the policy's answer: leave all of them "
+    "out of what is searched",
     "call": "`<tool_call>` in solution_str is text: a call is what a parser read (num_turns, tool_rewards)",
     "answer": "take one answer, the last of the final turn, and compare the whole of it",
     "form": "pay for the form only where the answer is right",
@@ -166,20 +167,22 @@ def _trouble(table: Table) -> Iterator[Finding]:
             groups.setdefault((how, row.trouble), []).append(row.policy)
     for (how, trouble), policies in groups.items():
         name = {"hangs": "reward-hangs", "ends": "reward-crashes", "raises": "reward-fault"}[how]
-        others = f" and {len(policies) - 1} more" if len(policies) > 1 else ""
-        yield Finding("error", name, tuple(policies), "", f"{trouble}, over {policies[0]}{others}")
+        yield Finding("error", name, tuple(policies), "", f"over {policies[0]} it {trouble}")
 
 
 def _honest(table: Table) -> Iterator[Finding]:
     rows = {row.policy: row for row in table.rows}
     if table.honest is None:
-        if table.rows and any(row.mean is not None for row in table.rows):
-            yield Finding("error", "honest-not-scored", ("honest",), "", "no honest policy has a score")
+        if table.played:
+            why = rows["honest"].trouble if "honest" in rows else ""
+            message = "no honest policy has a score" + (f": {why}" if why else "")
+            yield Finding("error", "honest-not-scored", ("honest",), "", message)
         return
-    wrong = rows.get("honest-wrong")
-    if wrong is not None and wrong.mean is not None and wrong.mean >= table.honest - SAME:
-        message = "the accepted answer is paid no more than a wrong one, in any of the forms that were tried"
-        yield Finding("warning", "answer-not-accepted", ("honest",), "correct", message)
+    nothing = rows.get("refusal")
+    if nothing is not None and nothing.mean is not None and nothing.mean >= table.honest - SAME:
+        pay = f"{table.honest:.4g} against {nothing.mean:.4g}"
+        message = f"the accepted answer is paid no more than none, in any of the forms that were tried: {pay}"
+        yield Finding("error", "answer-not-accepted", ("honest",), "correct", message)
 
 
 def _printed(probe: Probe) -> Iterator[Finding]:
@@ -189,11 +192,7 @@ def _printed(probe: Probe) -> Iterator[Finding]:
         yield Finding("warning", "reward-prints", (), "", message)
 
 
-def _notes(probe: Probe, table: Table) -> Iterator[Finding]:
-    lucky = [row for row in table.rows if row.mark == "some"]
-    for row in lucky:
-        message = f"{row.policy} ({row.does}) is paid as an honest solution in {row.rows} of {table.played} rows"
-        yield Finding("note", "paid-in-some-rows", (row.policy,), "", message)
+def _left_out(probe: Probe) -> Iterator[Finding]:
     if probe.experiment.left_out:
         named = ", ".join(probe.experiment.left_out)
         message = f"{named} goes by lengths in tokens and was left out: {probe.experiment.model.why_not}"

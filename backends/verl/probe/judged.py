@@ -42,7 +42,7 @@ class Seen(NamedTuple):
 
 def judged(analysis: Analysis, shown: Transcripts, probe: Probe) -> tuple[Analysis, Transcripts]:
     """The analysis with what the probe refutes, and the transcripts of that."""
-    seen = [one for one in map(lambda each: _seen(analysis, each), probe.episodes) if one is not None]
+    seen = [one for each in probe.episodes if (one := _seen(analysis, each)) is not None]
     rows: dict[int, list[Seen]] = {}
     for one in seen:
         rows.setdefault(one.episode.row, []).append(one)
@@ -85,7 +85,9 @@ def _seen(analysis: Analysis, one: Episode) -> Seen | None:
     vector = Vector(
         turns=int(facts["turns"]),
         valid=faults.count(None),
-        repeated=_repeated([call for told, call in zip(executed, one.calls, strict=True) if not told["fault"]]),
+        repeated=_repeated(
+            [call for told, call in zip(executed, one.calls, strict=True) if not told["fault"]]
+        ),
         unknown=faults.count(UNKNOWN_TOOL),
         schema=sum(fault not in (None, UNKNOWN_TOOL) for fault in faults),
         unparsed=int(facts["malformed"]),

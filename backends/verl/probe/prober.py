@@ -63,8 +63,9 @@ def probed(
         chat = stack.enter_context(ChatProcess())
         model = experiment.model
         tokens = ChatTokens(chat, model.folder, model.custom, model.kwargs)
-        prober = stack.enter_context(Prober(experiment, asked, folder, tokens))
+        prober = Prober(experiment, asked, folder, tokens)
         prober.network = network
+        stack.enter_context(prober)
         found = prober.probed(progress)
     return found._replace(seconds=time.monotonic() - began)
 

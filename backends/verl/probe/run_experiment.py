@@ -124,7 +124,9 @@ def _reward(
     if not manager(view):
         message = "the reward manager is none of verl's that call a function, and is not run here"
         span = view.span("reward.reward_manager.name", "reward.reward_manager.source")
-        raise _problem("TS049", "not-probed", message, span, "for a bundle, give the spec that it was made of")
+        raise _problem(
+            "TS049", "not-probed", message, span, "for a bundle, give the spec that it was made of"
+        )
     if not reads_rows(view):
         message = "a reward model scores, and there is none here"
         raise _problem("TS049", "not-probed", message, view.span("reward.reward_model.enable"), "")
@@ -143,9 +145,7 @@ def _reward(
     if one.file is None:
         raise NotKnownError(f"the file of {key} ({one.text})")
     prefix = f"{view.name(FUNCTION)}.reward_kwargs."
-    given = {
-        name.removeprefix(prefix): view.resolved(name) for name in view.final if name.startswith(prefix)
-    }
+    given = {name.removeprefix(prefix): view.resolved(name) for name in view.final if name.startswith(prefix)}
     file = str((Path.cwd() / one.file).resolve())
     return {
         "version": 1,

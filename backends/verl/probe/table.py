@@ -81,7 +81,9 @@ def scores_of(probe: Probe, policy: str) -> dict[int, float]:
 
 def _row(probe: Probe, policy: str, scores: Mapping[int, float], best: Mapping[int, float]) -> Row:
     episodes = [one for one in probe.episodes if one.policy == policy]
-    row = Row(policy, next(iter(POLICIES[policy])), kind_of(policy), trouble=_trouble(probe, policy, episodes))
+    row = Row(
+        policy, next(iter(POLICIES[policy])), kind_of(policy), trouble=_trouble(probe, policy, episodes)
+    )
     if not scores:
         return row
     top = max(scores.values())
@@ -123,10 +125,12 @@ def _trouble(probe: Probe, policy: str, episodes: Iterable[Episode]) -> str:
         if one.lost is not None:
             return _lost(one.lost)
         if one.scored is not None and one.scored.fault:
-            return f"raises {one.scored.fault}"
+            return f"raises {one.scored.fault}".rstrip(": ")
     return ""
 
 
 def _lost(lost: Lost) -> str:
     said = {"hung": "hangs: ", "crashed": "ends: ", "unplayed": "not played: "}
+    if lost.how == "raised" and lost.who:
+        return f"raises {lost.reason}"
     return f"{said.get(lost.how, '')}{lost.reason}"

@@ -101,7 +101,7 @@ class Conversation:
                 message = self._answered()
                 if "failure" in message:
                     reason = self.trouble or f"{message['failure']}: {message['message']}".rstrip(": ")
-                    lost = Lost("raised", (), reason)
+                    lost = Lost("raised", () if self.trouble else self.process.doing, reason)
                 else:
                     done = _done(message["done"])
             except _MALFORMED:

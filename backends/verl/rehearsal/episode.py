@@ -33,9 +33,9 @@ class Scored(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """An episode that has no outcome. how: hung, crashed, raised, or unplayed: it was not begun. who: tools under way, or `reward`.
+    """An episode that has no outcome. how: hung, crashed, raised, or unplayed, where it was not begun.
 
-    reason: a clause.
+    who: tools under way, or `reward`. reason: a clause.
     """
 
     how: str

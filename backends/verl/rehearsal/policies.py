@@ -27,7 +27,7 @@ def _guesses(task: Task) -> Sequence[Turn]:
 
 
 def _says_nothing(task: Task) -> Sequence[Turn]:
-    return [Turn("I do not know.")]
+    return [task.say("I do not know.")]
 
 
 def _unknown_tool(task: Task) -> Sequence[Turn] | None:
@@ -57,7 +57,7 @@ def _rambles(task: Task) -> Sequence[Turn] | None:
 def _loose_form(task: Task) -> Sequence[Turn]:
     return [
         *map(Turn, task.calls(1)),
-        Turn(f"So I believe that it should be about {task.truth}, more or less"),
+        task.say(f"So I believe that it should be about {task.truth}, more or less"),
     ]
 
 

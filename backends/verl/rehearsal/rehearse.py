@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from toolspec.backends.verl.agent_loop import AgentLoop, ChatTokens, LoopFailure, NotSimulated, SingleTurnLoop
+from toolspec.backends.verl.parsers.writing import answered
 from toolspec.backends.verl.rehearsal.conversation import Conversation, Task, parsed
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost
 from toolspec.backends.verl.rehearsal.experiment import Experiment
@@ -23,7 +24,19 @@ from toolspec.backends.verl.rehearsal.scripts import Task as PolicyTask
 from toolspec.backends.verl.rehearsal.user_process import Limits, LostError, ToolRun, UserProcess
 from toolspec.compiler.chat.process import ChatError, ChatProcess
 
-FORMS = ("{}", "The answer is {}.", "#### {}", "\\boxed{{}}", "<answer>{}</answer>", "Answer: {}")
+FORMS = (
+    "{}",
+    "The answer is {}.",
+    "#### {}",
+    "\\boxed{{}}",
+    "<answer>{}</answer>",
+    "<answer>\n{}\n</answer>",
+    "Answer: {}",
+    "Final answer: {}",
+    "**{}**",
+    "<think>\nso\n</think>\n<answer>{}</answer>",
+    "<think>\nso\n</think>\n<answer>\n\\boxed{{}}\n</answer>",
+)
 """How an answer may be written; the first that the reward pays most is taken."""
 MOST_CANDIDATES = 64
 """Accepted answers that a policy which guesses them all knows of."""
@@ -252,9 +265,12 @@ class Stage:
         )
         if row is None or self.process is None:
             return "{}", None
-        truth = str(truth_of(row, self.experiment.reward))
+        truth = _text(truth_of(row, self.experiment.reward))
         end = [] if self.eos is None else [self.eos]
-        answers = [[*self.tokens.encode(form.replace("{}", truth)), *end] for form in FORMS]
+        answers = [
+            [*self.tokens.encode(answered(self.experiment.settings.format, form.replace("{}", truth))), *end]
+            for form in FORMS
+        ]
         try:
             loop = self._loop(row)
         except (LoopFailure, NotSimulated):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +21,7 @@ def result_form(tokens: ChatTokens, schemas: list[Mapping[str, Any]], format: st
     """
     name = str(schemas[0]["function"]["name"]) if schemas else "tool"
     call = {"id": "call_0", "type": "function", "function": {"name": name, "arguments": {}}}
-    before = [
+    before: list[Mapping[str, Any]] = [
         {"role": "user", "content": "a made-up question"},
         {"role": "assistant", "content": "", "tool_calls": [call]},
     ]
@@ -32,10 +31,17 @@ def result_form(tokens: ChatTokens, schemas: list[Mapping[str, Any]], format: st
         whole = tokens.text([*before, answer], schemas or None, True)
     except (LoopFailure, ChatError):
         return PLAIN_RESULT
-    text = whole[len(os.path.commonprefix([start, whole])) :]
+    text = whole[_shared(start, whole) :]
     if MARK not in text or "{}" in text:
         return PLAIN_RESULT
     stop = FORMATS[format].stop if format in FORMATS else None
     for end in (tokens.folder.tokens.get("eos_token"), stop.token if stop else None):
         text = text.replace(end, "") if end else text
     return text.replace(MARK, "{}")
+
+
+def _shared(one: str, other: str) -> int:
+    """Characters that both begin with."""
+    return next(
+        (at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )

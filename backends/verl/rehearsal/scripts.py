@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from toolspec.backends.verl.parsers.writing import written
+from toolspec.backends.verl.parsers.writing import answered, written
 from toolspec.backends.verl.rehearsal.arguments import breaking, fitting
 from toolspec.compiler.reward.arguments import NoValueError, arguments
 
@@ -50,7 +50,15 @@ class Task(NamedTuple):
     expected: Sequence[tuple[str, Mapping[str, Any]]] = ()
 
     def answer(self, text: str | None) -> Turn:
-        return Turn(self.form.replace("{}", "" if text is None else text))
+        """In the form that the reward reads."""
+        return self.say(self.formed("" if text is None else text))
+
+    def formed(self, text: str) -> str:
+        return self.form.replace("{}", text)
+
+    def say(self, text: str, endless: bool = False) -> Turn:
+        """What the user is told."""
+        return Turn(answered(self.format, text), endless)
 
     def call(self, schema: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> str:
         function = schema["function"]

@@ -21,7 +21,7 @@ ROWS = 16
 MOST_ROWS = 512
 
 
-class PolicyName(click.ParamType):
+class PolicyName(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """The name of a policy, looked up when one is given."""
 
     name = "policy"
@@ -44,7 +44,6 @@ class PolicyName(click.ParamType):
         return [CompletionItem(name) for name in POLICIES if name.startswith(incomplete)]
 
 
-
 @click.command("rehearse")
 @SPEC
 @TARGET
@@ -62,7 +61,7 @@ class PolicyName(click.ParamType):
     "policies",
     multiple=True,
     type=PolicyName(),
-    help="What is scripted: honest, lazy, sloppy, cheating (the default, all four), or a policy of docs/reward.md. Repeatable.",
+    help="What is scripted: honest, lazy, sloppy, cheating (all four by default), or a cheat by name. Repeatable.",
 )
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Of the rows and of the calls' arguments."

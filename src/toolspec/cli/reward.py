@@ -41,7 +41,9 @@ MOST_ROWS = 64
     show_default=True,
     help="With --probe: which rows.",
 )
-@click.option("--text", is_flag=True, help="With --probe: without the model's tokenizer, though it is at hand.")
+@click.option(
+    "--text", is_flag=True, help="With --probe: without the model's tokenizer, though it is at hand."
+)
 @click.option(
     "--python",
     type=click.Path(path_type=str),
@@ -169,7 +171,8 @@ def _shown(told: Told, html: str | None, form: str) -> int:
         from toolspec.cli.reward_probe_text import lines as probe_lines
         from toolspec.cli.reward_text import lines
 
-        print("\n".join([*lines(told.report, told.shown), "", *probe_lines(told)]))
+        proved = [*lines(told.report, told.shown), ""] if told.report.subject.settings else []
+        print("\n".join([*proved, *probe_lines(told)]))
         if html is not None:
             print(f"page  {html}")
     return int(told.fails)

@@ -61,9 +61,7 @@ def is_run(file: Path) -> bool:
 def nothing_to_prove(file: Path) -> ProblemError:
     message = "nothing can be proved of a run's reward: it is a function, or a scorer of verl's"
     fix = f"toolspec reward {file} --probe, which runs it against policies that cheat"
-    return ProblemError(
-        (Problem("TS037", "unknown-input", message, Span(str(file), 1, 1), fix=fix),)
-    )
+    return ProblemError((Problem("TS037", "unknown-input", message, Span(str(file), 1, 1), fix=fix),))
 
 
 def told_of(file: Path, sets: Sequence[str], target: str | None, wanted: Wanted) -> Told:
@@ -147,9 +145,7 @@ def _probed(made: Callable[[Path], Experiment], wanted: Wanted, place: Span | No
             raise ProblemError((problem,)) from None
 
 
-def _told(
-    report: Report, shown: Transcripts, probe: Probe, place: Callable[[str], Span | None]
-) -> Told:
+def _told(report: Report, shown: Transcripts, probe: Probe, place: Callable[[str], Span | None]) -> Told:
     from toolspec.backends.verl.probe.advice import findings
     from toolspec.backends.verl.probe.table import table_of
 

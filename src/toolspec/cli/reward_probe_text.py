@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from toolspec.cli.output import paint
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from toolspec.cli.reward_probe import Told
 
 MOST_TRANSCRIPTS = 3
+MOST_NAMED = 8
 ORDER = {"honest": 0, "unsolved": 1, "solved": 1}
 
 
 def lines(told: Told) -> Iterator[str]:
     probe, table = told.probe, told.table
-    head = f"{paint('probe', '1')} · {counted(len(probe.asked.policies), 'policy').replace('policys', 'policies')}"
-    yield f"{head} · {counted(table.played, 'row')} in {probe.seconds:.1f} s"
+    head = f"{paint('probe', '1')} of {probe.experiment.name} → verl {probe.experiment.release}"
+    much = f"{len(probe.asked.policies)} policies, {counted(table.played, 'row')} in {probe.seconds:.1f} s"
+    yield f"{head} · {much}"
     yield from wrapped(_what(probe), 2)
     if probe.episodes:
         yield from _table(table)
@@ -49,7 +51,9 @@ def ordered(table: Table) -> list[Row]:
 
 
 def mark_of(row: Row, table: Table) -> str:
-    said = {"beats": "beats honest", "ties": "ties", "some": f"in {row.rows} of {table.played} rows", "": ""}[row.mark]
+    said = {"beats": "beats honest", "ties": "ties", "some": f"in {row.rows} of {table.played} rows", "": ""}[
+        row.mark
+    ]
     return said.upper() if row.pays else said
 
 
@@ -81,16 +85,25 @@ def _transcripts(told: Told) -> Iterator[str]:
 
 def _findings(told: Told) -> Iterator[str]:
     yield ""
+    for text in told.probe.experiment.assumed:
+        yield from wrapped(f"assumed  {text}", 4, "")
     if not any(one.severity == "error" for one, _ in told.findings):
         pay = number(told.table.honest)
         yield paint(f"nothing that is not honest is paid as much as an honest solution ({pay})", "32")
     for one, span in told.findings:
         place = "" if span is None or one.severity == "note" else f"{span.file}:{span.line}:{span.column}: "
         message = f"{one.name}: {one.message}"
-        if len(one.policies) > 1:
-            message += f"; so {'do' if len(one.policies) > 2 else 'does'} {', '.join(one.policies[1:])}"
+        message += _others(one.policies[1:])
         first, *rest = wrapped(message, 4, f"{place}{one.severity} ")
         yield first.replace(f"{one.severity} ", f"{paint(one.severity, COLOURS[one.severity])} ", 1)
         yield from rest
         if one.fix:
             yield from wrapped(f"fix: {one.fix}", 4)
+
+
+def _others(policies: Sequence[str]) -> str:
+    if not policies:
+        return ""
+    named = ", ".join(policies[:MOST_NAMED])
+    left = len(policies) - MOST_NAMED
+    return f"; the same with {named}" + (f" and {left} more" if left > 0 else "")

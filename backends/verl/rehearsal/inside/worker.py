@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import importlib
 import json
 import logging
 import os
@@ -234,9 +235,7 @@ class Work:
         reward, given = self.given["reward"], self.given["reward_kwargs"]
         code = reward.get("python")
         if code == BUILTIN or any(term.get("match") == "verl" for term in reward.get("terms") or ()):
-            from verl.utils.reward_score import default_compute_score  # type: ignore[import-not-found]
-
-            return default_compute_score
+            return importlib.import_module("verl.utils.reward_score").default_compute_score
         if not code or not given:
             return None
         import ts_load
