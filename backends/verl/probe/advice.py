@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from toolspec.backends.verl.probe.prober import Probe
-from toolspec.backends.verl.probe.run_experiment import BUILTIN
-from toolspec.backends.verl.probe.table import SAME, Row, Table
+from toolspec.backends.verl.probe.experiment import BUILTIN
+from toolspec.backends.verl.probe.table import NOTHING, SAME, Row, Table
 from toolspec.backends.verl.rehearsal.episode import Episode
 
 PRINTED = 64 << 10
@@ -27,9 +27,8 @@ class Finding(NamedTuple):
 
 def findings(probe: Probe, table: Table) -> tuple[Finding, ...]:
     """Errors first."""
-    made = [*_load(probe), *_trouble(table), *_honest(table), *_printed(probe), *_left_out(probe)]
-    if not any(one.name == "answer-not-accepted" for one in made):  # else all that is paid as much is no news
-        made += _paying(probe, table)
+    made = [*_load(probe), *_paying(probe, table), *_trouble(table)]
+    made += [*_honest(table), *_printed(probe), *_left_out(probe)]
     order = {"error": 0, "warning": 1, "note": 2}
     return tuple(sorted(made, key=lambda one: order[one.severity]))
 
@@ -83,6 +82,8 @@ def _mechanism(probe: Probe, table: Table, row: Row) -> tuple[str, str, str]:
         name = max(positive, key=lambda one: positive[one])
         place = path_of(name, known)
         return name, f"{place} pays {positive[name]:.4g} without a right answer", f"{place}.only_if: correct"
+    if paid.get("correct", 0.0) > SAME:
+        return "correct", "reward.correct.wrong pays for a wrong answer", "reward.correct.wrong below 0"
     name = min(ours, key=lambda one: ours[one], default="")
     if name and ours[name] < -SAME:
         return name, f"{path_of(name, known)} takes {-ours[name]:.4g} from the honest one", ""
@@ -178,10 +179,10 @@ def _honest(table: Table) -> Iterator[Finding]:
             message = "no honest policy has a score" + (f": {why}" if why else "")
             yield Finding("error", "honest-not-scored", ("honest",), "", message)
         return
-    nothing = rows.get("refusal")
-    if nothing is not None and nothing.mean is not None and nothing.mean >= table.honest - SAME:
-        pay = f"{table.honest:.4g} against {nothing.mean:.4g}"
-        message = f"the accepted answer is paid no more than none, in any of the forms that were tried: {pay}"
+    if not table.accepted:
+        nothing = rows[NOTHING].mean
+        message = "the accepted answer is paid no more than none, in any of the forms that were tried"
+        message += f": {table.honest:.4g} against {nothing:.4g}"
         yield Finding("error", "answer-not-accepted", ("honest",), "correct", message)
 
 

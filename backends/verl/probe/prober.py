@@ -52,7 +52,7 @@ def probed(
     progress: Progress = lambda done, all: None,
     network: bool = False,
 ) -> Probe:
-    """experiment: with tools that only answer (run_experiment.without_tools). folder: where the bundle is written.
+    """experiment: with tools that only answer (probe/experiment.py). folder: where the bundle is written.
 
     network: whether the reward may use it.
     Raises ChatError where the tokenizer or the template cannot be used.

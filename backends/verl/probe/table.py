@@ -16,6 +16,8 @@ Mark = Literal["", "beats", "ties", "some"]
 SAME = 1e-9
 """Scores that differ by less are the same: they are sums of doubles."""
 SOLVING = ("honest", "honest-no-call")
+NOTHING = "refusal"
+"""The policy that answers nothing."""
 
 
 class Row(NamedTuple):
@@ -44,11 +46,15 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """honest: the mean of the best honest pay of each row, None where no honest policy has a score. played: rows."""
+    """honest: the mean of the best honest pay of each row, None where no honest policy has a score. played: rows.
+
+    accepted: whether a right answer is paid more than none. Else nothing is marked: all that ties is no news.
+    """
 
     rows: tuple[Row, ...]
     honest: float | None
     played: int
+    accepted: bool = True
 
     @property
     def paying(self) -> tuple[Row, ...]:
@@ -63,9 +69,12 @@ def table_of(probe: Probe) -> Table:
     for policy in SOLVING:
         for row, score in scores.get(policy, {}).items():
             best[row] = max(score, best.get(row, score))
-    rows = tuple(_row(probe, policy, scores[policy], best) for policy in probe.asked.policies)
+    nothing = scores.get(NOTHING, {})
+    accepted = not nothing or any(best[row] > score + SAME for row, score in nothing.items() if row in best)
+    marked = best if accepted else {}
+    rows = tuple(_row(probe, policy, scores[policy], marked) for policy in probe.asked.policies)
     played = len({one.row for one in probe.episodes})
-    return Table(rows, fmean(best.values()) if best else None, played)
+    return Table(rows, fmean(best.values()) if best else None, played, accepted)
 
 
 def scores_of(probe: Probe, policy: str) -> dict[int, float]:

@@ -72,8 +72,7 @@ def told_of(file: Path, sets: Sequence[str], target: str | None, wanted: Wanted)
 def _of_a_spec(file: Path, sets: Sequence[str], target: str | None, wanted: Wanted) -> Told:
     from toolspec.backends.verl.compile import compile_spec
     from toolspec.backends.verl.probe.judged import judged
-    from toolspec.backends.verl.probe.run_experiment import without_tools
-    from toolspec.backends.verl.rehearsal.experiment import experiment_of
+    from toolspec.backends.verl.probe.experiment import spec_experiment
     from toolspec.backends.verl.reward.subject import report_of
     from toolspec.backends.verl.reward.transcript import transcripts
 
@@ -81,7 +80,7 @@ def _of_a_spec(file: Path, sets: Sequence[str], target: str | None, wanted: Want
     report = report_of(compiled)
 
     def made(scratch: Path) -> Experiment:
-        return without_tools(experiment_of(compiled, wanted.split, scratch, wanted.text))
+        return spec_experiment(compiled, wanted.split, scratch, wanted.text)
 
     probe = _probed(made, wanted, compiled.place("model.path"))
     shown = transcripts(report)
@@ -98,7 +97,7 @@ def _place(compiled: Compiled, term: str) -> Span | None:
 
 def _of_a_run(file: Path, target: str | None, wanted: Wanted) -> Told:
     from toolspec.backends.verl.chat.subject import read_run
-    from toolspec.backends.verl.probe.run_experiment import run_experiment
+    from toolspec.backends.verl.probe.experiment import run_experiment
     from toolspec.backends.verl.reward.subject import Report, Subject
     from toolspec.backends.verl.reward.transcript import Transcripts
     from toolspec.compiler.reward.vector import Budget

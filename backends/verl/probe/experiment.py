@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from toolspec.backends.verl.chat.subject import MODEL, tools_of, without_schema
+from toolspec.backends.verl.compile import Compiled
 from toolspec.backends.verl.emit.modules import runtime_files
 from toolspec.backends.verl.lint.derived import FUNCTION, ROLLOUT, TOOL_LOOP
 from toolspec.backends.verl.lint.facts.builtin_rewards import knows
@@ -22,21 +23,47 @@ from toolspec.backends.verl.lint.facts.rows import read_rows
 from toolspec.backends.verl.lint.facts.template import TOKENIZER
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.view import View
+from toolspec.backends.verl.probe.made_up_rows import made_up_rows
 from toolspec.backends.verl.rehearsal.experiment import (
     POOL,
     Experiment,
     context_of,
+    experiment_of,
     handed_out,
     loop_settings,
     model_of,
     without_limits,
 )
 from toolspec.backends.verl.rehearsal.stand_in_model import NO_LIMIT
+from toolspec.backends.verl.reward.subject import subject_of
 from toolspec.specs.problem import Problem, ProblemError, Span
 
 BUILTIN = "verl"
 """As inside/worker.py: verl's own scorer by data_source."""
 LOOPS = (TOOL_LOOP, "single_turn_agent")
+
+
+def spec_experiment(compiled: Compiled, split: str, scratch: Path, text: bool = False) -> Experiment:
+    """Of a spec. Rows are made up where the data is not at hand, and turns are verl's where the loop is the user's.
+
+    Raises ProblemError as experiment_of does.
+    """
+    plan = compiled.plan
+    own = plan["agent.class"] != "none"
+    loop = TOOL_LOOP if own else ""
+    said = [f"turns as in {TOOL_LOOP}, in place of {plan['agent.class']}"] if own else []
+    try:
+        found = experiment_of(compiled, split, scratch, text, loop)
+    except ProblemError as error:
+        if error.problems[0].code != "TS047":
+            raise
+        said.append(f"made-up rows, since those of data.{split} are not at hand")
+        reward, schemas = subject_of(compiled).settings, [one.schema for one in compiled.facts.tools.values()]
+        rows = made_up_rows(reward, schemas, loop or plan.text("agent.loop"))
+        found = experiment_of(compiled, split, scratch, text, loop, rows)
+    if own:
+        found = found._replace(rows=tuple({**row, "agent_name": loop} for row in found.rows))
+    return without_tools(found)._replace(assumed=(*found.assumed, *said))
 
 
 def without_tools(experiment: Experiment) -> Experiment:
@@ -65,8 +92,16 @@ def run_experiment(
 
 def _experiment(view: View, assumed: tuple[str, ...], split: str, scratch: Path, text: bool) -> Experiment:
     said = list(assumed)
-    rows = _rows(view, split, said)
-    reward, kwargs = _reward(view, rows, said)
+    schemas = [one.seen.schema for one in tools_of(view) if one.seen.schema is not None]
+    try:
+        rows = _rows(view, split, said)
+        reward, kwargs = _reward(view, rows, said)
+    except NotKnownError:
+        reward, kwargs = _reward(view, (), said)
+        if reward["python"] == BUILTIN:
+            raise
+        said.append(f"made-up rows, since those of data.{split}_files are not at hand")
+        rows = made_up_rows(reward, schemas, TOOL_LOOP if schemas else LOOPS[1])
     try:
         known = view.facts.model(TOKENIZER if view.text(TOKENIZER) else MODEL)
         name, directory = known.name, known.directory
@@ -76,7 +111,6 @@ def _experiment(view: View, assumed: tuple[str, ...], split: str, scratch: Path,
     settings = loop_settings(view, view.version, model.model_type)
     context = NO_LIMIT if model.why_not else context_of(view)
     said += [f"no call of {each}" for each in without_schema(view)]
-    schemas = [one.seen.schema for one in tools_of(view) if one.seen.schema is not None]
     max_model_len = view.value(f"{ROLLOUT}.max_model_len")
     return Experiment(
         Path(view.run.file).name,
