@@ -228,7 +228,7 @@ def test_each_fix_ends_what_it_is_given_for(tmp_path: Path, capsys: Any, monkeyp
         (finding,) = [one for one in found["probe"]["findings"] if one["name"] == "cheating-pays"][:1]
         assert (code, finding["term"]) == (1, "valid_call")
         assert policy in finding["policies"] and finding["fix"] == f"reward.valid_call.{fix}"
-        assert finding["place"][1:] == [9, 53]
+        assert finding["place"][1:] == [8, 59]
         arguments += ["--set", finding["fix"].replace(": ", "=")]
     assert called(capsys, monkeypatch, *arguments)[0] == 0
 
@@ -305,3 +305,11 @@ def test_probe_text(goldens: Any, monkeypatch: Any, capsys: Any, tmp_path: Path)
     html = page.read_text("utf-8")
     assert all(f">{name}</td>" in html for name in CHEATS)
     assert "<script" not in html
+
+
+def test_the_page_has_every_cheat() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reward.md").read_text("utf-8")
+    for name, cheat in CHEATS.items():
+        assert f"| `{name}` | {cheat.does} | {'right' if cheat.solves else ''} |" in page
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    assert f"{len(CHEATS)} policies that cheat" in readme

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from toolspec.backends.verl.probe.prober import Probe
 from toolspec.backends.verl.probe.experiment import BUILTIN
+from toolspec.backends.verl.probe.prober import Probe
 from toolspec.backends.verl.probe.table import NOTHING, SAME, Row, Table
 from toolspec.backends.verl.rehearsal.episode import Episode
 
@@ -125,8 +125,8 @@ def _less(term: Mapping[str, Any]) -> str:
 
 
 TEXT: Mapping[str, str] = {
-    "forged": "a tool's answer in solution_str may be the policy's own, and is not the policy's answer: leave all of them "
-    "out of what is searched",
+    "forged": "a tool's answer in solution_str may be the policy's own, and is none of its answers: leave all of them out "
+    "of what is searched",
     "call": "`<tool_call>` in solution_str is text: a call is what a parser read (num_turns, tool_rewards)",
     "answer": "take one answer, the last of the final turn, and compare the whole of it",
     "form": "pay for the form only where the answer is right",

@@ -39,7 +39,8 @@ def _row(
 
 
 def _truth(number: int, total: int, reward: Mapping[str, Any], tools: Sequence[Mapping[str, Any]]) -> str:
-    term = next((one for one in reward.get("terms") or () if one["name"] == "correct"), {})
+    terms: Sequence[Mapping[str, Any]] = reward.get("terms") or ()
+    term = next((one for one in terms if one["name"] == "correct"), {})
     match term.get("match"):
         case "choice":
             letters = str(term.get("choices") or "ABCDE")

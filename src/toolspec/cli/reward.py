@@ -171,7 +171,7 @@ def _shown(told: Told, html: str | None, form: str) -> int:
         from toolspec.cli.reward_probe_text import lines as probe_lines
         from toolspec.cli.reward_text import lines
 
-        proved = [*lines(told.report, told.shown), ""] if told.report.subject.settings else []
+        proved = [*lines(told.report, told.shown, brief=True), ""] if told.report.subject.settings else []
         print("\n".join([*proved, *probe_lines(told)]))
         if html is not None:
             print(f"page  {html}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolspec.specs.problem import Problem, ProblemError, Span
 
@@ -71,8 +71,8 @@ def told_of(file: Path, sets: Sequence[str], target: str | None, wanted: Wanted)
 
 def _of_a_spec(file: Path, sets: Sequence[str], target: str | None, wanted: Wanted) -> Told:
     from toolspec.backends.verl.compile import compile_spec
-    from toolspec.backends.verl.probe.judged import judged
     from toolspec.backends.verl.probe.experiment import spec_experiment
+    from toolspec.backends.verl.probe.judged import judged
     from toolspec.backends.verl.reward.subject import report_of
     from toolspec.backends.verl.reward.transcript import transcripts
 
@@ -87,12 +87,14 @@ def _of_a_spec(file: Path, sets: Sequence[str], target: str | None, wanted: Want
     if report.analysis is not None:
         analysis, shown = judged(report.analysis, shown, probe)
         report = report._replace(analysis=analysis)
-    return _told(report, shown, probe, lambda term: _place(compiled, term))
+    terms = {str(one["name"]): one for one in probe.experiment.reward.get("terms") or ()}
+    return _told(report, shown, probe, lambda term: _place(compiled, terms, term))
 
 
-def _place(compiled: Compiled, term: str) -> Span | None:
-    paths = (f"reward.own.{term}", f"reward.{term}", "reward") if term else ("reward",)
-    return next((found for path in paths if (found := compiled.place(path)) is not None), None)
+def _place(compiled: Compiled, terms: Mapping[str, Mapping[str, Any]], term: str) -> Span | None:
+    from toolspec.backends.verl.probe.advice import path_of
+
+    return compiled.place(path_of(term, terms) if term else "reward")
 
 
 def _of_a_run(file: Path, target: str | None, wanted: Wanted) -> Told:

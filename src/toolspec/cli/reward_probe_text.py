@@ -58,15 +58,31 @@ def mark_of(row: Row, table: Table) -> str:
 
 
 def _table(table: Table) -> Iterator[str]:
-    names = max(len(row.policy) for row in table.rows)
-    marks = max(len(mark_of(row, table)) for row in table.rows)
-    yield paint(f"  {'policy':<{names}}   mean  least   most  {'':<{marks}}  what it does", "2")
-    for row in ordered(table):
-        cells = "  ".join(f"{number(one):>5}" for one in (row.mean, row.least, row.most))
-        line = f"  {row.policy:<{names}}  {cells}  {mark_of(row, table):<{marks}}  {row.trouble or row.does}"
+    """A line for each policy that is honest or marked; the others by what they are paid, or by what went wrong."""
+    rows = ordered(table)
+    alone = [row for row in rows if row.kind == "honest" or row.mark]
+    names = max(len(row.policy) for row in alone)
+    marks = max(len(mark_of(row, table)) for row in alone)
+    head = "   mean  least   most"
+    yield paint(f"  {'policy':<{names}}{head}  {'':<{marks}}  what it does", "2")
+    for row in alone:
+        line = f"  {row.policy:<{names}}  {_cells(row)}  {mark_of(row, table):<{marks}}  {row.trouble or row.does}"
         style = "31" if row.pays else "32" if row.kind == "honest" else ""
         line = line if len(line) <= width() else f"{line[: width() - 1]}…"
         yield paint(line, style) if style else line
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if row not in alone:
+            groups.setdefault((_cells(row), row.trouble), []).append(row.policy)
+    if groups:
+        less = "  paid less than an honest solution" if table.accepted and table.honest is not None else ""
+        yield paint(f"  {head}{less}", "2")
+    for (cells, trouble), policies in groups.items():
+        yield from wrapped(", ".join(policies) + (f": {trouble}" if trouble else ""), 24, f"    {cells} ")
+
+
+def _cells(row: Row) -> str:
+    return "  ".join(f"{number(one):>5}" for one in (row.mean, row.least, row.most))
 
 
 def _transcripts(told: Told) -> Iterator[str]:

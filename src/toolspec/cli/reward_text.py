@@ -26,7 +26,8 @@ MARKS = {"proved": ("holds", "32"), "unknown": ("open", "33"), "no-case": ("-", 
 BROKEN = {"error": ("BROKEN", "31"), "warning": ("broken", "33"), "note": ("note", "36")}
 
 
-def lines(report: Report, shown: Transcripts) -> Iterator[str]:
+def lines(report: Report, shown: Transcripts, brief: bool = False) -> Iterator[str]:
+    """brief: the verdict, and what was found by a probe."""
     subject, analysis = report.subject, report.analysis
     head = f"{paint('reward', '1')} of {subject.name} → verl {subject.release}"
     if analysis is None:
@@ -39,6 +40,11 @@ def lines(report: Report, shown: Transcripts) -> Iterator[str]:
     yield paint("verdict", "1")
     for style, text in verdict_words(analysis):
         yield from (paint(line, style) for line in wrapped(text, 2))
+    if brief:
+        for verdict in analysis.verdicts:
+            if verdict.by_probe:
+                yield from _property(analysis, verdict, shown)
+        return
     yield paint("properties", "1") + paint("  over every trajectory that the budget allows", "2")
     # One counterexample is read word for word; the others are counts, and the page has their words.
     first = [*analysis.broken("error"), *analysis.broken("warning")][:1]
