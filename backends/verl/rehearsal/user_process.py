@@ -180,10 +180,10 @@ class UserProcess:
             left = self._deadline() - time.monotonic()
             if left <= 0:
                 raise self._ended("hung", self._late())
-            for key, _ in self._selector.select(left):
-                if key.fd == self._output:
-                    self._drain(1)
-                    continue
+            ready = {key.fd for key, _ in self._selector.select(left)}
+            if self._answers not in ready:
+                self._drain(1)
+            else:  # first: what is printed belongs to a call that is told of before
                 part = os.read(self._answers, READ)
                 if not part:
                     raise self._gone()
