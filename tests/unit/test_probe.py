@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from rehearsal_spec import write_spec
+from tiny_model import write_model
+from toolspec.backends.verl.agent_loop import ChatTokens
 from toolspec.backends.verl.compile import compile_spec
 from toolspec.backends.verl.parsers import FORMATS
 from toolspec.backends.verl.probe.experiment import without_tools
@@ -18,7 +20,11 @@ from toolspec.backends.verl.probe.table import table_of
 from toolspec.backends.verl.rehearsal.cheats import CHEATS
 from toolspec.backends.verl.rehearsal.experiment import experiment_of
 from toolspec.backends.verl.rehearsal.rehearse import Asked
+from toolspec.backends.verl.rehearsal.result_form import result_form
+from toolspec.backends.verl.rehearsal.scripts import PLAIN_RESULT
 from toolspec.cli.app import run as main
+from toolspec.compiler.chat.folder import read_chat_folder
+from toolspec.compiler.chat.process import ChatProcess
 
 PLAIN = "{correct: {weight: 1, match: number}}"
 ROWS = 2
@@ -305,6 +311,41 @@ def test_probe_text(goldens: Any, monkeypatch: Any, capsys: Any, tmp_path: Path)
     html = page.read_text("utf-8")
     assert all(f">{name}</td>" in html for name in CHEATS)
     assert "<script" not in html
+
+
+LLAMA = """\
+{%- for message in messages %}{% if message.role == "tool" %}<|start_header_id|>ipython<|end_header_id|>
+
+{{ message.content | tojson }}<|im_end|>{% else %}<|start_header_id|>{{ message.role }}<|end_header_id|>
+
+{{ message.content }}{% if message.tool_calls %}{{ message.tool_calls[0].function | tojson }}{% endif %}<|im_end|>
+{%- endif %}{% endfor %}{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>
+
+{% endif %}"""
+REFUSES = (
+    "{% for m in messages %}{% if m.role == 'tool' %}{{ raise_exception('no') }}{% endif %}x{% endfor %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "form"),
+    [
+        (None, "<|im_start|>user\n<tool_response>\n{}\n</tool_response>\n<|im_start|>assistant\n"),
+        (
+            LLAMA,
+            '<|start_header_id|>ipython<|end_header_id|>\n\n"{}"<|start_header_id|>assistant<|end_header_id|>\n\n',
+        ),
+        (REFUSES, PLAIN_RESULT),
+        ("no messages", PLAIN_RESULT),
+    ],
+)
+def test_a_forged_answer_has_the_marks_of_the_runs_template(
+    template: str | None, form: str, tmp_path: Path
+) -> None:
+    write_model(tmp_path)
+    with ChatProcess() as process:
+        tokens = ChatTokens(process, read_chat_folder(tmp_path), template)
+        assert result_form(tokens, [], "hermes") == form
 
 
 def test_the_page_has_every_cheat() -> None:

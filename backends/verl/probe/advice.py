@@ -125,8 +125,8 @@ def _less(term: Mapping[str, Any]) -> str:
 
 
 TEXT: Mapping[str, str] = {
-    "forged": "a tool's answer in solution_str may be the policy's own, and is none of its answers: leave all of them out "
-    "of what is searched",
+    "forged": "a tool's answer in solution_str may be the policy's own, and is none of its answers: leave all of them "
+    "out of what is searched",
     "call": "`<tool_call>` in solution_str is text: a call is what a parser read (num_turns, tool_rewards)",
     "answer": "take one answer, the last of the final turn, and compare the whole of it",
     "form": "pay for the form only where the answer is right",
@@ -151,7 +151,7 @@ def _of_a_function(probe: Probe, row: Row) -> tuple[str, str, str]:
     family = FAMILIES.get(row.policy, "answer")
     if row.policy == "honest-wrong" and row.shown is not None and row.shown.calls:
         family = "forged"
-    return "", f"{told['function']} pays for text" if told else "", TEXT[family]
+    return "", f"{told['function']} pays for what it writes" if told else "", TEXT[family]
 
 
 def _honest_episode(probe: Probe, like: Episode) -> Episode | None:

@@ -1,4 +1,5 @@
-"""Properties that the analysis leaves open, looked at in the trajectories of a probe.
+"""Properties that hang on code, looked at in the trajectories of a probe: open ones, and those that are proved of a
+scorer that gives 1 or 0, which is taken for granted.
 
 A property is refuted by trajectories of one row that break its formula; the sets are the property's own, over the
 counts that the bundle's reward found in each trajectory. A step is only looked for between two scripts that differ in
@@ -16,7 +17,7 @@ from typing import NamedTuple
 from toolspec.backends.verl.probe.prober import Probe
 from toolspec.backends.verl.probe.table import kind_of
 from toolspec.backends.verl.rehearsal.episode import Episode, ToolCall
-from toolspec.backends.verl.rehearsal.rehearse import truth_of
+from toolspec.backends.verl.rehearsal.row_answers import truth_of
 from toolspec.backends.verl.rehearsal.summary import spans
 from toolspec.backends.verl.reward.transcript import Transcript, Transcripts
 from toolspec.compiler.reward.analysis import Analysis
@@ -28,6 +29,9 @@ from toolspec.compiler.reward.vector import Answer, Vector
 from toolspec.compiler.reward.verdict import Pair, Verdict, breaks
 from toolspec.compiler.reward.worth import exact
 
+DIGITS = 9
+"""Of a score: it is a sum of doubles."""
+BY_LENGTH = ("length", "overlong")
 UNKNOWN_TOOL = "unknown tool"
 """As ts_trajectory.py has it."""
 
@@ -48,8 +52,9 @@ def judged(analysis: Analysis, shown: Transcripts, probe: Probe) -> tuple[Analys
         rows.setdefault(one.episode.row, []).append(one)
     verdicts: list[Verdict] = []
     found = dict(shown.found)
+    looked_at = ("unknown", "proved") if _by_code(probe) else ("unknown",)
     for verdict in analysis.verdicts:
-        if verdict.outcome != "unknown":
+        if verdict.outcome not in looked_at:
             verdicts.append(verdict)
             continue
         if verdict.asked.name == MATCHER.name:
@@ -57,8 +62,7 @@ def judged(analysis: Analysis, shown: Transcripts, probe: Probe) -> tuple[Analys
             continue
         broken = _broken(verdict.asked, analysis.reward.need, list(rows.values()))
         if broken is None:
-            why = f"{verdict.why}; not refuted by {len(seen)} probes"
-            verdicts.append(verdict._replace(why=why))
+            verdicts.append(_still_open(verdict, seen))
             continue
         better, worse = broken
         pair = Pair(better.vector, worse.vector, better.score, worse.score)
@@ -97,8 +101,10 @@ def _seen(analysis: Analysis, one: Episode) -> Seen | None:
         forged=int(facts["forged"]) > 0,
         used=answer != "none" and values.get("used_result", 0.0) >= 1,
         errors=sum(bool(call["error"]) for call in executed if not call["fault"]),
+        # Short, as far as the reward tells lengths.
+        tokens=int(facts["response_tokens"]) if any(one.scored.paid.get(name) for name in BY_LENGTH) else 0,
     )
-    return Seen(one, vector, exact(one.scored.score))
+    return Seen(one, vector, exact(round(one.scored.score, DIGITS)))
 
 
 def _answer(analysis: Analysis, one: Episode) -> Answer:
@@ -183,7 +189,19 @@ def _matcher(verdict: Verdict, probe: Probe, seen: Sequence[Seen]) -> Verdict:
             first, second = sorted(truths)[:2]
             why = f"found by a probe: {policy} is right where {first} is asked for, and where {second} is"
             return Verdict(verdict.asked, "refuted", why=why, by_probe=True)
+    return _still_open(verdict, seen)
+
+
+def _still_open(verdict: Verdict, seen: Sequence[Seen]) -> Verdict:
+    if verdict.outcome != "unknown":
+        return verdict
     return verdict._replace(why=f"{verdict.why}; not refuted by {len(seen)} probes")
+
+
+def _by_code(probe: Probe) -> bool:
+    """Whether `correct` is decided by a function, of which the analysis takes for granted that it gives 1 or 0."""
+    terms = probe.experiment.reward.get("terms") or ()
+    return any(term.get("match") in ("python", "verl") for term in terms)
 
 
 def _transcript(probe: Probe, one: Seen) -> Transcript:

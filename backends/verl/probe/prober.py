@@ -13,13 +13,16 @@ from toolspec.backends.verl.rehearsal.cheats import CHEATS
 from toolspec.backends.verl.rehearsal.conversation import Task
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost
 from toolspec.backends.verl.rehearsal.experiment import Experiment
-from toolspec.backends.verl.rehearsal.rehearse import Asked, Stage, drawn, truth_of, write_files
+from toolspec.backends.verl.rehearsal.rehearse import Asked, Stage, drawn, write_files
+from toolspec.backends.verl.rehearsal.row_answers import text_of, truth_of
 from toolspec.backends.verl.rehearsal.user_process import Limits, LostError
 from toolspec.compiler.chat.process import ChatProcess
 
 HONEST = ("honest", "honest-no-call", "honest-wrong")
 PLAYED = (*HONEST, *CHEATS)
 LIMITS = Limits(load_seconds=60.0, score_seconds=10.0, cpu_seconds=300)
+NO_TRUTH = "7"
+"""What a tool answers for a row that asks for nothing."""
 MOST_LOST = 4
 """Policies that may hang or end the reward's process before the probe ends."""
 
@@ -87,7 +90,7 @@ class Prober(Stage):
 
     def play(self, task: Task) -> Episode:
         truth = truth_of(task.columns, self.experiment.reward)
-        return super().play(task._replace(told="7" if truth is None else str(truth)))
+        return super().play(task._replace(told=NO_TRUTH if truth is None else text_of(truth)))
 
     def probed(self, progress: Progress) -> Probe:
         nothing = Probe(self.experiment, self.asked)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -19,6 +18,14 @@ from toolspec.backends.verl.rehearsal.experiment import Experiment
 from toolspec.backends.verl.rehearsal.pieces import Pieces
 from toolspec.backends.verl.rehearsal.policies import script
 from toolspec.backends.verl.rehearsal.result_form import result_form
+from toolspec.backends.verl.rehearsal.row_answers import (
+    candidates,
+    expected_calls,
+    guess_for,
+    question_of,
+    text_of,
+    truth_of,
+)
 from toolspec.backends.verl.rehearsal.scripts import PLAIN_RESULT, Script
 from toolspec.backends.verl.rehearsal.scripts import Task as PolicyTask
 from toolspec.backends.verl.rehearsal.user_process import Limits, LostError, ToolRun, UserProcess
@@ -38,8 +45,6 @@ FORMS = (
     "<think>\nso\n</think>\n<answer>\n\\boxed{{}}\n</answer>",
 )
 """How an answer may be written; the first that the reward pays most is taken."""
-MOST_CANDIDATES = 64
-"""Accepted answers that a policy which guesses them all knows of."""
 MOST_LOST = 3
 """Episodes that a tool, or the reward, may lose before the rehearsal ends."""
 
@@ -121,7 +126,9 @@ class Stage:
         self.pieces = Pieces(tokens)
         self._loops: dict[tuple[str, ...] | None, Loop] = {}
         self._result: str | None = None
-        self._candidates = candidates(experiment, asked)
+        self._candidates = candidates(
+            experiment.rows, experiment.reward, drawn(experiment.rows, asked), asked.seed
+        )
 
     def __enter__(self) -> Stage:
         return self
@@ -265,7 +272,7 @@ class Stage:
         )
         if row is None or self.process is None:
             return "{}", None
-        truth = _text(truth_of(row, self.experiment.reward))
+        truth = text_of(truth_of(row, self.experiment.reward))
         end = [] if self.eos is None else [self.eos]
         answers = [
             [*self.tokens.encode(answered(self.experiment.settings.format, form.replace("{}", truth))), *end]
@@ -323,9 +330,9 @@ class Stage:
         needed = info.get("needed_calls")
         turns = experiment.settings.max_assistant_turns
         return PolicyTask(
-            _question(row),
-            None if truth is None else _text(truth),
-            guess_for(experiment, number),
+            question_of(row),
+            None if truth is None else text_of(truth),
+            guess_for(experiment.rows, experiment.reward, number),
             form,
             experiment.settings.format,
             loop.tools,
@@ -350,89 +357,6 @@ def drawn(rows: Sequence[Mapping[str, Any]], asked: Asked, among: Sequence[int] 
     """Numbers of the rows, in their order; the same for the same seed. among: those to draw from, all for none."""
     known = among or range(len(rows))
     return sorted(random.Random(asked.seed).sample(known, min(asked.rows, len(known))))
-
-
-def truth_of(row: Mapping[str, Any], reward: Mapping[str, Any]) -> Any:
-    """The first accepted answer of a row, None without one."""
-    value = _at(row, reward)
-    if isinstance(value, (list, tuple)):
-        return next((one for one in value if one is not None), None)
-    return value
-
-
-def _text(truth: Any) -> str:
-    return json.dumps(truth, ensure_ascii=False) if isinstance(truth, (dict, list)) else str(truth)
-
-
-def expected_calls(
-    row: Mapping[str, Any], reward: Mapping[str, Any]
-) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    """Name and arguments of each call that the row asks for; none where the reward does not go by calls."""
-    if not any(term.get("match") == "calls" for term in reward.get("terms") or ()):
-        return ()
-    value = _at(row, reward)
-    try:
-        listed = json.loads(value) if isinstance(value, str) else value
-        listed = [listed] if isinstance(listed, Mapping) else listed
-        calls = [json.loads(one) if isinstance(one, str) else one for one in listed]
-        return tuple((str(one["name"]), _arguments(one.get("arguments"))) for one in calls)
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return ()
-
-
-def _arguments(given: Any) -> Mapping[str, Any]:
-    found = json.loads(given) if isinstance(given, str) else given or {}
-    return {name: one for name, one in found.items() if one is not None}
-
-
-def _at(row: Mapping[str, Any], reward: Mapping[str, Any]) -> Any:
-    """What the row holds where the reward looks for its answer."""
-    value: Any = row
-    for part in str(reward.get("answer_field") or "reward_model.ground_truth").split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
-
-
-def candidates(experiment: Experiment, asked: Asked) -> tuple[str, ...]:
-    """Accepted answers: of the rows that are played, then of others. The first and the last are no row's.
-
-    So that who reads the first or the last of a list is not paid for the list.
-    """
-    rows, reward = experiment.rows, experiment.reward
-    chosen = drawn(rows, asked)
-    order = [*chosen, *(at for at in range(len(rows)) if at not in set(chosen))]
-    found = dict.fromkeys(_text(truth) for at in order if (truth := truth_of(rows[at], reward)) is not None)
-    known = list(found)[:MOST_CANDIDATES]
-    random.Random(asked.seed).shuffle(known)
-    first, last = [one for number in range(len(found) + 2) if (one := str(number)) not in found][:2]
-    return (first, *known, last)
-
-
-def guess_for(experiment: Experiment, number: int) -> str:
-    """Another row's answer that this row does not accept."""
-    own = {str(one) for one in _truths(experiment.rows[number], experiment.reward)}
-    others = (str(truth) for truth in _others(experiment, number))
-    return next((one for one in others if one not in own), f"{next(iter(own), 'no')}0")
-
-
-def _others(experiment: Experiment, number: int) -> Iterator[Any]:
-    rows = experiment.rows
-    for at in range(1, len(rows)):
-        truth = truth_of(rows[(number + at) % len(rows)], experiment.reward)
-        if truth is not None:
-            yield truth
-
-
-def _truths(row: Mapping[str, Any], reward: Mapping[str, Any]) -> Sequence[Any]:
-    held = row.get("reward_model")
-    value = held.get("ground_truth") if isinstance(held, Mapping) else None
-    return value if isinstance(value, (list, tuple)) else [truth_of(row, reward)]
-
-
-def _question(row: Mapping[str, Any]) -> str:
-    messages = row.get("raw_prompt") or ()
-    texts = [one.get("content") for one in messages if isinstance(one, Mapping) and one.get("role") == "user"]
-    return next((text for text in reversed(texts) if isinstance(text, str)), "")
 
 
 def _name(entry: Mapping[str, Any]) -> str:
