@@ -67,11 +67,19 @@ def write_spec(
 
 
 def rehearsed(
-    spec: Path, *, text: bool = False, limits: Limits = QUICK, sets: tuple[str, ...] = (), **asked: Any
+    spec: Path,
+    *,
+    text: bool = False,
+    limits: Limits = QUICK,
+    sets: tuple[str, ...] = (),
+    weights: Path | None = None,
+    **asked: Any,
 ) -> Rehearsal:
     """The rehearsal of a spec, its working files beside it."""
     given: dict[str, Any] = {"rows": 3, "policies": ("honest",), "seed": 0, "python": sys.executable, **asked}
     place = spec.parent / "work"
     (place / "bundle").mkdir(parents=True, exist_ok=True)
-    experiment = experiment_of(compile_spec(spec, sets, writing=False), "train", place / "stand-in", text)
-    return rehearse(experiment, Asked(limits=limits, **given), place / "bundle")
+    wanted = Asked(limits=limits, **given)
+    compiled = compile_spec(spec, sets, writing=False)
+    experiment = experiment_of(compiled, "train", place / "stand-in", text, wanted.engine, weights)
+    return rehearse(experiment, wanted, place / "bundle")

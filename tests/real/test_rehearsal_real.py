@@ -18,6 +18,7 @@ from rehearsal_spec import QUICK, rehearsed, write_spec
 from toolspec.backends.verl.parsers.writing import written
 from toolspec.backends.verl.rehearsal import policies
 from toolspec.backends.verl.rehearsal.episode import Episode
+from toolspec.backends.verl.rehearsal.findings import findings
 from toolspec.backends.verl.rehearsal.policies import RAMBLE, Task, Turn
 
 pytestmark = pytest.mark.real
@@ -92,7 +93,7 @@ SPECS = {
         "",
         "rounds: 3, prompt_tokens: 2000, trajectory_tokens: 2000, tool_response_tokens: 400",
         "prompt_tokens: 2000, trajectory_tokens: 2000",
-        "{correct: {weight: 1, match: number}, format: {weight: 0.5, pattern: '[0-9]+'}}",
+        "{correct: {weight: 1, match: verl}, format: {weight: 0.5, pattern: '[0-9]+'}}",
         "budget.trajectory_tokens=150",
     ),
     "function": (
@@ -164,6 +165,9 @@ def test_episodes_are_those_of_verls_own_loop_and_reward(
     environment: Environment, release: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(policies, "POLICIES", {**policies.POLICIES, "random": {"anything": _random}})
+    monkeypatch.setenv(
+        "PYTHONPATH", str(environment.wheel(release))
+    )  # of the own engine too: for `match: verl`
     more, before, after, reward, *sets = SPECS[kind]
     spec = write_spec(
         tmp_path,
@@ -174,14 +178,16 @@ def test_episodes_are_those_of_verls_own_loop_and_reward(
         budget=more,
         rows=ROWS,
     )
-    spec.write_text(spec.read_text("utf-8").replace(before, after), "utf-8")
+    text = spec.read_text("utf-8").replace(
+        "train: rows.jsonl", "train: {path: rows.jsonl, source: openai/gsm8k}"
+    )
+    spec.write_text(text.replace(before, after), "utf-8")
     (tmp_path / "schema.yaml").write_text(SCHEMA, "utf-8")
     (tmp_path / "reward.py").write_text(REWARD, "utf-8")
     shutil.rmtree(tmp_path / "model")
     (tmp_path / "model").symlink_to(model_folder(environment))
     given: dict[str, Any] = {"sets": tuple(sets), "rows": ROWS, "policies": NAMES}
     own = rehearsed(spec, **given)
-    monkeypatch.setenv("PYTHONPATH", str(environment.wheel(release)))
     limits = QUICK._replace(load_seconds=300, score_seconds=120, call_seconds=60)
     real = rehearsed(spec, **given, engine="verl", python=str(environment.python), limits=limits)
     assert own.load is None and real.load is None, (own.load, real.load)
@@ -197,3 +203,58 @@ def test_episodes_are_those_of_verls_own_loop_and_reward(
     assert stops.keys() >= STOPS[kind], stops
     assert kind == "alone" or sum(len(one.calls) for one in real.episodes) > ROWS
     assert len({one.scored.score for one in real.episodes if one.scored}) > 2
+
+
+LOOP = """\
+from itertools import groupby
+from verl.experimental.agent_loop.tool_agent_loop import ToolAgentLoop
+
+
+class Mine(ToolAgentLoop):
+    async def run(self, sampling_params, **kwargs):
+        output = await super().run(sampling_params, **kwargs)
+        at = 0
+        spans = output.extra_fields["ts_spans"] = []
+        for written, some in groupby(output.response_mask):
+            length = len(list(some))
+            if written:
+                spans.append([at, length])
+            at += length
+        return output
+"""
+LEAKING = """\
+import threading, time
+KEPT = []
+
+async def tool(x: str) -> str:
+    \"\"\"A tool.
+
+    Args:
+        x: For example abc.
+    \"\"\"
+    threading.Thread(target=time.sleep, args=(60,), name="poller", daemon=True).start()
+    KEPT.append(open(__file__))
+    return x
+"""
+
+
+def test_a_loop_of_ones_own_runs_in_verl_and_leaks_are_told_there(
+    environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = write_spec(tmp_path)
+    text = spec.read_text("utf-8")
+    spec.write_text(text + "agent: {class: 'loop.py:Mine'}\n", "utf-8")
+    (tmp_path / "loop.py").write_text(LOOP, "utf-8")
+    (tmp_path / "tools.py").write_text(LEAKING, "utf-8")
+    shutil.rmtree(tmp_path / "model")
+    (tmp_path / "model").symlink_to(model_folder(environment))
+    monkeypatch.setenv("PYTHONPATH", str(environment.wheel("0.9.1")))
+    limits = QUICK._replace(load_seconds=300, score_seconds=120, call_seconds=60)
+    found = rehearsed(spec, rows=2, engine="verl", python=str(environment.python), limits=limits)
+    assert [one.scored and one.scored.score for one in found.episodes] == [1.2, 1.2], findings(found)
+    assert all(len(one.turn_limits) == 2 and 0 in one.mask for one in found.episodes)
+    told = [(one.name, one.who, one.message) for one in findings(found) if one.severity != "note"]
+    assert told == [
+        ("tool-leaks", "tool", "leaves a file open behind its call (tools.py), in 2 of 2 episodes"),
+        ("tool-leaks", "tool", "leaves a thread running behind its call (poller), in 2 of 2 episodes"),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -150,6 +151,22 @@ def test_a_row_chooses_its_tools_and_their_state(tmp_path: Path) -> None:
 def test_every_release(tmp_path: Path, release: str) -> None:
     write_spec(tmp_path, release=release)
     assert document(tmp_path, "--rows", "2")["verl"] == release
+
+
+def test_a_model_that_cannot_write_is_said(tmp_path: Path) -> None:
+    write_spec(tmp_path)
+    assert "--policy model needs --model" in run(tmp_path, "--policy", "model", code=2)
+    assert "without --text" in run(tmp_path, "--model", "model", "--text", code=2)
+    assert "there is no program nowhere/python" in run(tmp_path, "--python", "nowhere/python", code=2)
+    assert "nowhere is not there" in run(tmp_path, "--model", "nowhere", code=1)
+    assert "has no model.safetensors" in run(tmp_path, "--model", "model", code=1)
+    weights = tmp_path / "weights"
+    shutil.copytree(tmp_path / "model", weights)
+    (weights / "model.safetensors").write_bytes(b"")
+    said = " ".join(
+        run(tmp_path, "--model", "weights", code=1).split()
+    )  # the Python of the tests has no torch
+    assert "has no torch and no transformers" in said and "pip install torch transformers" in said
 
 
 def test_without_tools_it_is_one_turn(tmp_path: Path) -> None:

@@ -53,14 +53,14 @@ def spec_experiment(compiled: Compiled, split: str, scratch: Path, text: bool = 
     loop = TOOL_LOOP if own else ""
     said = [f"turns as in {TOOL_LOOP}, in place of {plan['agent.class']}"] if own else []
     try:
-        found = experiment_of(compiled, split, scratch, text, loop)
+        found = experiment_of(compiled, split, scratch, text, loop_name=loop)
     except ProblemError as error:
         if error.problems[0].name != "rows-not-at-hand":
             raise
         said.append(f"made-up rows, since those of data.{split} are not at hand")
         reward, schemas = subject_of(compiled).settings, [one.schema for one in compiled.facts.tools.values()]
         rows = made_up_rows(reward, schemas, loop or plan.text("agent.loop"))
-        found = experiment_of(compiled, split, scratch, text, loop, rows)
+        found = experiment_of(compiled, split, scratch, text, loop_name=loop, rows=rows)
     if own:
         found = found._replace(rows=tuple({**row, "agent_name": loop} for row in found.rows))
     return without_tools(found)._replace(assumed=(*found.assumed, *said))

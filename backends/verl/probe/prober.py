@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from toolspec.backends.verl.agent_loop import ChatTokens
+from toolspec.backends.verl.rehearsal.asked import Asked
 from toolspec.backends.verl.rehearsal.cheats import CHEATS
 from toolspec.backends.verl.rehearsal.conversation import Task
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost
 from toolspec.backends.verl.rehearsal.experiment import Experiment
-from toolspec.backends.verl.rehearsal.rehearse import Asked, Stage, drawn, write_files
-from toolspec.backends.verl.rehearsal.row_answers import text_of, truth_of
+from toolspec.backends.verl.rehearsal.rehearse import Stage
+from toolspec.backends.verl.rehearsal.row_answers import drawn, text_of, truth_of
 from toolspec.backends.verl.rehearsal.user_process import Limits, LostError
 from toolspec.compiler.chat.process import ChatProcess
 
@@ -61,7 +62,6 @@ def probed(
     Raises ChatError where the tokenizer or the template cannot be used.
     """
     began = time.monotonic()
-    write_files(experiment, folder)
     with ExitStack() as stack:
         chat = stack.enter_context(ChatProcess())
         model = experiment.model
@@ -109,7 +109,7 @@ class Prober(Stage):
             for row in chosen:
                 episode = self.episode(row, policy, form, 0)
                 episodes.append(episode._replace(pieces=self.pieces.of(episode)))
-                if episode.lost is not None and episode.lost.how in ("hung", "crashed"):
+                if episode.lost is not None and (self.process is None or self.process.ended):
                     stopped.append(policy)
                     self.leave()
                     if self.started() is not None:

@@ -8,7 +8,7 @@ other knows.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from toolspec.backends.verl.agent_loop import (
@@ -23,10 +23,11 @@ from toolspec.backends.verl.agent_loop import (
     turn_limit,
 )
 from toolspec.backends.verl.parsers import NoAnswer, ParserFailure, parse_ids
+from toolspec.backends.verl.rehearsal.authors import Author, ModelError, scripted
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost, Scored, ToolCall
 from toolspec.backends.verl.rehearsal.experiment import Experiment
-from toolspec.backends.verl.rehearsal.scripts import Script, Turn
-from toolspec.backends.verl.rehearsal.user_process import LostError, UserProcess
+from toolspec.backends.verl.rehearsal.scripts import Script
+from toolspec.backends.verl.rehearsal.user_process import RAISED, LostError, UserProcess
 from toolspec.compiler.chat.process import ChatError
 
 
@@ -41,13 +42,18 @@ class Task(NamedTuple):
     told: str | None = None
 
 
+def ends_of(loop: AgentLoop | SingleTurnLoop, eos: int | None) -> set[int | None]:
+    """Ids that end a turn."""
+    return {eos, *loop.stop_token_ids}
+
+
 class _Done(NamedTuple):
     """The worker's answer to an episode."""
 
     turns: int = 0
     fields: Mapping[str, Any] = {}
     scored: Scored | None = None
-    leaks: tuple[tuple[str, str], ...] = ()
+    leaks: tuple[tuple[str, str, str], ...] = ()
 
 
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError)
@@ -57,8 +63,31 @@ _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, Asser
 def _done(given: Mapping[str, Any]) -> _Done:
     scored = Scored(**given["scored"])
     float(scored.score)
-    leaks = tuple((str(tool), str(what)) for tool, what in given["leaks"])
-    return _Done(int(given["turns"]), dict(given["fields"]), scored, leaks)
+    return _Done(int(given["turns"]), dict(given["fields"]), scored, leaks_of(given))
+
+
+def leaks_of(done: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    return tuple((str(tool), str(kind), str(which)) for tool, kind, which in done["leaks"])
+
+
+def would_raise(failure: LoopFailure) -> str:
+    kind = str(failure)
+    return f"verl raises {kind}: {failure.reason.removeprefix(kind).removeprefix(': ')}".removesuffix(": ")
+
+
+def raised(message: Mapping[str, Any], process: UserProcess, before: int, trouble: str = "") -> Lost:
+    """An episode that ends by an exception: a tool's, where one of its calls did. before: runs of other episodes.
+
+    The process is ended where the exception may have left something half done.
+    """
+    kind, runs = message["failure"], process.runs[before:]
+    who = [run.tool for run in runs if run.how in RAISED and run.kind == kind]
+    if message.get("unclean"):
+        who = who or list(process.under_way)
+        process.close()
+    if not trouble:
+        who = who or list(process.doing)
+    return Lost("raised", tuple(dict.fromkeys(who)), trouble or f"{kind}: {message['message']}".rstrip(": "))
 
 
 class _Failed(Exception):
@@ -66,7 +95,7 @@ class _Failed(Exception):
 
 
 class Conversation:
-    """eos: the id that ends a turn. step: of the training, from 1."""
+    """eos: the id that ends a turn. step: of the training, from 1. write: in place of the task's script."""
 
     def __init__(
         self,
@@ -76,11 +105,11 @@ class Conversation:
         task: Task,
         eos: int | None,
         step: int,
+        write: Author | None = None,
     ) -> None:
         self.experiment, self.tokens, self.process, self.task = experiment, tokens, process, task
-        self.ends = {eos, *task.loop.stop_token_ids}
-        self.eos, self.step = eos, step
-        self.written: Iterator[Turn] = iter(task.script.turns)
+        self.step = step
+        self.write = write or scripted(task.script, tokens, eos, ends_of(task.loop, eos))
         self.steps: Steps = task.loop.steps(task.columns["raw_prompt"])
         self.wanted: Wanted | None = None
         self.trajectory: Trajectory | None = None
@@ -100,8 +129,7 @@ class Conversation:
             try:
                 message = self._answered()
                 if "failure" in message:
-                    reason = self.trouble or f"{message['failure']}: {message['message']}".rstrip(": ")
-                    lost = Lost("raised", () if self.trouble else self.process.doing, reason)
+                    lost = raised(message, self.process, before, self.trouble)
                 else:
                     done = _done(message["done"])
             except _MALFORMED:
@@ -146,11 +174,9 @@ class Conversation:
         try:
             return ANSWERS[message["ask"]](self, message)
         except LoopFailure as failure:
-            self.trouble = f"verl raises {failure}" + (
-                f": {failure.reason}" if failure.reason != str(failure) else ""
-            )
+            self.trouble = would_raise(failure)
             raise _Failed(str(failure)) from None
-        except (NotSimulated, ChatError) as failure:
+        except (NotSimulated, ChatError, ModelError) as failure:
             self.trouble = str(failure)
             raise _Failed(type(failure).__name__) from None
 
@@ -174,7 +200,7 @@ class Conversation:
         )
         if limit is None:
             raise LoopFailure("ValueError", f"the context of {self.experiment.context:,} tokens is full")
-        ids = self._next_ids(limit)
+        ids = self.write(wanted.ids, limit)
         self.limits.append(limit)
         self.turn += 1
         self._step(ids)
@@ -211,17 +237,6 @@ class Conversation:
             self.wanted = self.steps.send(given)
         except StopIteration as done:
             self.wanted, self.trajectory = None, done.value
-
-    def _next_ids(self, limit: int) -> list[int]:
-        """The next turn up to the first token that ends one, or to the limit; then nothing but ends of turns."""
-        turn = next(self.written, Turn(""))
-        ids = self.tokens.encode(turn.text)
-        if turn.endless:
-            ids = ids * (limit // max(1, len(ids)) + 1)
-        elif self.eos is not None:
-            ids = [*ids, self.eos]
-        length = next((at + 1 for at, one in enumerate(ids) if one in self.ends), len(ids))
-        return ids[: min(length, limit)]
 
     def _parse(self, message: Mapping[str, Any]) -> Any:
         return parsed(self.experiment, self.tokens, self.task.loop, message["ids"])

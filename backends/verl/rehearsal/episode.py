@@ -56,7 +56,8 @@ class Episode(NamedTuple):
     """row: its number in the data, from 0. ids are empty where the episode is lost before its prompt is built.
 
     fields: what the loop tells the reward. turn_limits: the most tokens that the engine would let each turn have.
-    runs: of the user's code. cut: whether the prompt is longer than its limit. leaks: (tool, what was left running).
+    runs: of the user's code. cut: whether the prompt is longer than its limit.
+    leaks: (tool, thread, process or file, which one).
     """
 
     row: int
@@ -74,7 +75,7 @@ class Episode(NamedTuple):
     scored: Scored | None = None
     lost: Lost | None = None
     cut: bool = False
-    leaks: tuple[tuple[str, str], ...] = ()
+    leaks: tuple[tuple[str, str, str], ...] = ()
     seconds: float = 0.0
     pieces: tuple[Piece, ...] = ()
 

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from toolspec.backends.verl.agent_loop import LoopSettings
 from toolspec.backends.verl.chat.subject import FORMAT, MODEL, VARIABLES
@@ -18,6 +18,7 @@ from toolspec.backends.verl.lint.facts.template import CUSTOM
 from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lint.spec_run import run_of
 from toolspec.backends.verl.lint.view import View
+from toolspec.backends.verl.rehearsal.small_model import Sampling, no_model, same_tokens, sampling_of
 from toolspec.backends.verl.rehearsal.stand_in_model import NO_LIMIT, write_stand_in
 from toolspec.backends.verl.releases import release
 from toolspec.backends.verl.written.files import Files
@@ -37,6 +38,8 @@ class Model(NamedTuple):
     kwargs: for the template.
 
     why_not: where this is a stand-in for the model, why (a clause) and what to do; "" for the model's own.
+    weights: of a small model that writes a policy. another: where its tokens are not the run's, why; the tokens here
+    are its then.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Model(NamedTuple):
     model_type: str | None
     why_not: str = ""
     fix: str = ""
+    weights: Path | None = None
+    another: str = ""
 
 
 class Experiment(NamedTuple):
@@ -54,7 +59,7 @@ class Experiment(NamedTuple):
     context: the longest sequence of the engine, in tokens; max_model_len: the same as the run says it. left_out: parts
     of the reward that go by lengths in tokens, where the model is a stand-in. rows: from the beginning of the data,
     as verl's dataset hands them out.
-    environment: variables that the bundle's launcher sets.
+    environment: variables that the bundle's launcher sets. sampling: of the split.
     """
 
     name: str
@@ -73,6 +78,7 @@ class Experiment(NamedTuple):
     model: Model
     environment: Mapping[str, str]
     left_out: tuple[str, ...] = ()
+    sampling: Sampling = Sampling(1.0, 1.0, -1)
 
 
 Rows = tuple[Mapping[str, Any], ...]
@@ -83,17 +89,20 @@ def experiment_of(
     split: str,
     scratch: Path,
     text: bool = False,
+    engine: Literal["own", "verl"] = "own",
+    weights: Path | None = None,
     loop_name: str = "",
     rows: Rows | None = None,
 ) -> Experiment:
     """scratch: a folder for the stand-in model's files. text: whether to take it though the model is at hand.
 
-    loop_name: the agent loop in place of the spec's. rows: in place of the data's.
-
-    Raises ProblemError: rows that are not at hand, an agent loop of the user's own.
+    engine: which is to run it. weights: of a small model that writes as well. loop_name: the agent loop in place of the
+    spec's. rows: in place of the data's.
+    Raises ProblemError: rows that are not at hand, an agent loop of the user's own and no verl to run it, a folder that
+    holds no model.
     """
     plan, view = compiled.plan, View(run_of(compiled), release(compiled.plan.target), Files())
-    if plan["agent.class"] != "none" and not loop_name:
+    if plan["agent.class"] != "none" and engine == "own" and not loop_name:
         message = "the agent loop is one of your own, which only verl runs"
         raise _problem("TS048", "not-rehearsed", message, compiled.place("agent.class"), "--engine verl")
     files = dict(bundle_of(compiled).files)
@@ -101,6 +110,8 @@ def experiment_of(
     facts = compiled.facts.model
     name = facts.name if facts is not None else str(compiled.loaded.spec.model.path)
     model = model_of(view, name, facts.directory if facts is not None else None, scratch, text)
+    if weights is not None:
+        model = written_by(model, weights)
     settings = loop_settings(view, plan.target, model.model_type)
     left_out: tuple[str, ...] = ()
     context, max_model_len = NO_LIMIT, view.value(f"{ROLLOUT}.max_model_len")
@@ -130,6 +141,7 @@ def experiment_of(
         model,
         {**values, **passed},
         left_out,
+        sampling_of(view, split),
     )
 
 
@@ -180,6 +192,32 @@ def model_of(view: View, name: str, directory: Path | None, scratch: Path, text:
     found = (read_mapping(directory or folder.path, "config.json") or {}).get("model_type")
     shown = name if is_hub_name(name) else Path(name).name
     return Model(shown, folder, custom, kwargs, found if isinstance(found, str) else None)
+
+
+def written_by(model: Model, weights: Path) -> Model:
+    """The run's model with the weights of a small one; the small one itself where its tokens are others."""
+    problem = no_model(weights)
+    if problem:
+        raise _problem(
+            "TS041",
+            "model-files",
+            f"--model: {problem}",
+            None,
+            "--model FOLDER, as save_pretrained writes it",
+        )
+    folder = read_chat_folder(weights)
+    if folder.tokenizer is None and not model.why_not:
+        return model._replace(weights=weights)
+    if folder.tokenizer is None or not (folder.templates or model.custom):
+        message = f"--model: {weights} has no {'chat template' if folder.tokenizer else 'tokenizer.json'}"
+        raise _problem("TS044", "no-chat-template", message, None)
+    if not model.why_not and same_tokens(folder, model.folder):
+        return model._replace(weights=weights)
+    found = (read_mapping(weights, "config.json") or {}).get("model_type")
+    whose = (
+        f"the tokenizer of {weights.name} is not that of {model.name}" if not model.why_not else model.why_not
+    )
+    return Model(weights.name, folder, model.custom, model.kwargs, str(found), weights=weights, another=whose)
 
 
 def loop_settings(view: View, target: str, model_type: str | None) -> LoopSettings:

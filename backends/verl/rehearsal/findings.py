@@ -10,10 +10,12 @@ from typing import Literal, NamedTuple
 from toolspec.backends.verl.rehearsal.cheats import CHEATS
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost
 from toolspec.backends.verl.rehearsal.rehearse import Rehearsal
-from toolspec.backends.verl.rehearsal.user_process import ToolRun
+from toolspec.backends.verl.rehearsal.user_process import RAISED, ToolRun
 
 PRINTED = 64 << 10
 """Bytes of one call from which a tool is said to print much: a run makes some hundred thousand calls."""
+NAMED = 3
+VERL = "verl raises "
 TEXT = frozenset({"str", "ToolResponse"})
 
 
@@ -46,6 +48,14 @@ def findings(found: Rehearsal) -> tuple[Finding, ...]:
 
 def _model(found: Rehearsal) -> Iterator[Finding]:
     model = found.experiment.model
+    if model.another:
+        message = f"{model.another}: ids, lengths and template here are those of {model.name}"
+        yield Finding("note", "another-model", "", message)
+    if found.writer is not None and found.writer.late:
+        message = (
+            f"the model's {found.asked.within:,.0f} seconds are over, and its other episodes were not run"
+        )
+        yield Finding("warning", "model-late", "model", message, "--within SECONDS, or fewer --rows")
     if not model.why_not:
         return
     message = f"{model.why_not}: conversation, tools and reward are the run's, ids and lengths are not, and no limit"
@@ -59,14 +69,18 @@ def _load(found: Rehearsal) -> Iterator[Finding]:
     lost = found.load
     if lost is not None:
         who = ", ".join(lost.who)
-        fix = "--engine verl" if "verl" in lost.reason else ""
+        release = found.experiment.release
+        fix = (
+            f"--python PATH, one that has verl {release}; or --engine verl with it"
+            if "verl" in lost.reason
+            else ""
+        )
         yield Finding("error", "not-loaded", who, f"{_said(lost)}{_tail(lost)}", fix)
 
 
 def _said(lost: Lost) -> str:
-    return {"hung": "loading it hangs: ", "crashed": "loading it ends the process: "}.get(
-        lost.how, ""
-    ) + lost.reason
+    told = {"hung": "loading it hangs: ", "crashed": "loading it ends the process: "} if lost.who else {}
+    return told.get(lost.how, "") + lost.reason
 
 
 def _tail(lost: Lost) -> str:
@@ -88,7 +102,8 @@ def _lost(episodes: Sequence[Episode]) -> Iterator[Finding]:
             continue
         if how == "raised":
             whose = f" ({some[0].policy}: {some[0].script.variant})" if some[0].script.variant else ""
-            yield Finding("error", "no-outcome", named, f"{reason}, in {times}{whose}")
+            fix = "toolspec template says where the template and verl disagree" if VERL in reason else ""
+            yield Finding("error", "no-outcome", named, f"{reason}, in {times}{whose}", fix)
             continue
         kind = "reward" if who == ("reward",) else "tool"
         name = f"{kind}-{'hangs' if how == 'hung' else 'crashes'}"
@@ -104,48 +119,85 @@ def _tools(episodes: Sequence[Episode]) -> Iterator[Finding]:
     for one in episodes:
         for run in one.runs:
             runs.setdefault(run.tool, []).append(run)
-    leaks = Counter(leak for one in episodes for leak in one.leaks)
     for tool, made in runs.items():
         yield from _tool(tool, made)
-    for (tool, what), number in leaks.items():
-        message = f"leaves a {what} running behind its call, in {_times(number, len(episodes), 'episodes')}"
-        yield Finding("warning", "tool-leaks", tool, message, "end it before the tool returns")
+    yield from _leaks(episodes)
+
+
+def _leaks(episodes: Sequence[Episode]) -> Iterator[Finding]:
+    """A file that is opened once and kept is a store; more and more of them are a leak."""
+    leaks: dict[tuple[str, str], list[str]] = {}
+    for one in episodes:
+        for (tool, kind), which in {(tool, kind): which for tool, kind, which in one.leaks}.items():
+            leaks.setdefault((tool, kind), []).append(which)
+    for (tool, kind), names in leaks.items():
+        if kind == "file" and len(names) < 2:
+            continue
+        left, fix = ("open", "close") if kind == "file" else ("running", "end")
+        times = _times(len(names), len(episodes), "episodes")
+        message = f"leaves a {kind} {left} behind its call ({names[0]}), in {times}"
+        yield Finding("warning", "tool-leaks", tool, message, f"{fix} it before the tool returns")
 
 
 def _tool(tool: str, runs: Sequence[ToolRun]) -> Iterator[Finding]:
-    hung = [run for run in runs if run.how == "hung"]
-    if hung:
-        yield Finding(
-            "error", "tool-hangs", tool, f"{hung[0].message}, in {_times(len(hung), len(runs), 'calls')}"
-        )
-    raised = [run for run in runs if run.how == "raised"]
-    if raised:
-        what = f"{raised[0].kind}: {raised[0].message}".rstrip(": ").splitlines()[0]
-        always = len(raised) == len(runs)
-        times = f"every one of {len(runs)} calls" if always else _times(len(raised), len(runs), "calls")
-        yield Finding(
-            "error" if always else "warning",
-            "tool-raises",
-            tool,
-            f"raises {what}, in {times}; the model reads it as the answer",
-        )
-    odd = [run for run in runs if run.how == "ok" and run.kind not in TEXT]
-    if odd:
-        kind = odd[0].kind
-        read = {"NoneType": "an empty text", "dict": "JSON", "list": "JSON", "tuple": "JSON"}
-        seen = (
-            "it cannot be shown to the model"
-            if kind == "image"
-            else f"the model reads {read.get(kind, 'str() of it')}"
-        )
-        times = _times(len(odd), len(runs), "calls")
-        yield Finding(
-            "warning", "tool-returns-no-text", tool, f"returns {kind}, in {times}; {seen}", "return a str"
-        )
+    for part in dict.fromkeys(run.part for run in runs):
+        yield from _part(tool, part, [run for run in runs if run.part == part])
+    altered = Counter(what for run in runs for what in run.altered)
+    if altered:
+        times = _times(sum(bool(run.altered) for run in runs), len(runs), "calls")
+        message = f"changes {_listed([*altered])}, which all trajectories of a worker share, in {times}"
+        yield Finding("warning", "tool-alters", tool, message)
     most = max(runs, key=lambda run: run.printed)
     if most.printed >= PRINTED:
         message = f"prints {size(most.printed)} in one call, which goes to the log of every worker"
         yield Finding("warning", "tool-prints", tool, message)
+
+
+def _part(tool: str, part: str, runs: Sequence[ToolRun]) -> Iterator[Finding]:
+    """A function, or one method of a class."""
+    name = {"create": "create ", "release": "release "}.get(part, "")
+    hung = [run for run in runs if run.how == "hung"]
+    if hung:
+        message = f"{name and 'its '}{name}{hung[0].message.removeprefix('the tool ')}"
+        yield Finding("error", "tool-hangs", tool, f"{message}, in {_times(len(hung), len(runs), 'calls')}")
+    raised = [run for run in runs if run.how in RAISED]
+    if raised:
+        what = f"{raised[0].kind}: {raised[0].message}".rstrip(": ").splitlines()[0]
+        always = len(raised) == len(runs)
+        times = f"every one of {len(runs)} calls" if always else _times(len(raised), len(runs), "calls")
+        then = (
+            "verl logs it, and the answer stands" if part == "release" else "the model reads it as the answer"
+        )
+        if raised[0].how == "escaped":
+            then = "verl catches no such exception, and the trajectory is lost"
+        severity: Literal["error", "warning"] = "error" if always and part != "release" else "warning"
+        yield Finding(severity, "tool-raises", tool, f"{name}raises {what}, in {times}; {then}")
+    odd = [run for run in runs if run.how == "ok" and run.kind not in TEXT]
+    if odd:
+        times, kind = _times(len(odd), len(runs), "calls"), odd[0].kind
+        wanted = "return (ToolResponse(text=…), 0.0, {})" if part == "execute" else "return a str"
+        yield Finding(
+            "warning",
+            "tool-returns-no-text",
+            tool,
+            f"returns {kind}, in {times}; {_read(part, kind)}",
+            wanted,
+        )
+
+
+def _read(part: str, kind: str) -> str:
+    """What the model reads of what is no text."""
+    if kind == "image":
+        return "it cannot be shown to the model"
+    if part == "execute":
+        return "the model reads an error"
+    read = {"NoneType": "an empty text", "dict": "JSON", "list": "JSON", "tuple": "JSON"}
+    return f"the model reads {read.get(kind, 'str() of it')}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
 
 
 def size(number: int) -> str:
@@ -167,15 +219,20 @@ def _prompts(found: Rehearsal) -> Iterator[Finding]:
         yield Finding("warning", "prompt-cut", "", message, "toolspec budget counts them all")
 
 
+def _cut(one: Episode) -> bool:
+    """Whether a limit took turns of the script, or the end of the last: the last that is allowed may be the answer."""
+    return len(one.turn_limits) < len(one.script.turns) or bool(one.fields.get("ts_truncated"))
+
+
 def _honest(found: Rehearsal) -> Iterator[Finding]:
     honest = [one for one in found.episodes if one.policy == "honest" and one.scored is not None]
     if not honest:
         return
-    ends = Counter(one.stop for one in honest if one.stop != "no_tool_call")
+    ends = Counter(one.stop for one in honest if _cut(one))
     for stop, number in ends.items():
         message = f"{_times(number, len(honest), 'honest episodes')} end by {stop} before the answer"
         yield Finding("warning", "honest-cut", "", message, "a larger budget")
-    right = [one.scored.values.get("correct") for one in honest if one.scored and one.stop == "no_tool_call"]
+    right = [one.scored.values.get("correct") for one in honest if one.scored and not _cut(one)]
     if right and all(value is not None and value <= 0 for value in right):
         message = "the accepted answer itself is not taken for right in any of the forms that were tried"
         yield Finding("warning", "answer-not-accepted", "reward", message)
@@ -200,20 +257,25 @@ def _paid(episodes: Sequence[Episode]) -> Iterator[Finding]:
     honest = [one.scored.score for one in episodes if one.policy == "honest" and one.scored is not None]
     if not honest:
         return
+    scores = {one.scored.score for one in episodes if one.scored is not None}
+    if len(scores) == 1 and len({one.policy for one in episodes}) > 1:
+        message = f"every episode of every policy earns {scores.pop():.4g}: the reward tells nothing apart"
+        yield Finding("warning", "reward-is-flat", "reward", message)
+        return
     groups: dict[tuple[str, str], list[float]] = {}
     for one in episodes:
         if one.scored is not None and not _solves(one.policy):
             groups.setdefault((one.policy, one.script.variant), []).append(one.scored.score)
-    for (policy, variant), scores in groups.items():
-        if fmean(scores) >= fmean(honest):
-            message = f"{policy} ({variant}) earns {fmean(scores):.4g} on average, honest {fmean(honest):.4g}"
+    for (policy, variant), earned in groups.items():
+        if fmean(earned) >= fmean(honest):
+            message = f"{policy} ({variant}) earns {fmean(earned):.4g} on average, honest {fmean(honest):.4g}"
             yield Finding(
                 "warning", "cheating-pays", "reward", message, "toolspec reward says which weights do"
             )
 
 
 def _rest(found: Rehearsal) -> Iterator[Finding]:
-    if found.not_run:
+    if found.not_run and not (found.writer is not None and found.writer.late):
         message = f"{found.not_run} episodes were not run, after {len(found.episodes)}"
         yield Finding("note", "not-run", "", message)
     for line, number in Counter(found.log).items():

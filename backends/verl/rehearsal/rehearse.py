@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from toolspec.backends.verl.agent_loop import AgentLoop, ChatTokens, LoopFailure, NotSimulated, SingleTurnLoop
-from toolspec.backends.verl.parsers.writing import answered
-from toolspec.backends.verl.rehearsal.conversation import Conversation, Task, parsed
+from toolspec.backends.verl.rehearsal.answer_form import answer_form
+from toolspec.backends.verl.rehearsal.asked import MODEL, Asked
+from toolspec.backends.verl.rehearsal.authors import Author, ModelProcess, Writer
+from toolspec.backends.verl.rehearsal.conversation import Conversation, Task, ends_of, would_raise
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost
 from toolspec.backends.verl.rehearsal.experiment import Experiment
 from toolspec.backends.verl.rehearsal.pieces import Pieces
@@ -20,6 +23,7 @@ from toolspec.backends.verl.rehearsal.policies import script
 from toolspec.backends.verl.rehearsal.result_form import result_form
 from toolspec.backends.verl.rehearsal.row_answers import (
     candidates,
+    drawn,
     expected_calls,
     guess_for,
     question_of,
@@ -28,47 +32,19 @@ from toolspec.backends.verl.rehearsal.row_answers import (
 )
 from toolspec.backends.verl.rehearsal.scripts import PLAIN_RESULT, Script
 from toolspec.backends.verl.rehearsal.scripts import Task as PolicyTask
-from toolspec.backends.verl.rehearsal.user_process import Limits, LostError, ToolRun, UserProcess
+from toolspec.backends.verl.rehearsal.user_process import LostError, ToolRun, UserProcess
 from toolspec.compiler.chat.process import ChatError, ChatProcess
 
-FORMS = (
-    "{}",
-    "The answer is {}.",
-    "#### {}",
-    "\\boxed{{}}",
-    "<answer>{}</answer>",
-    "<answer>\n{}\n</answer>",
-    "Answer: {}",
-    "Final answer: {}",
-    "**{}**",
-    "<think>\nso\n</think>\n<answer>{}</answer>",
-    "<think>\nso\n</think>\n<answer>\n\\boxed{{}}\n</answer>",
-)
-"""How an answer may be written; the first that the reward pays most is taken."""
 MOST_LOST = 3
 """Episodes that a tool, or the reward, may lose before the rehearsal ends."""
-
-
-class Asked(NamedTuple):
-    """rows: how many. python: the interpreter that runs tools and reward.
-
-    engine: own, or verl's real loop and reward worker. step: of the training, which schedules of weights go by.
-    """
-
-    rows: int
-    policies: tuple[str, ...]
-    seed: int
-    python: str
-    limits: Limits = Limits()
-    engine: Literal["own", "verl"] = "own"
-    step: int = 1
 
 
 class Rehearsal(NamedTuple):
     """form: of the answers that were written, with `{}` for the answer; form_score: what one alone earns.
 
     load: why tools or reward could not be loaded, and whose fault it is. not_run: episodes that were left out behind
-    MOST_LOST. log: what the bundle's modules logged. seconds: all of it, by the clock.
+    MOST_LOST, or because the model's time was over. log: what the bundle's modules logged. seconds: all of it, by the
+    clock. writer: the model that wrote a policy.
     """
 
     experiment: Experiment
@@ -81,28 +57,41 @@ class Rehearsal(NamedTuple):
     loading: tuple[ToolRun, ...] = ()
     log: tuple[str, ...] = ()
     seconds: float = 0.0
+    writer: Writer | None = None
 
 
-Progress = Callable[[int, int], None]
+class Progress(Protocol):
+    """Is called with how many episodes are done, of how many, and what the next one is at."""
+
+    def __call__(self, done: int, of: int, doing: str = "") -> None: ...
+
+
+def silent(done: int, of: int, doing: str = "") -> None:
+    return
+
+
 Loop = AgentLoop | SingleTurnLoop
 
 
-def rehearse(
-    experiment: Experiment, asked: Asked, folder: Path, progress: Progress = lambda done, all: None
-) -> Rehearsal:
+def rehearse(experiment: Experiment, asked: Asked, folder: Path, progress: Progress = silent) -> Rehearsal:
     """folder: where the bundle is written, for the user's code to run in.
 
-    Raises ChatError where the tokenizer or the template cannot be used.
+    Raises ChatError where the tokenizer or the template cannot be used, ModelError where the small model cannot.
     """
     began = time.monotonic()
-    write_files(experiment, folder)
     with ExitStack() as stack:
         chat = stack.enter_context(ChatProcess())
         model = experiment.model
         tokens = ChatTokens(chat, model.folder, model.custom, model.kwargs)
         kind = Stage if asked.engine == "own" else verl_stage()
         stage = stack.enter_context(kind(experiment, asked, folder, tokens))
+        if MODEL in asked.policies and model.weights is not None:
+            made = ModelProcess(model.weights, asked.python, experiment.sampling, asked.within)
+            stage.model = stack.enter_context(made)
+            about = made.start()
         found = stage.played(progress)
+        if stage.model is not None:
+            found = found._replace(writer=stage.model.did(about))
     return found._replace(seconds=time.monotonic() - began)
 
 
@@ -120,6 +109,7 @@ class Stage:
         end = experiment.model.folder.tokens.get("eos_token")
         self.eos = tokens.id_of(end) if end is not None else None
         self.process: UserProcess | None = None
+        self.model: ModelProcess | None = None
         self.log: list[str] = []
         self.shown: list[Mapping[str, Any]] = []
         self.read: list[Mapping[str, Any]] = []
@@ -159,10 +149,16 @@ class Stage:
         losses: dict[str, int] = {}
         tasks = [(row, policy) for row in chosen for policy in asked.policies]
         for at, (row, policy) in enumerate(tasks):
+            if self.model is not None:
+                self.model.told = partial(progress, at, len(tasks))
+                if policy == MODEL and self.model.late:
+                    continue
             episode = self.episode(row, policy, form, at // len(asked.policies))
+            if policy == MODEL and self.model is not None and self.model.late:
+                continue  # its time ended within the episode
             episodes.append(episode._replace(pieces=self.pieces.of(episode)))
-            progress(len(episodes), len(tasks))
-            if episode.lost is not None and episode.lost.how in ("hung", "crashed"):
+            progress(at + 1, len(tasks))
+            if episode.lost is not None and (self.process is None or self.process.ended):
                 for who in episode.lost.who or ("",):
                     losses[who] = losses.get(who, 0) + 1
                 if max(losses.values()) >= MOST_LOST:
@@ -212,6 +208,7 @@ class Stage:
 
     def started(self) -> Lost | None:
         """Why the user's code cannot be loaded, or None."""
+        write_files(self.experiment, self.folder)  # anew: what was lost may have taken files with it
         self.process = UserProcess(self.asked.python, self.folder, self.environment(), self.asked.limits)
         lost, done = self.begun(self.process, self.given())
         self.shown = [one["shown"] for one in done]
@@ -223,7 +220,8 @@ class Stage:
         try:
             message = process.start(given)
         except LostError as error:
-            return Lost(error.how, error.who, str(error), error.tail), ()
+            reason = str(error) if process.spoke else f"{self.asked.python} does not run Python: {error}"
+            return Lost(error.how, error.who, reason, error.tail), ()
         except OSError as error:
             reason = f"{self.asked.python} cannot be started: {error.strerror or error}"
             return Lost("crashed", (), reason), ()
@@ -267,39 +265,9 @@ class Stage:
 
     def form(self) -> tuple[str, float | None]:
         """The form of an answer that the reward pays most, and what it pays for it alone."""
-        row = next(
-            (row for row in self.experiment.rows if truth_of(row, self.experiment.reward) is not None), None
-        )
-        if row is None or self.process is None:
+        if self.process is None:
             return "{}", None
-        truth = text_of(truth_of(row, self.experiment.reward))
-        end = [] if self.eos is None else [self.eos]
-        answers = [
-            [*self.tokens.encode(answered(self.experiment.settings.format, form.replace("{}", truth))), *end]
-            for form in FORMS
-        ]
-        try:
-            loop = self._loop(row)
-        except (LoopFailure, NotSimulated):
-            return "{}", None
-        self.process.send({"do": "probe", "with": {"row": row, "answers": answers}})
-        while "ask" in (message := self.process.receive()):
-            self.process.send({"answer": self._asked(message, loop)})
-        if "failure" in message:
-            return "{}", None
-        scores = [float(one) for one in message["done"]]
-        best = max(range(len(FORMS)), key=lambda at: (scores[at], -at))
-        return FORMS[best], scores[best]
-
-    def _asked(self, message: Mapping[str, Any], loop: Loop) -> Any:
-        if message["ask"] == "decode":
-            return self.tokens.decode(message["ids"], message["skip"])
-        if message["ask"] == "encode":
-            return self.tokens.encode(message["text"])
-        try:
-            return parsed(self.experiment, self.tokens, loop, message["ids"])
-        except (LoopFailure, NotSimulated):
-            return []
+        return answer_form(self.experiment, self.tokens, self.process, self._loop, self.eos)
 
     def episode(self, number: int, policy: str, form: str, turn: int) -> Episode:
         """turn: which of what the policy does is chosen."""
@@ -307,20 +275,28 @@ class Stage:
         try:
             loop = self._loop(row)
         except (LoopFailure, NotSimulated) as failure:
-            reason = f"verl raises {failure}" if isinstance(failure, LoopFailure) else str(failure)
+            reason = would_raise(failure) if isinstance(failure, LoopFailure) else str(failure)
             return Episode(number, policy, Script("", ()), lost=Lost("raised", (), reason))
-        try:
-            made = script(policy, turn, self._task(number, loop, form, policy))
-        except LookupError:
-            reason = "the run has nothing that this policy could be played with"
-            return Episode(number, policy, Script("", ()), lost=Lost("unplayed", (), reason))
+        made = Script("by itself", ())
+        if policy != MODEL:
+            try:
+                made = script(policy, turn, self._task(number, loop, form, policy))
+            except LookupError:
+                reason = "the run has nothing that this policy could be played with"
+                return Episode(number, policy, Script("", ()), lost=Lost("unplayed", (), reason))
         return self.play(Task(number, row, policy, made, loop))
 
     def play(self, task: Task) -> Episode:
         assert self.process is not None
         return Conversation(
-            self.experiment, self.tokens, self.process, task, self.eos, self.asked.step
+            self.experiment, self.tokens, self.process, task, self.eos, self.asked.step, self.author(task)
         ).played()
+
+    def author(self, task: Task) -> Author | None:
+        """Who writes in place of the task's script."""
+        if task.policy != MODEL or self.model is None:
+            return None
+        return self.model.author(ends_of(task.loop, self.eos), f"{self.asked.seed} {task.number}")
 
     def _task(self, number: int, loop: Loop, form: str, policy: str) -> PolicyTask:
         experiment = self.experiment
@@ -353,12 +329,6 @@ class Stage:
         return self._result
 
 
-def drawn(rows: Sequence[Mapping[str, Any]], asked: Asked, among: Sequence[int] = ()) -> list[int]:
-    """Numbers of the rows, in their order; the same for the same seed. among: those to draw from, all for none."""
-    known = among or range(len(rows))
-    return sorted(random.Random(asked.seed).sample(known, min(asked.rows, len(known))))
-
-
 def _name(entry: Mapping[str, Any]) -> str:
     return str(entry["config"]["schema"]["function"]["name"])
 
@@ -370,4 +340,4 @@ def write_files(experiment: Experiment, folder: Path) -> None:
         file.write_bytes(content)
 
 
-__all__ = ["Asked", "ChatError", "Rehearsal", "rehearse"]
+__all__ = ["Asked", "ChatError", "Rehearsal", "Stage", "drawn", "rehearse", "truth_of", "write_files"]

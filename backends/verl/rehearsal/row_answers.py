@@ -7,9 +7,17 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from toolspec.backends.verl.rehearsal.asked import Asked
+
 MOST_CANDIDATES = 64
 """Accepted answers that a policy which guesses them all knows of."""
 Rows = Sequence[Mapping[str, Any]]
+
+
+def drawn(rows: Rows, asked: Asked, among: Sequence[int] = ()) -> list[int]:
+    """Numbers of the rows, in their order; the same for the same seed. among: those to draw from, all for none."""
+    known = among or range(len(rows))
+    return sorted(random.Random(asked.seed).sample(known, min(asked.rows, len(known))))
 
 
 def truth_of(row: Mapping[str, Any], reward: Mapping[str, Any]) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from toolspec.backends.verl.rehearsal.episode import Episode, Piece
 from toolspec.backends.verl.rehearsal.experiment import Experiment
 from toolspec.backends.verl.rehearsal.rehearse import Rehearsal
-from toolspec.backends.verl.rehearsal.user_process import ToolRun
+from toolspec.backends.verl.rehearsal.user_process import RAISED, ToolRun
 
 
 class PolicyRow(NamedTuple):
@@ -32,7 +32,7 @@ class PolicyRow(NamedTuple):
 
 
 class ToolRow(NamedTuple):
-    """calls: of the user's code, without those that only create. median, longest: seconds.
+    """calls: of the user's code, without those that only create or release. median, longest: seconds.
 
     printed: bytes, of the call that prints most.
     """
@@ -95,7 +95,7 @@ def _weight(term: Mapping[str, Any]) -> str:
 
 
 def by_tool(found: Rehearsal) -> tuple[ToolRow, ...]:
-    runs = [run for one in found.episodes for run in one.runs if run.part != "create"]
+    runs = [run for one in found.episodes for run in one.runs if run.part in ("function", "execute")]
     names = dict.fromkeys(
         [str(one["config"]["schema"]["function"]["name"]) for one in found.experiment.tools]
         + [run.tool for run in runs]
@@ -110,7 +110,7 @@ def _tool(name: str, runs: list[ToolRun]) -> ToolRow:
         len(runs),
         median(seconds) if seconds else 0.0,
         max(seconds, default=0.0),
-        sum(run.how == "raised" for run in runs),
+        sum(run.how in RAISED for run in runs),
         sum(run.how == "hung" for run in runs),
         max((run.printed for run in runs), default=0),
     )

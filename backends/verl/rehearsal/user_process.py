@@ -9,20 +9,22 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+from toolspec.backends.verl.rehearsal.ending import MARK, end_marked, said
+
 INSIDE = Path(__file__).parent / "inside"
-WORKER, VERL_WORKER = INSIDE / "worker.py", INSIDE / "verl_worker.py"
+WORKER, VERL_WORKER, MODEL_WORKER = (
+    INSIDE / f"{name}.py" for name in ("worker", "verl_worker", "model_worker")
+)
 READ = 1 << 16
 TAIL = 2000
 """Bytes that are kept of what the process printed last."""
 LONGEST_MESSAGE = 64 << 20
-MARK = "TOOLSPEC_REHEARSAL"
-"""In the environment of every process that a tool starts, by which it is found."""
 
 
 class Limits(NamedTuple):
@@ -41,9 +43,10 @@ class Limits(NamedTuple):
 
 
 class ToolRun(NamedTuple):
-    """One call of the user's code. part: function, or create or execute of a class. how: ok, hung or raised.
+    """One call of the user's code. part: function, or create, execute or release of a class.
 
-    kind: type of what it returned, or of its exception. printed: bytes.
+    how: ok, hung, raised, or escaped: raised what is no Exception, which neither the bundle's tools nor verl catch.
+    kind: type of what it returned, or of its exception. printed: bytes. altered: what of the process it changed.
     """
 
     tool: str
@@ -53,6 +56,10 @@ class ToolRun(NamedTuple):
     message: str
     seconds: float
     printed: int
+    altered: tuple[str, ...] = ()
+
+
+RAISED = ("raised", "escaped")
 
 
 class LostError(Exception):
@@ -79,6 +86,7 @@ class UserProcess:
     """A context manager. python: the interpreter that has what the tools import. folder: the bundle. worker: the file.
 
     scoring_printed: bytes that the reward has printed.
+    told: is called with each token of a turn that a model writes. spoke: whether the worker has run at all.
 
     Every method raises LostError where the process does not answer within its limits; it is of no more use then.
     """
@@ -101,6 +109,8 @@ class UserProcess:
         self._tail = self._rest = b""
         self.scoring_printed = 0
         self._doing, self._ends = "", 0.0
+        self.spoke = False
+        self.told: Callable[[int], None] = lambda tokens: None
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> UserProcess:
@@ -110,6 +120,15 @@ class UserProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def ended(self) -> bool:
+        return self._process is None
+
+    @property
+    def under_way(self) -> tuple[str, ...]:
+        """Tools of calls that have not ended."""
+        return tuple(dict.fromkeys(one.tool for one in self._open.values()))
 
     @property
     def doing(self) -> tuple[str, ...]:
@@ -160,6 +179,7 @@ class UserProcess:
             line = self._line()
             try:
                 message = json.loads(line)
+                self.spoke = True
                 if "event" in message:
                     self._note(message)
                     continue
@@ -227,12 +247,16 @@ class UserProcess:
                 str(event.get("message", "")),
                 float(event["took"]),
                 printed,
+                tuple(map(str, event.get("altered", ()))),
             )
             self.runs.append(made)
         elif kind == "building":
             self._doing, self._ends = str(event["what"]), now + self.limits.load_seconds
         elif kind == "scoring":
             self._doing, self._ends = "reward", now + self.limits.score_seconds
+        elif kind == "written":
+            self._ends = now + self.limits.score_seconds
+            self.told(int(event["tokens"]))
         elif kind == "ready":
             self._doing = ""
         elif kind == "log":
@@ -259,18 +283,12 @@ class UserProcess:
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(1)
-        code = self._process.returncode if self._process is not None else None
-        if code is None:
-            reason = "it closed the files that answers go through"
-        elif code < 0:
-            reason = _SIGNALS.get(-code, f"the process ended by signal {-code} ({_name(-code)})")
-        else:
-            reason = f"the process ended with code {code}"
+        reason = said(self._process.returncode if self._process is not None else None)
         return self._ended("crashed", reason)
 
     def _ended(self, how: str, reason: str) -> LostError:
         self._drain()
-        who = tuple(dict.fromkeys(one.tool for one in self._open.values())) or self.doing
+        who = self.under_way or self.doing
         tail = self._tail.decode("utf-8", "replace")
         self.close()
         return LostError(how, who, reason, tail)
@@ -284,44 +302,7 @@ class UserProcess:
             os.killpg(process.pid, signal.SIGKILL)
         process.kill()
         process.wait()
-        for _ in range(5):
-            left = [one for one in _marked(self.mark) if one != os.getpid()]
-            for one in left:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(one, signal.SIGKILL)
-            if not left:
-                break
-            time.sleep(0.01)
+        end_marked(self.mark)
         self._selector.close()
         for end in (self._requests, self._answers, self._output):
             os.close(end)
-
-
-_SIGNALS: Mapping[int, str] = {
-    signal.SIGXCPU: "the process has used its CPU time",
-    signal.SIGKILL: "the process was killed, as for want of memory",
-    signal.SIGSEGV: "the process crashed (segmentation fault)",
-    signal.SIGABRT: "the process aborted, as for want of memory",
-}
-
-
-def _name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return "unknown"
-
-
-def _marked(mark: str) -> Iterator[int]:
-    """Processes with the mark in their environment, where the system shows it: a session of their own hides no one."""
-    wanted = f"{MARK}={mark}".encode()
-    try:
-        names: Sequence[str] = os.listdir("/proc")  # noqa: PTH208
-    except OSError:
-        return
-    for name in names:
-        if not name.isdecimal():
-            continue
-        with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as stream:  # noqa: PTH123
-            if wanted in stream.read():
-                yield int(name)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from toolspec.backends.verl.agent_loop import turn_limit as arithmetic
-from toolspec.backends.verl.rehearsal.conversation import Task
+from toolspec.backends.verl.rehearsal.authors import Author, ModelError
+from toolspec.backends.verl.rehearsal.conversation import Task, leaks_of, raised
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost, Scored, ToolCall
 from toolspec.backends.verl.rehearsal.experiment import Experiment
-from toolspec.backends.verl.rehearsal.rehearse import Stage
+from toolspec.backends.verl.rehearsal.rehearse import Loop, Stage
 from toolspec.backends.verl.rehearsal.summary import terms_of
 from toolspec.backends.verl.rehearsal.user_process import VERL_WORKER, LostError, UserProcess
 
@@ -62,16 +63,17 @@ class VerlStage(Stage):
         assert process is not None
         began, before = time.monotonic(), len(process.runs)
         nothing = Episode(task.number, task.policy, task.script)
-        turns = [[turn.text, turn.endless] for turn in task.script.turns]
+        write = self.author(task)
+        turns = [[turn.text, turn.endless] for turn in task.script.turns] if write is None else None
         try:
             process.send({"do": "episode", "with": {"row": task.columns, "turns": turns}})
-            message = process.receive()
+            while "ask" in (message := process.receive()):
+                process.send(self._written(write, message))
         except LostError as error:
             return nothing._replace(lost=Lost(error.how, error.who, str(error), error.tail))
         runs = tuple(process.runs[before:])
         if "failure" in message:
-            reason = f"{message['failure']}: {message['message']}".rstrip(": ")
-            return nothing._replace(lost=Lost("raised", (), reason), runs=runs)
+            return nothing._replace(lost=raised(message, process, before), runs=runs)
         done = message["done"]
         metrics = done["metrics"]
         values = {name: metrics[name] for name in terms_of(self.experiment) if name in metrics}
@@ -88,5 +90,18 @@ class VerlStage(Stage):
             runs=runs,
             fields=done["fields"],
             scored=scored,
+            leaks=leaks_of(done),
             seconds=time.monotonic() - began,
         )
+
+    def _written(self, write: Author | None, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        assert write is not None
+        try:
+            return {"answer": write(message["ids"], message["limit"])}
+        except ModelError as error:
+            return {"failure": f"ModelError: {error}"}
+
+    def _loop(self, row: Mapping[str, Any]) -> Loop:
+        """Whatever loop the row has runs in verl: this one only says which tools there are, and reads calls."""
+        known = row["agent_name"] in ("tool_agent", "single_turn_agent")
+        return super()._loop(row if known else {**row, "agent_name": "tool_agent"})

@@ -121,7 +121,13 @@ async def _in_thread(function: Callable[[], Any], seconds: float | None, door: G
 
 
 async def _in_task(awaitable: Awaitable[Any], seconds: float | None) -> Any:
-    task = asyncio.ensure_future(awaitable)
+    async def settled() -> tuple[bool, Any]:
+        try:
+            return True, await awaitable
+        except SystemExit as error:  # out of a task it would end the worker's loop
+            return False, error
+
+    task = asyncio.ensure_future(settled())
     try:
         finished, _ = await asyncio.wait({task}, timeout=seconds)
     except asyncio.CancelledError:
@@ -132,7 +138,10 @@ async def _in_task(awaitable: Awaitable[Any], seconds: float | None) -> Any:
         raise Refused(f"the tool did not answer within {seconds:g} seconds")
     if task.cancelled():
         raise Refused("the tool cancelled itself")
-    return task.result()
+    ok, value = task.result()
+    if not ok:
+        raise value
+    return value
 
 
 async def call(

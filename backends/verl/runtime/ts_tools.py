@@ -118,14 +118,15 @@ class ClassTool(_Tool):
 
     config, besides that of `_Tool`: class (`file.py:Class` of ts_user, or `module.Class`), config (the
     user's). Its schema object is the one of this tool. An exception of `create` is told at `execute`, one of
-    `release` is logged: verl does not catch the latter, so it would end the trajectory.
+    `release` is logged: verl does not catch the latter, so it would end the trajectory. Each of the three has the
+    tool's time: a `release` that never returns would keep the trajectory, and the step with it, for ever.
     """
 
     def __init__(self, config: dict[str, Any], tool_schema: Any = None) -> None:
         super().__init__(config, tool_schema)
         inner = ts_load.load_class(config["class"])
         self.inner = inner(config=dict(config.get("config") or {}), tool_schema=self.tool_schema)
-        self.failed: dict[str, Exception] = {}
+        self.failed: dict[str, BaseException] = {}
 
     async def create(self, instance_id: str | None = None, **kwargs: Any) -> tuple[str, ToolResponse]:
         name = instance_id or str(uuid4())
@@ -133,7 +134,7 @@ class ClassTool(_Tool):
             made, response = await ts_call.call(
                 self.inner.create, {"instance_id": instance_id, **kwargs}, self.seconds, self.door
             )
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.failed[name] = error
             return name, ToolResponse()
         return made, response
@@ -159,8 +160,10 @@ class ClassTool(_Tool):
         if self.failed.pop(instance_id, None) is not None:
             return
         try:
-            await self.inner.release(instance_id, **kwargs)
-        except Exception as error:
+            await ts_call.call(
+                self.inner.release, {"instance_id": instance_id, **kwargs}, self.seconds, self.door
+            )
+        except (Exception, SystemExit) as error:
             logger.warning("tool %s: release failed: %s: %s", self.name, type(error).__name__, error)
 
 

@@ -27,7 +27,8 @@ class Progress:
     def __enter__(self) -> Progress:
         return self
 
-    def __call__(self, done: int, of: int) -> None:
+    def __call__(self, done: int, of: int, doing: str = "") -> None:
+        """doing: what the next one is at, where it takes long."""
         if not self._on or time.monotonic() - self._begin < AFTER:
             return
         if self._bar is None:
@@ -35,7 +36,9 @@ class Progress:
                 length=max(of, done), label=self._label, file=sys.stderr, show_pos=True, width=20
             )
             self._bar.__enter__()
+        self._bar.label = f"{self._label}{doing and ', '}{doing}"
         self._bar.update(done - self._done)
+        self._bar.render_progress()
         self._done = done
 
     def __exit__(

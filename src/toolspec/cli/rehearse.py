@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 ROWS = 16
 MOST_ROWS = 512
+MODEL = "model"
+WITHIN = 600.0
 
 
 class PolicyName(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -30,8 +33,8 @@ class PolicyName(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         from toolspec.backends.verl.rehearsal.policies import POLICIES, REHEARSED
         from toolspec.specs.nearest import nearest
 
-        if value not in POLICIES:
-            close = nearest(value, POLICIES)
+        if value not in POLICIES and value != MODEL:
+            close = nearest(value, [*POLICIES, MODEL])
             hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(REHEARSED)} and the cheats"
             self.fail(f"there is no policy {value!r}; {hint}", param, ctx)
         return value
@@ -41,7 +44,7 @@ class PolicyName(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     ) -> list[CompletionItem]:
         from toolspec.backends.verl.rehearsal.policies import POLICIES
 
-        return [CompletionItem(name) for name in POLICIES if name.startswith(incomplete)]
+        return [CompletionItem(name) for name in [*POLICIES, MODEL] if name.startswith(incomplete)]
 
 
 @click.command("rehearse")
@@ -61,7 +64,7 @@ class PolicyName(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     "policies",
     multiple=True,
     type=PolicyName(),
-    help="What is scripted: honest, lazy, sloppy, cheating (all four by default), or a cheat by name. Repeatable.",
+    help="Who writes: honest, lazy, sloppy, cheating (these by default), a cheat by name, or model. Repeatable.",
 )
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Of the rows and of the calls' arguments."
@@ -94,6 +97,20 @@ class PolicyName(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     "--memory", type=click.IntRange(1), metavar="GIB", help="Of the process of your code. Default: 8."
 )
 @click.option(
+    "--model",
+    type=click.Path(path_type=str),
+    metavar="FOLDER",
+    callback=given,
+    help="A small model with its weights, which writes the policy `model` on CPU. Needs transformers and torch in the "
+    "Python of --python.",
+)
+@click.option(
+    "--within",
+    type=click.FloatRange(1),
+    metavar="SECONDS",
+    help="Of all that the model writes; the rest of its episodes is left out. Default: 600.",
+)
+@click.option(
     "--engine",
     type=click.Choice(["own", "verl"]),
     default="own",
@@ -119,6 +136,8 @@ def rehearse(
     python: str | None,
     timeout: float | None,
     memory: int | None,
+    model: str | None,
+    within: float | None,
     engine: Literal["own", "verl"],
     html: str | None,
     every: bool,
@@ -131,6 +150,7 @@ def rehearse(
       toolspec rehearse exp.yaml
       toolspec rehearse exp.yaml --rows 4 --policy honest --all
       toolspec rehearse exp.yaml --html rehearsal.html
+      toolspec rehearse exp.yaml --model ~/Qwen2.5-0.5B-Instruct --python ~/verl/bin/python --rows 2
       toolspec rehearse exp.yaml --engine verl --python ~/verl/bin/python
 
     The policies write what is scripted: honest calls a tool and gives the row's accepted answer, lazy calls nothing,
@@ -157,9 +177,28 @@ def rehearse(
         call_seconds=timeout if timeout is not None else limits.call_seconds,
         memory=memory << 30 if memory is not None else limits.memory,
     )
-    wanted = tuple(one for one in POLICIES if one in policies) or REHEARSED
-    asked = Asked(rows, wanted, seed, python or sys.executable, limits, engine, step)
-    found = _rehearsed(spec, sets, target, split, asked, text=text)
+    if model is None and (MODEL in policies or within is not None):
+        raise click.UsageError(
+            f"{'--policy model' if MODEL in policies else '--within'} needs --model FOLDER"
+        )
+    if model is not None and text:
+        raise click.UsageError("a model writes tokens, so --model goes without --text")
+    wanted = tuple(one for one in POLICIES if one in policies) or (() if MODEL in policies else REHEARSED)
+    wanted += (MODEL,) if model is not None else ()
+    asked = Asked(
+        rows,
+        wanted,
+        seed,
+        python or sys.executable,
+        limits,
+        engine,
+        step,
+        WITHIN if within is None else within,
+    )
+    if shutil.which(asked.python) is None:
+        raise click.BadParameter(f"there is no program {asked.python}", param_hint="--python")
+    weights = None if model is None else Path(model).expanduser()
+    found = _rehearsed(spec, sets, target, split, asked, text=text, weights=weights)
     told = findings(found)
     if html is not None:
         from toolspec.cli.rehearse_page import write_page
@@ -179,9 +218,17 @@ def rehearse(
 
 
 def _rehearsed(
-    spec: str, sets: tuple[str, ...], target: str | None, split: str, asked: Asked, *, text: bool
+    spec: str,
+    sets: tuple[str, ...],
+    target: str | None,
+    split: str,
+    asked: Asked,
+    *,
+    text: bool,
+    weights: Path | None,
 ) -> Rehearsal:
     from toolspec.backends.verl.compile import compile_spec
+    from toolspec.backends.verl.rehearsal.authors import ModelError
     from toolspec.backends.verl.rehearsal.experiment import experiment_of
     from toolspec.backends.verl.rehearsal.rehearse import rehearse as rehearsed
     from toolspec.cli.progress import Progress
@@ -191,7 +238,7 @@ def _rehearsed(
 
     compiled = compile_spec(Path(spec), sets, target, writing=False)
     with scratch(Path(tempfile.gettempdir())) as place:
-        experiment: Experiment = experiment_of(compiled, split, place / "model", text)
+        experiment: Experiment = experiment_of(compiled, split, place / "model", text, asked.engine, weights)
         if asked.engine == "verl" and experiment.model.why_not:
             message = f"verl's loop needs the model's own tokenizer: {experiment.model.why_not}"
             problem = Problem(
@@ -203,6 +250,14 @@ def _rehearsed(
         try:
             with Progress("episodes") as progress:
                 return rehearsed(experiment, asked, bundle, progress)
+        except ModelError as error:
+            message = f"the model {weights} cannot be used: {error}"
+            fix = (
+                "pip install torch transformers there, or --python PATH that has them"
+                if " has no " in str(error)
+                else ""
+            )
+            raise ProblemError((Problem("TS041", "model-files", message, None, fix=fix),)) from None
         except ChatError as error:
             message = f"the chat template or the tokenizer cannot be used: {error}"
             raise ProblemError(

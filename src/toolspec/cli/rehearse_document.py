@@ -22,6 +22,7 @@ def document(found: Rehearsal, told: Sequence[Finding]) -> dict[str, Any]:
         "verl": experiment.release,
         "engine": found.asked.engine,
         "tokens": "stand-in" if model.why_not else "model",
+        "model": _writer(found),
         "assumed": list(experiment.assumed),
         "seed": found.asked.seed,
         "seconds": round(found.seconds, 3),
@@ -35,6 +36,12 @@ def document(found: Rehearsal, told: Sequence[Finding]) -> dict[str, Any]:
         "lengths": [one._asdict() for one in lengths(found)],
         "episodes": [_episode(one) for one in found.episodes],
     }
+
+
+def _writer(found: Rehearsal) -> dict[str, Any] | None:
+    if found.writer is None:
+        return None
+    return {**found.writer._asdict(), **found.experiment.sampling._asdict(), "within": found.asked.within}
 
 
 def _episode(one: Episode) -> dict[str, Any]:

@@ -43,7 +43,21 @@ def _what(found: Rehearsal) -> str:
     whose = f"tokens of {model.name}" if not model.why_not else "text alone, no tokens"
     whose += " · verl's own loop and reward" if found.asked.engine == "verl" else ""
     form = "" if found.form == "{}" else f" · answers as `{found.form.replace('{}', 'ANSWER')}`"
-    return f"{counted(rows, 'row')} · {whose}{form} · seed {found.asked.seed}"
+    return f"{counted(rows, 'row')} · {whose}{form} · seed {found.asked.seed}{_writer(found)}"
+
+
+def _writer(found: Rehearsal) -> str:
+    """What is to be known of a model that writes."""
+    one = found.writer
+    if one is None or found.experiment.model.weights is None:
+        return ""
+    sampling = found.experiment.sampling
+    how = [f"temperature {sampling.temperature:g}"]
+    how += [f"top-p {sampling.top_p:g}"] if sampling.top_p < 1 else []
+    how += [f"top-k {sampling.top_k}"] if sampling.top_k > 0 else []
+    speed = f", {one.tokens / one.seconds:,.0f} tokens a second" if one.seconds else ""
+    said = f"{one.kind} of {one.parameters / 1e6:,.1f} M parameters, {', '.join(how)}{speed}"
+    return f" · model {found.experiment.model.weights.name}: {said}, within {found.asked.within:g} s"
 
 
 def counted(number: int, what: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import importlib.machinery
+import importlib.util
 import json
 import sys
 import types
@@ -259,17 +259,30 @@ def undecorated(function: Any) -> Any:
     return function
 
 
-def install() -> None:
+def real_verl(release: str) -> tuple[str, str]:
+    """The folder of the target's release where this Python has it, else ""; and why not, a clause. Imports nothing."""
+    spec = importlib.util.find_spec("verl")
+    if spec is None or not spec.submodule_search_locations:
+        return "", "this Python has no verl"
+    folder = spec.submodule_search_locations[0]
+    try:
+        with open(f"{folder}/version/version", encoding="utf-8") as stream:  # noqa: PTH123
+            found = stream.read().strip()
+    except OSError:
+        found = "of no known release"
+    if found != release:
+        return "", f"this Python has verl {found}, and the target is verl {release}"
+    return folder, ""
+
+
+def install(real: str = "") -> None:
     """Puts the modules where `import` finds them, before any verl that is installed.
 
-    Of an installed one only what is in verl/utils can be imported, without what its `__init__` would bring: its own
-    scorers (verl/utils/reward_score) are plain functions.
+    real: the folder of one. What has no stand-in is imported from its files; __init__ of its packages is not run.
     """
-    found = importlib.machinery.PathFinder.find_spec("verl")
-    installed = list(found.submodule_search_locations or ()) if found is not None else []
     for name in PACKAGES:
         package = types.ModuleType(name)
-        package.__path__ = [f"{one}/utils" for one in installed] if name == "verl.utils" else []
+        package.__path__ = ["/".join([real, *name.split(".")[1:]])] if real else []
         sys.modules[name] = package
     models = ("OpenAIFunctionToolSchema", "OpenAIFunctionSchema", "OpenAIFunctionParametersSchema")
     contents: dict[str, dict[str, Any]] = {

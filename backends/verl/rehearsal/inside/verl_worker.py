@@ -18,7 +18,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from worker import Notes, Pipe, Watch, _die_with_the_parent, _limit, _text
+from rehearsal_pipe import Pipe, die_with_the_parent, hold_to, text_of
+from rehearsal_watch import Notes, Watch
 
 ENDED = {"sglang": ("stop", "length"), "vllm": ("completed", "completed")}
 """What the servers say of a turn that ended by itself, and of one that was cut."""
@@ -28,14 +29,15 @@ MODEL_KEYS = ("actor_rollout_ref.model.path", "critic.model.path")
 class Client:
     """What the loop needs of its engine: `generate`. Turns end as the release's servers end them."""
 
-    def __init__(self, given: dict[str, Any], tokenizer: Any, limit: Any) -> None:
-        self.given, self.tokenizer, self.limit = given, tokenizer, limit
-        self.turns: list[Any] = []
+    def __init__(self, pipe: Pipe, given: dict[str, Any], tokenizer: Any, limit: Any) -> None:
+        self.pipe, self.given, self.tokenizer, self.limit = pipe, given, tokenizer, limit
+        self.turns: list[Any] | None = None
         self.limits: list[int] = []
         self.scored: dict[str, Any] = {}
 
-    def begin(self, turns: list[Any]) -> None:
-        self.turns, self.limits, self.scored = list(turns), [], {}
+    def begin(self, turns: list[Any] | None) -> None:
+        """turns: of the script; None where a model writes, which is asked for."""
+        self.turns, self.limits, self.scored = turns, [], {}
 
     async def generate(self, request_id: str, *, prompt_ids: Any, sampling_params: Any, **more: Any) -> Any:
         from verl.workers.rollout.replica import TokenOutput
@@ -53,7 +55,10 @@ class Client:
         if limit is None:
             raise ValueError(f"the context of {given['context']} tokens is full")
         ends = {self.tokenizer.eos_token_id, *(sampling_params.get("stop_token_ids") or [])}
-        ids = self._ids(limit, ends)
+        if self.turns is None:
+            ids = self.pipe.ask("write", ids=list(prompt_ids), limit=limit)
+        else:
+            ids = self._ids(self.turns, limit, ends)
         self.limits.append(limit)
         ended, cut = ENDED[given["engine"]]
         fields = {
@@ -66,8 +71,8 @@ class Client:
             **{name: value for name, value in fields.items() if name in TokenOutput.model_fields}
         )
 
-    def _ids(self, limit: int, ends: set[int]) -> list[int]:
-        text, endless = self.turns[len(self.limits)] if len(self.limits) < len(self.turns) else ("", False)
+    def _ids(self, turns: list[Any], limit: int, ends: set[int]) -> list[int]:
+        text, endless = turns[len(self.limits)] if len(self.limits) < len(turns) else ("", False)
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
         ids = ids * (limit // max(1, len(ids)) + 1) if endless else [*ids, self.tokenizer.eos_token_id]
         length = next((at + 1 for at, one in enumerate(ids) if one in ends), len(ids))
@@ -103,7 +108,7 @@ class Work:
         import ts_call
 
         self.watch = Watch(pipe, ts_call)
-        self.client = Client(given, self.tokenizer, _turn_limit(given["turn_limit"]))
+        self.client = Client(pipe, given, self.tokenizer, _turn_limit(given["turn_limit"]))
         pipe.send({"event": "building", "what": "reward"})
         from verl.experimental.reward_loop.reward_loop import RewardLoopWorker
 
@@ -139,7 +144,7 @@ class Work:
 
         ts_loop.SpanToolAgentLoop._call_tool = watched  # type: ignore[method-assign, assignment]
 
-    async def episode(self, row: dict[str, Any], turns: list[Any]) -> dict[str, Any]:
+    async def episode(self, row: dict[str, Any], turns: list[Any] | None) -> dict[str, Any]:
         from verl.protocol import DataProto
         from verl.utils.dataset.rl_dataset import collate_fn
 
@@ -147,6 +152,7 @@ class Work:
         self.calls.clear()
         batch = DataProto.from_single_dict(collate_fn([{**row, "uid": "rehearsal"}]))
         output = await self.worker.generate_sequences(batch)
+        leaks = self.watch.leaks()
         width = output.batch["prompts"].shape[1]
         attention = output.batch["attention_mask"][0].tolist()
         prompts = output.batch["prompts"][0].tolist()
@@ -161,6 +167,7 @@ class Work:
             "calls": list(self.calls),
             "fields": {name: value for name, value in fields.items() if _told(name)},
             "record": _last_record(),
+            "leaks": leaks,
             **self.client.scored,
         }
 
@@ -231,8 +238,8 @@ class PlainPipe(Pipe):
 def main() -> None:
     pipe = PlainPipe(int(sys.argv[1]), int(sys.argv[2]))
     start = pipe.receive()
-    _die_with_the_parent()
-    _limit(start["limits"])
+    die_with_the_parent()
+    hold_to(start["limits"])
     sys.path[0] = str(Path.cwd())  # in place of this file's folder
     logging.getLogger("toolspec").addHandler(Notes(pipe))
     loop = asyncio.new_event_loop()
@@ -245,13 +252,14 @@ def main() -> None:
         work = _in_loop(loop, pipe, start)
         pipe.send({"done": []})
     except BaseException as error:
-        pipe.send({"failure": type(error).__name__, "message": _text(error)})
+        pipe.send({"failure": type(error).__name__, "message": text_of(error)})
     while True:
         request = pipe.receive()
         try:
             pipe.send({"done": loop.run_until_complete(work.episode(**request["with"]))})
         except BaseException as error:
-            pipe.send({"failure": type(error).__name__, "message": _text(error)})
+            unclean = not isinstance(error, Exception)  # other tasks of the loop may still stand
+            pipe.send({"failure": type(error).__name__, "message": text_of(error), "unclean": unclean})
 
 
 def _in_loop(loop: Any, pipe: Pipe, start: dict[str, Any]) -> Work:

@@ -11,55 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import importlib
-import json
 import logging
-import os
-import resource
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import stand_in
+from rehearsal_pipe import Failure, Pipe, die_with_the_parent, hold_to, text_of
+from rehearsal_watch import Notes, Watch
 
 BUILTIN = "verl"
 """In place of a file and a function: verl's own scorer by the row's data_source."""
-MESSAGE = 400
-"""Characters of an exception's message."""
-GRACE_SECONDS = 0.05
-"""How long a thread may take to end behind its tool."""
-
-
-class Failure(Exception):
-    """What was asked for failed where it is worked out. The message is the class of its exception."""
-
-
-class Pipe:
-    def __init__(self, requests: int, answers: int) -> None:
-        for number in (requests, answers):
-            os.set_inheritable(number, False)
-        self.requests = os.fdopen(requests, "rb")
-        self.answers = os.fdopen(answers, "wb")
-
-    def send(self, message: dict[str, Any]) -> None:
-        self.answers.write(json.dumps(message, default=str).encode("ascii") + b"\n")
-        self.answers.flush()
-
-    def receive(self) -> dict[str, Any]:
-        line = self.requests.readline()
-        if not line:
-            os._exit(0)  # nobody asks any more; threads of tools must not keep the process
-        found: dict[str, Any] = json.loads(line)
-        return found
-
-    def ask(self, what: str, **more: Any) -> Any:
-        self.send({"ask": what, **more})
-        found = self.receive()
-        if "failure" in found:
-            raise Failure(found["failure"])
-        return found["answer"]
 
 
 class Tokenizer:
@@ -77,128 +39,6 @@ class Tokenizer:
 
     def __call__(self, text: str, **how: Any) -> dict[str, Any]:
         return {"offset_mapping": self.pipe.ask("offsets", text=text)}
-
-
-class Watch:
-    """Tells of every call of the user's code, and of what it leaves behind."""
-
-    def __init__(self, pipe: Pipe, ts_call: Any) -> None:
-        self.pipe, self.ts_call = pipe, ts_call
-        self.call = ts_call.call
-        self.number = 0
-        self.left: dict[Any, str] = {}
-        self.told: set[Any] = set()
-        ts_call.call = self.watched
-
-    async def watched(self, function: Any, kwargs: dict[str, Any], seconds: float | None, door: Any) -> Any:
-        name = next((name for name, one in self.ts_call._gates.items() if one is door), "?")
-        self.number += 1
-        number, what = self.number, _part(function, kwargs)
-        before = self._standing()
-        self.pipe.send({"event": "call", "tool": name, "number": number, "seconds": seconds, "part": what})
-        began = time.perf_counter()
-        ended: dict[str, Any] = {"how": "ok"}
-        try:
-            result = await self.call(function, kwargs, seconds, door)
-            ended["kind"] = _kind(result, what)
-            return result
-        except self.ts_call.Refused as error:
-            ended = {"how": "hung", "message": str(error)[:MESSAGE]}
-            raise
-        except BaseException as error:
-            ended = {"how": "raised", "kind": type(error).__name__, "message": _text(error)}
-            raise
-        finally:
-            self.left.update(dict.fromkeys(self._standing() - before, name))
-            took = time.perf_counter() - began
-            self.pipe.send({"event": "ended", "tool": name, "number": number, "took": took, **ended})
-
-    def leaks(self) -> list[list[str]]:
-        """(tool, what) of threads and processes that the last calls left behind and that still run."""
-        found = []
-        for one, name in self.left.items():
-            if isinstance(one, threading.Thread):
-                one.join(GRACE_SECONDS)
-                if one.is_alive() and one.name != "toolspec-tool":  # those have a hung call of their own
-                    found.append([name, f"thread {one.name}"])
-            elif _runs(one):
-                found.append([name, f"process {_command(one)}"])
-        self.left = {}
-        return found
-
-    def _standing(self) -> set[Any]:
-        return {*threading.enumerate(), *_children()}
-
-
-def _children() -> list[int]:
-    """Processes that this one started, where the system lists them."""
-    found: list[int] = []
-    try:
-        for task in os.listdir("/proc/self/task"):  # noqa: PTH208
-            with open(f"/proc/self/task/{task}/children", encoding="ascii") as stream:  # noqa: PTH123
-                found += map(int, stream.read().split())
-    except (OSError, ValueError):
-        pass
-    return found
-
-
-def _runs(process: int) -> bool:
-    time.sleep(GRACE_SECONDS)
-    try:
-        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as stream:  # noqa: PTH123
-            return stream.read().rpartition(")")[2].split()[0] not in "ZX"
-    except (OSError, IndexError):
-        return False
-
-
-def _command(process: int) -> str:
-    try:
-        with open(f"/proc/{process}/comm", encoding="utf-8", errors="replace") as stream:  # noqa: PTH123
-            return stream.read().strip()
-    except OSError:
-        return str(process)
-
-
-def _part(function: Any, kwargs: dict[str, Any]) -> str:
-    """Which of ts_tools' uses a call is: a function, or of a class `create` or `execute`."""
-    if getattr(function, "__qualname__", "").startswith("ClassTool."):
-        return "execute"
-    return "create" if "instance_id" in kwargs else "function"
-
-
-def _kind(result: Any, part: str) -> str:
-    """The type of what the model is to read."""
-    if part == "create":
-        return "str"
-    if part == "execute":
-        if not (isinstance(result, tuple) and result):
-            return type(result).__name__
-        result = result[0]
-    text = getattr(result, "text", result) if isinstance(result, stand_in.ToolResponse) else result
-    if isinstance(result, stand_in.ToolResponse) and (result.image or result.video):  # type: ignore[attr-defined]
-        return "image"
-    return "str" if isinstance(text, str) else type(text).__name__
-
-
-def _text(error: BaseException) -> str:
-    try:
-        text = str(error)
-    except Exception:
-        text = ""
-    return text[:MESSAGE].encode("utf-8", "replace").decode("utf-8")
-
-
-class Notes(logging.Handler):
-    """What the bundle's modules log: a tool whose release fails is told nowhere else."""
-
-    def __init__(self, pipe: Pipe) -> None:
-        super().__init__(logging.WARNING)
-        self.pipe = pipe
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if threading.current_thread() is threading.main_thread():
-            message = record.getMessage().splitlines()[0][:MESSAGE]
-            self.pipe.send({"event": "log", "message": message})
 
 
 class Work:
@@ -235,7 +75,9 @@ class Work:
         reward, given = self.given["reward"], self.given["reward_kwargs"]
         code = reward.get("python")
         if code == BUILTIN or any(term.get("match") == "verl" for term in reward.get("terms") or ()):
-            return importlib.import_module("verl.utils.reward_score").default_compute_score
+            from verl.utils.reward_score import default_compute_score
+
+            return default_compute_score
         if not code or not given:
             return None
         import ts_load
@@ -290,17 +132,6 @@ class Work:
         return {"fields": fields, "turns": output.num_turns, "leaks": leaks, "scored": scored._asdict()}
 
 
-def _limit(limits: dict[str, int]) -> None:
-    for name, value in limits.items():
-        kind = getattr(resource, name)
-        _, most = resource.getrlimit(kind)
-        wanted = value if most == resource.RLIM_INFINITY else min(value, most)
-        try:
-            resource.setrlimit(kind, (wanted, most))
-        except (OSError, ValueError):  # macOS has the name and not the limit
-            continue
-
-
 def _leave_the_network() -> None:
     """A network of its own with nothing in it, where the system lets anyone have one (Linux, user namespaces)."""
     try:
@@ -311,24 +142,16 @@ def _leave_the_network() -> None:
         return
 
 
-def _die_with_the_parent() -> None:
-    try:
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
-    except (OSError, AttributeError):
-        return
-
-
 def main() -> None:
     pipe = Pipe(int(sys.argv[1]), int(sys.argv[2]))
     start = pipe.receive()
-    _die_with_the_parent()
-    _limit(start["limits"])
+    die_with_the_parent()
+    hold_to(start["limits"])
     if not start.get("network", True):
         _leave_the_network()
     sys.path[0] = str(Path.cwd())  # in place of this file's folder
-    stand_in.install()
+    folder, why_not = stand_in.real_verl(start["settings"]["release"])
+    stand_in.install(folder)
     logger = logging.getLogger("toolspec")
     logger.addHandler(Notes(pipe))
     logger.propagate = False
@@ -339,7 +162,10 @@ def main() -> None:
         work = Work(pipe, start)
         pipe.send({"done": work.schemas()})
     except BaseException as error:
-        pipe.send({"failure": type(error).__name__, "message": _text(error)})
+        missing = isinstance(error, ImportError) and str(error.name).startswith("verl")
+        said = why_not or "only --engine verl runs verl's own packages"
+        message = f"{text_of(error)}; {said}" if missing else text_of(error)
+        pipe.send({"failure": type(error).__name__, "message": message})
     while True:
         request = pipe.receive()
         try:
@@ -348,7 +174,8 @@ def main() -> None:
         except Failure as error:
             pipe.send({"failure": str(error), "message": "", "ours": True})
         except BaseException as error:
-            pipe.send({"failure": type(error).__name__, "message": _text(error)})
+            unclean = not isinstance(error, Exception)  # other tasks of the loop may still stand
+            pipe.send({"failure": type(error).__name__, "message": text_of(error), "unclean": unclean})
 
 
 if __name__ == "__main__":
