@@ -59,6 +59,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS046": "outside-the-language",
         "TS047": "rows-not-at-hand",
         "TS048": "not-rehearsed",
+        "TS049": "not-probed",
         # Python source, tool schemas, imports
         "TS060": "python-file",
         "TS061": "python-syntax",

@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
     """margin: by how much the property holds at its narrowest, below 0 by how much it is broken; None without a case.
 
     pair: where that is. plainest: of a refuted property, a pair with the fewest calls that breaks it.
-    why: of `unknown` and `no-case`.
+    why: of `unknown` and `no-case`. by_probe: the pair was played, not worked out: its scores are the runtime's.
     """
 
     asked: Property
@@ -37,6 +37,7 @@ class Verdict(NamedTuple):
     pair: Pair | None = None
     plainest: Pair | None = None
     why: str = ""
+    by_probe: bool = False
 
 
 def verdicts(pay: Pay) -> tuple[Verdict, ...]:

@@ -48,8 +48,10 @@ def described(one: Vector) -> str:
     return ", ".join(said)
 
 
-def summed(reward: Reward, one: Vector) -> str:
-    """`1 + 0.2 − 1 = 0.2`: what each term pays, and the sum."""
+def summed(reward: Reward, one: Vector, score: Fraction) -> str:
+    """`1 + 0.2 − 1 = 0.2`: what each term pays, and the sum. score: alone, where a term's own pay is not known."""
+    if reward.score(one) != score:
+        return f"{float(score):.6g}".replace("-", "−")
     parts = [pay for each in reward.terms if (pay := each.pays(each.value(one)))]
     total = number(reward.score(one))
     if len(parts) < 2:

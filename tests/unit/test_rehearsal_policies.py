@@ -15,6 +15,7 @@ from schema_strategies import tools
 from toolspec.backends.verl.parsers import FORMATS, parse
 from toolspec.backends.verl.parsers.writing import WRITERS, written
 from toolspec.backends.verl.rehearsal.arguments import breaking, fitting
+from toolspec.backends.verl.rehearsal.cheats import CHEATS
 from toolspec.backends.verl.rehearsal.policies import POLICIES, Task, script
 
 TOOL = {
@@ -109,11 +110,17 @@ def test_scripts_repeat_and_differ_by_what_the_policy_does(policy: str) -> None:
     assert [one.variant for one in made] == list(POLICIES[policy])
     assert made == [script(policy, number, task()) for number in range(len(POLICIES[policy]))]
     assert all(one.turns for one in made)
-    bare = [script(policy, number, task(schemas=[], limited=False)) for number in range(9)]
-    assert not any("tool_call" in turn.text or turn.endless for one in bare for turn in one.turns)
+    bare = task(schemas=[], limited=False)
+    if any(made(bare) for made in POLICIES[policy].values()):
+        turns = [turn for number in range(9) for turn in script(policy, number, bare).turns]
+        assert not any("tool_call" in turn.text or turn.endless for turn in turns)
+    else:
+        with pytest.raises(LookupError):
+            script(policy, 0, bare)
 
 
 def test_only_the_honest_and_the_sloppy_know_the_answer() -> None:
-    for policy in ("lazy", "cheating"):
-        made = [script(policy, number, task(truth="777")) for number in range(12)]
-        assert not any("777" in turn.text for one in made for turn in one.turns)
+    known = task(truth="777")
+    for policy in set(POLICIES) - {"honest", "honest-no-call", "sloppy"}:
+        texts = [turn.text for made in POLICIES[policy].values() for turn in made(known) or ()]
+        assert any("777" in text for text in texts) == (policy in CHEATS and CHEATS[policy].solves), policy

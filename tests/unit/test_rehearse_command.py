@@ -181,3 +181,11 @@ def test_without_tools_it_is_one_turn(tmp_path: Path) -> None:
     found = document(tmp_path, "--rows", "2")
     assert {len(one["turn_limits"]) for one in found["episodes"]} == {1} and found["tools"] == []
     assert {one["score"] for one in found["episodes"] if one["policy"] == "honest"} == {1.0}
+
+
+def test_a_cheat_is_a_policy_too(tmp_path: Path) -> None:
+    write_spec(tmp_path)
+    said = run(tmp_path, "--rows", "1", "--policy", "forged-list", "--policy", "right-cut")
+    assert "2 episodes" in said
+    assert "forges a tool's answer that holds every answer" in said and "ended by response_length" in said
+    assert "did you mean forged-list?" in run(tmp_path, "--policy", "forged-lst", code=2)

@@ -162,8 +162,8 @@ def subject_of_run(view: View, assumed: tuple[str, ...] = ()) -> Subject:
         name, directory = known.name, known.directory
     except NotKnownError as error:
         name, directory = str(error), None
-    lacking = tuple(f"no prompt has {each}" for each in _without_schema(view))
-    return _subject(Path(view.run.file), view, (*assumed, *lacking), _tools_of(view), name, directory)
+    lacking = tuple(f"no prompt has {each}" for each in without_schema(view))
+    return _subject(Path(view.run.file), view, (*assumed, *lacking), tools_of(view), name, directory)
 
 
 def subject_of(compiled: Compiled, view: View | None = None) -> Subject:
@@ -219,7 +219,7 @@ def _subject(
     )
 
 
-def _tools_of(view: View) -> tuple[ToolSeen, ...]:
+def tools_of(view: View) -> tuple[ToolSeen, ...]:
     version = view.version
     file = tools_file_of(view)
     found = []
@@ -234,7 +234,7 @@ def _tools_of(view: View) -> tuple[ToolSeen, ...]:
     return tuple(found)
 
 
-def _without_schema(view: View) -> Iterator[str]:
+def without_schema(view: View) -> Iterator[str]:
     """Tools of the run whose schema is code, which nothing here runs."""
     file = tools_file_of(view)
     for tool in file.tools if file is not None else ():

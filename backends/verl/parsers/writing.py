@@ -15,6 +15,11 @@ def written(format: str, name: str, arguments: Arguments) -> str:
     return WRITERS[format](name, arguments)
 
 
+def answered(format: str, text: str) -> str:
+    """An answer to the user: gpt-oss has a channel for it."""
+    return f"<|channel|>final<|message|>{text}" if format == "gpt-oss" else text
+
+
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 

@@ -6,13 +6,26 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from toolspec.backends.verl.agent_loop import AgentLoop, ChatTokens, LoopFailure, NotSimulated, SingleTurnLoop
+from toolspec.backends.verl.parsers.writing import answered
 from toolspec.backends.verl.rehearsal.conversation import parsed
 from toolspec.backends.verl.rehearsal.experiment import Experiment
-from toolspec.backends.verl.rehearsal.script_task import truth_of
+from toolspec.backends.verl.rehearsal.row_answers import text_of, truth_of
 from toolspec.backends.verl.rehearsal.user_process import UserProcess
 
 Loop = AgentLoop | SingleTurnLoop
-FORMS = ("{}", "The answer is {}.", "#### {}", "\\boxed{{}}", "<answer>{}</answer>", "Answer: {}")
+FORMS = (
+    "{}",
+    "The answer is {}.",
+    "#### {}",
+    "\\boxed{{}}",
+    "<answer>{}</answer>",
+    "<answer>\n{}\n</answer>",
+    "Answer: {}",
+    "Final answer: {}",
+    "**{}**",
+    "<think>\nso\n</think>\n<answer>{}</answer>",
+    "<think>\nso\n</think>\n<answer>\n\\boxed{{}}\n</answer>",
+)
 """How an answer may be written; the first that the reward pays most is taken."""
 
 
@@ -30,9 +43,12 @@ def answer_form(
     row = next((row for row in experiment.rows if truth_of(row, experiment.reward) is not None), None)
     if row is None:
         return "{}", None
-    truth = str(truth_of(row, experiment.reward))
+    truth = text_of(truth_of(row, experiment.reward))
     end = [] if eos is None else [eos]
-    answers = [[*tokens.encode(form.replace("{}", truth)), *end] for form in FORMS]
+    answers = [
+        [*tokens.encode(answered(experiment.settings.format, form.replace("{}", truth))), *end]
+        for form in FORMS
+    ]
     try:
         loop = loop_of(row)
     except (LoopFailure, NotSimulated):

@@ -26,19 +26,20 @@ from toolspec.backends.verl.parsers import NoAnswer, ParserFailure, parse_ids
 from toolspec.backends.verl.rehearsal.authors import Author, ModelError, scripted
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost, Scored, ToolCall
 from toolspec.backends.verl.rehearsal.experiment import Experiment
-from toolspec.backends.verl.rehearsal.policies import Script
+from toolspec.backends.verl.rehearsal.scripts import Script
 from toolspec.backends.verl.rehearsal.user_process import RAISED, LostError, UserProcess
 from toolspec.compiler.chat.process import ChatError
 
 
 class Task(NamedTuple):
-    """row: the number, and its columns. loop: with the row's tools."""
+    """row: the number, and its columns. loop: with the row's tools. told: what tools answer that are not run."""
 
     number: int
     columns: Mapping[str, Any]
     policy: str
     script: Script
     loop: AgentLoop | SingleTurnLoop
+    told: str | None = None
 
 
 def ends_of(loop: AgentLoop | SingleTurnLoop, eos: int | None) -> set[int | None]:
@@ -84,6 +85,8 @@ def raised(message: Mapping[str, Any], process: UserProcess, before: int, troubl
     if message.get("unclean"):
         who = who or list(process.under_way)
         process.close()
+    if not trouble:
+        who = who or list(process.doing)
     return Lost("raised", tuple(dict.fromkeys(who)), trouble or f"{kind}: {message['message']}".rstrip(": "))
 
 
@@ -121,7 +124,8 @@ class Conversation:
         lost: Lost | None = None
         done = _Done()
         try:
-            self.process.send({"do": "episode", "with": {"row": self.task.columns}})
+            asked = {"row": self.task.columns, "told": self.task.told}
+            self.process.send({"do": "episode", "with": asked})
             try:
                 message = self._answered()
                 if "failure" in message:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from toolspec.backends.verl.rehearsal.policies import Script
+from toolspec.backends.verl.rehearsal.scripts import Script
 from toolspec.backends.verl.rehearsal.user_process import ToolRun
 
 
@@ -33,9 +33,9 @@ class Scored(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """An episode that has no outcome. how: hung, crashed or raised. who: tools under way, or `reward`.
+    """An episode that has no outcome. how: hung, crashed, raised, or unplayed, where it was not begun.
 
-    reason: a clause.
+    who: tools under way, or `reward`. reason: a clause.
     """
 
     how: str

@@ -81,6 +81,9 @@ class Experiment(NamedTuple):
     sampling: Sampling = Sampling(1.0, 1.0, -1)
 
 
+Rows = tuple[Mapping[str, Any], ...]
+
+
 def experiment_of(
     compiled: Compiled,
     split: str,
@@ -88,15 +91,18 @@ def experiment_of(
     text: bool = False,
     engine: Literal["own", "verl"] = "own",
     weights: Path | None = None,
+    loop_name: str = "",
+    rows: Rows | None = None,
 ) -> Experiment:
     """scratch: a folder for the stand-in model's files. text: whether to take it though the model is at hand.
 
-    engine: which is to run it. weights: of a small model that writes as well.
+    engine: which is to run it. weights: of a small model that writes as well. loop_name: the agent loop in place of the
+    spec's. rows: in place of the data's.
     Raises ProblemError: rows that are not at hand, an agent loop of the user's own and no verl to run it, a folder that
     holds no model.
     """
     plan, view = compiled.plan, View(run_of(compiled), release(compiled.plan.target), Files())
-    if plan["agent.class"] != "none" and engine == "own":
+    if plan["agent.class"] != "none" and engine == "own" and not loop_name:
         message = "the agent loop is one of your own, which only verl runs"
         raise _problem("TS048", "not-rehearsed", message, compiled.place("agent.class"), "--engine verl")
     files = dict(bundle_of(compiled).files)
@@ -131,7 +137,7 @@ def experiment_of(
         reward,
         plan.decisions["reward.kwargs"].value if "reward.kwargs" in plan.decisions else {},
         loop,
-        _rows(compiled, view, split),
+        _rows(compiled, view, split, loop_name or plan.text("agent.loop")) if rows is None else rows,
         model,
         {**values, **passed},
         left_out,
@@ -244,7 +250,7 @@ def context_of(view: View) -> int:
     return int(found) if found is not None else NO_LIMIT
 
 
-def _rows(compiled: Compiled, view: View, split: str) -> tuple[Mapping[str, Any], ...]:
+def _rows(compiled: Compiled, view: View, split: str, loop: str) -> Rows:
     """The first rows as verl's dataset hands them out (rl_dataset.py `__getitem__` of each release)."""
     span = compiled.place(f"data.{split}")
     try:
@@ -257,7 +263,7 @@ def _rows(compiled: Compiled, view: View, split: str) -> tuple[Mapping[str, Any]
         raise _problem("TS047", "rows-not-at-hand", f"this needs {error}", span) from None
     if not found:
         raise _problem("TS047", "rows-not-at-hand", f"there are no rows in data.{split}", span)
-    return tuple(handed_out(row, column, compiled.plan.text("agent.loop")) for row in found)
+    return tuple(handed_out(row, column, loop) for row in found)
 
 
 def _laid_out(compiled: Compiled, split: str) -> tuple[dict[str, Any], ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 from typing import Literal, NamedTuple
 
+from toolspec.backends.verl.rehearsal.cheats import CHEATS
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost
 from toolspec.backends.verl.rehearsal.rehearse import Rehearsal
 from toolspec.backends.verl.rehearsal.user_process import RAISED, ToolRun
@@ -96,6 +97,9 @@ def _lost(episodes: Sequence[Episode]) -> Iterator[Finding]:
     for (how, who, reason), some in groups.items():
         assert some[0].lost is not None
         named, times = ", ".join(who), _times(len(some), len(episodes), "episodes")
+        if how == "unplayed":
+            yield Finding("note", "unplayed", some[0].policy, f"{reason}, in {times}")
+            continue
         if how == "raised":
             whose = f" ({some[0].policy}: {some[0].script.variant})" if some[0].script.variant else ""
             fix = "toolspec template says where the template and verl disagree" if VERL in reason else ""
@@ -243,6 +247,11 @@ def _honest(found: Rehearsal) -> Iterator[Finding]:
         yield Finding("warning", "schema-call-refused", "", message)
 
 
+def _solves(policy: str) -> bool:
+    """Whether what it does is right, or may be."""
+    return policy in ("honest", "honest-no-call", "sloppy") or (policy in CHEATS and CHEATS[policy].solves)
+
+
 def _paid(episodes: Sequence[Episode]) -> Iterator[Finding]:
     """What earns as much as the honest policy without doing what was asked."""
     honest = [one.scored.score for one in episodes if one.policy == "honest" and one.scored is not None]
@@ -255,7 +264,7 @@ def _paid(episodes: Sequence[Episode]) -> Iterator[Finding]:
         return
     groups: dict[tuple[str, str], list[float]] = {}
     for one in episodes:
-        if one.policy in ("lazy", "cheating") and one.scored is not None:
+        if one.scored is not None and not _solves(one.policy):
             groups.setdefault((one.policy, one.script.variant), []).append(one.scored.score)
     for (policy, variant), earned in groups.items():
         if fmean(earned) >= fmean(honest):

@@ -19,9 +19,19 @@ from toolspec.backends.verl.rehearsal.conversation import Conversation, Task, en
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost
 from toolspec.backends.verl.rehearsal.experiment import Experiment
 from toolspec.backends.verl.rehearsal.pieces import Pieces
-from toolspec.backends.verl.rehearsal.policies import Script, script
-from toolspec.backends.verl.rehearsal.policies import Task as PolicyTask
-from toolspec.backends.verl.rehearsal.script_task import drawn, guess_for, question_of, truth_of
+from toolspec.backends.verl.rehearsal.policies import script
+from toolspec.backends.verl.rehearsal.result_form import result_form
+from toolspec.backends.verl.rehearsal.row_answers import (
+    candidates,
+    drawn,
+    expected_calls,
+    guess_for,
+    question_of,
+    text_of,
+    truth_of,
+)
+from toolspec.backends.verl.rehearsal.scripts import PLAIN_RESULT, Script
+from toolspec.backends.verl.rehearsal.scripts import Task as PolicyTask
 from toolspec.backends.verl.rehearsal.user_process import LostError, ToolRun, UserProcess
 from toolspec.compiler.chat.process import ChatError, ChatProcess
 
@@ -105,6 +115,10 @@ class Stage:
         self.read: list[Mapping[str, Any]] = []
         self.pieces = Pieces(tokens)
         self._loops: dict[tuple[str, ...] | None, Loop] = {}
+        self._result: str | None = None
+        self._candidates = candidates(
+            experiment.rows, experiment.reward, drawn(experiment.rows, asked), asked.seed
+        )
 
     def __enter__(self) -> Stage:
         return self
@@ -265,7 +279,11 @@ class Stage:
             return Episode(number, policy, Script("", ()), lost=Lost("raised", (), reason))
         made = Script("by itself", ())
         if policy != MODEL:
-            made = script(policy, turn, self._task(number, loop, form, policy))
+            try:
+                made = script(policy, turn, self._task(number, loop, form, policy))
+            except LookupError:
+                reason = "the run has nothing that this policy could be played with"
+                return Episode(number, policy, Script("", ()), lost=Lost("unplayed", (), reason))
         return self.play(Task(number, row, policy, made, loop))
 
     def play(self, task: Task) -> Episode:
@@ -289,8 +307,8 @@ class Stage:
         turns = experiment.settings.max_assistant_turns
         return PolicyTask(
             question_of(row),
-            None if truth is None else str(truth),
-            guess_for(experiment, number),
+            None if truth is None else text_of(truth),
+            guess_for(experiment.rows, experiment.reward, number),
             form,
             experiment.settings.format,
             loop.tools,
@@ -298,7 +316,17 @@ class Stage:
             turns - 1 if turns else None,
             not experiment.model.why_not,
             random.Random(f"{self.asked.seed} {policy} {number}"),
+            self._candidates,
+            self._result_form(loop),
+            expected_calls(row, experiment.reward),
         )
+
+    def _result_form(self, loop: Loop) -> str:
+        if self.experiment.model.why_not:
+            return PLAIN_RESULT  # the stand-in's template is nobody's
+        if self._result is None:
+            self._result = result_form(self.tokens, list(loop.tools), self.experiment.settings.format)
+        return self._result
 
 
 def _name(entry: Mapping[str, Any]) -> str:

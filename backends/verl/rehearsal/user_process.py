@@ -85,6 +85,7 @@ class _Call(NamedTuple):
 class UserProcess:
     """A context manager. python: the interpreter that has what the tools import. folder: the bundle. worker: the file.
 
+    scoring_printed: bytes that the reward has printed.
     told: is called with each token of a turn that a model writes. spoke: whether the worker has run at all.
 
     Every method raises LostError where the process does not answer within its limits; it is of no more use then.
@@ -106,6 +107,7 @@ class UserProcess:
         self._open: dict[int, _Call] = {}
         self._printed: dict[int, int] = {}
         self._tail = self._rest = b""
+        self.scoring_printed = 0
         self._doing, self._ends = "", 0.0
         self.spoke = False
         self.told: Callable[[int], None] = lambda tokens: None
@@ -161,6 +163,8 @@ class UserProcess:
 
     def send(self, message: Mapping[str, Any]) -> None:
         data = memoryview(json.dumps(message, default=str).encode("ascii") + b"\n")
+        if "do" in message:
+            self._doing = ""
         self._drain()  # the process waits for this message, so what it has printed belongs to what was before
         self._ends = max(self._ends, time.monotonic() + self.limits.score_seconds)
         try:
@@ -196,10 +200,10 @@ class UserProcess:
             left = self._deadline() - time.monotonic()
             if left <= 0:
                 raise self._ended("hung", self._late())
-            for key, _ in self._selector.select(left):
-                if key.fd == self._output:
-                    self._drain(1)
-                    continue
+            ready = {key.fd for key, _ in self._selector.select(left)}
+            if self._answers not in ready:
+                self._drain(1)
+            else:  # first: what is printed belongs to a call that is told of before
                 part = os.read(self._answers, READ)
                 if not part:
                     raise self._gone()
@@ -272,6 +276,8 @@ class UserProcess:
             self._tail = (self._tail + part)[-TAIL:]
             if self._printed:
                 self._printed[max(self._printed)] += len(part)
+            elif self._doing == "reward":
+                self.scoring_printed += len(part)
 
     def _gone(self) -> LostError:
         if self._process is not None:

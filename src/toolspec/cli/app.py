@@ -25,7 +25,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Show what the model sees of the tools, and whether its calls are read.",
     ),
     "budget": ("toolspec.cli.budget:budget", "Count the tokens of every prompt against the limits."),
-    "reward": ("toolspec.cli.reward:reward", "Prove what the reward pays for, or show what breaks it."),
+    "reward": (
+        "toolspec.cli.reward:reward",
+        "Prove what the reward pays for, or show what breaks it; run it against policies that cheat.",
+    ),
     "import": (
         "toolspec.cli.import_command:import_",
         "Make a spec of a verl config, a run script or arguments.",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
+from click.shell_completion import CompletionItem
 
 from toolspec.cli.document import print_json
 from toolspec.cli.options import FORMAT, SET, SPEC, TARGET, given
@@ -19,9 +20,31 @@ if TYPE_CHECKING:
 
 ROWS = 16
 MOST_ROWS = 512
-POLICIES = ("honest", "lazy", "sloppy", "cheating")
 MODEL = "model"
 WITHIN = 600.0
+
+
+class PolicyName(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """The name of a policy, looked up when one is given."""
+
+    name = "policy"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from toolspec.backends.verl.rehearsal.policies import POLICIES, REHEARSED
+        from toolspec.specs.nearest import nearest
+
+        if value not in POLICIES and value != MODEL:
+            close = nearest(value, [*POLICIES, MODEL])
+            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(REHEARSED)} and the cheats"
+            self.fail(f"there is no policy {value!r}; {hint}", param, ctx)
+        return value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from toolspec.backends.verl.rehearsal.policies import POLICIES
+
+        return [CompletionItem(name) for name in [*POLICIES, MODEL] if name.startswith(incomplete)]
 
 
 @click.command("rehearse")
@@ -40,8 +63,8 @@ WITHIN = 600.0
     "--policy",
     "policies",
     multiple=True,
-    type=click.Choice([*POLICIES, MODEL]),
-    help="Who writes: a script, or the model of --model. Repeatable. Default: all.",
+    type=PolicyName(),
+    help="Who writes: honest, lazy, sloppy, cheating (these by default), a cheat by name, or model. Repeatable.",
 )
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Of the rows and of the calls' arguments."
@@ -140,6 +163,7 @@ def rehearse(
     toolspec's own.
     """
     from toolspec.backends.verl.rehearsal.findings import findings
+    from toolspec.backends.verl.rehearsal.policies import POLICIES, REHEARSED
     from toolspec.backends.verl.rehearsal.rehearse import Asked
     from toolspec.backends.verl.rehearsal.user_process import Limits
 
@@ -159,7 +183,7 @@ def rehearse(
         )
     if model is not None and text:
         raise click.UsageError("a model writes tokens, so --model goes without --text")
-    wanted = tuple(one for one in POLICIES if one in policies) or (() if MODEL in policies else POLICIES)
+    wanted = tuple(one for one in POLICIES if one in policies) or (() if MODEL in policies else REHEARSED)
     wanted += (MODEL,) if model is not None else ()
     asked = Asked(
         rows,

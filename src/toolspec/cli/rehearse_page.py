@@ -86,7 +86,7 @@ def _shown(found: Rehearsal) -> Iterator[Shown]:
             one.script.variant,
             number(one.scored.score) if one.scored is not None else "lost",
             one.lost is not None or bool(one.scored and one.scored.fault),
-            visible(outcome(found, one)),
+            visible(outcome(found.experiment, one)),
             prompt if first else None,
             len(one.prompt_ids),
             tuple(blocks),

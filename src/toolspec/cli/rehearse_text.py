@@ -11,6 +11,7 @@ from toolspec.cli.terminal import width
 
 if TYPE_CHECKING:
     from toolspec.backends.verl.rehearsal.episode import Episode, Piece
+    from toolspec.backends.verl.rehearsal.experiment import Experiment
     from toolspec.backends.verl.rehearsal.findings import Finding
     from toolspec.backends.verl.rehearsal.rehearse import Rehearsal
 
@@ -202,17 +203,22 @@ def _transcripts(found: Rehearsal, *, every: bool) -> Iterator[str]:
 
 def transcript(found: Rehearsal, one: Episode, *, prompt: bool = True) -> Iterator[str]:
     """prompt: whether it is shown, or only how long it is."""
-    from toolspec.backends.verl.rehearsal.summary import spans
-
     yield from wrapped(
         f"{one.policy}, row {one.row:,}: {one.script.variant}", 2, paint("episode", "1") + "  "
     )
-    tokens = not found.experiment.model.why_not
+    yield from transcript_lines(found.experiment, one, prompt=prompt)
+
+
+def transcript_lines(experiment: Experiment, one: Episode, *, prompt: bool) -> Iterator[str]:
+    """What was written, by whom, and what it is paid."""
+    from toolspec.backends.verl.rehearsal.summary import spans
+
+    tokens = not experiment.model.why_not
     for span in spans(one):
         above = span.by == "prompt" and not prompt
         text = f"the prompt of row {one.row:,}, as above" if above else span.text
         yield from _span(span._replace(text=text), tokens=tokens)
-    yield from wrapped(outcome(found, one), 4, "  = ")
+    yield from wrapped(outcome(experiment, one), 4, "  = ")
 
 
 def _span(span: Piece, *, tokens: bool) -> Iterator[str]:
@@ -235,15 +241,15 @@ def _counted(line: str, tokens: int) -> list[str]:
     return [f"{line}{' ' * room}{said}"] if room > 0 else [line, said.rjust(width() - 6)]
 
 
-def outcome(found: Rehearsal, one: Episode) -> str:
-    from toolspec.backends.verl.rehearsal.summary import weights
+def outcome(experiment: Experiment, one: Episode) -> str:
+    from toolspec.backends.verl.rehearsal.summary import terms_of
 
     if one.lost is not None:
         return f"no outcome: {', '.join(one.lost.who)} {one.lost.reason}".replace(":  ", ": ")
     assert one.scored is not None
     if one.scored.fault:
         return f"score {number(one.scored.score)}: the reward failed: {one.scored.fault}"
-    said = weights(found)
+    said = terms_of(experiment)
     parts = [
         f"{paid:+.2f} {name}"
         + (f" ({said[name]} × {number(one.scored.values[name])})" if name in said else "")

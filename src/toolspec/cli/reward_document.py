@@ -9,8 +9,10 @@ from toolspec.compiler.reward.words import described, plain
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from toolspec.backends.verl.probe.table import Row
     from toolspec.backends.verl.reward.subject import Report
     from toolspec.backends.verl.reward.transcript import Transcript, Transcripts
+    from toolspec.cli.reward_probe import Told
     from toolspec.compiler.reward.analysis import Analysis
     from toolspec.compiler.reward.lines import Interval
     from toolspec.compiler.reward.vector import Vector
@@ -24,6 +26,57 @@ def document(report: Report, shown: Transcripts) -> dict[str, Any]:
     if analysis is None:
         return {**head, "analysed": False}
     return {**head, "analysed": True, **body(analysis, shown), "signal": _signal(report)}
+
+
+def probe_document(told: Told) -> dict[str, Any]:
+    """`document` with `probe`: what each policy earns, and what was found."""
+    probe, table = told.probe, told.table
+    return {
+        **document(told.report, told.shown),
+        "probe": {
+            "fine": not told.fails,
+            "seconds": round(probe.seconds, 3),
+            "seed": probe.asked.seed,
+            "rows": table.played,
+            "tokens": "stand-in" if probe.experiment.model.why_not else "model",
+            "assumed": list(probe.experiment.assumed),
+            "answer_form": probe.form,
+            "honest": table.honest,
+            "policies": [_policy(row) for row in table.rows],
+            "findings": [
+                {
+                    **one._asdict(),
+                    "policies": list(one.policies),
+                    "place": None if span is None else [span.file, span.line, span.column],
+                }
+                for one, span in told.findings
+            ],
+        },
+    }
+
+
+def _policy(row: Row) -> dict[str, Any]:
+    from toolspec.backends.verl.rehearsal.summary import spans
+
+    shown = row.shown
+    found = row._asdict()
+    found.update(
+        pays=row.pays,
+        mark=row.mark or None,
+        trouble=row.trouble or None,
+        shown=None
+        if shown is None or shown.scored is None
+        else {
+            "row": shown.row,
+            "parts": [{"by": span.by, "text": span.text} for span in spans(shown)],
+            "stop": shown.stop,
+            "score": shown.scored.score,
+            "terms": dict(shown.scored.values),
+            "paid": dict(shown.scored.paid),
+            "fault": shown.scored.fault,
+        },
+    )
+    return found
 
 
 def body(analysis: Analysis, shown: Transcripts) -> dict[str, Any]:
@@ -54,6 +107,7 @@ def _property(analysis: Analysis, verdict: Verdict, shown: Transcripts) -> dict[
         "severity": asked.severity,
         "verdict": verdict.outcome,
         "why": verdict.why or None,
+        "by_probe": verdict.by_probe,
         "margin": None if verdict.margin is None else plain(verdict.margin),
         "narrowest": _pair(verdict.pair, shown),
         "counterexample": _pair(verdict.plainest or verdict.pair, shown) if refuted else None,

@@ -13,8 +13,10 @@ from toolspec.cli.reward_text import repair_words, signal_words, verdict_words
 from toolspec.compiler.reward.words import described, interval, number, summed
 
 if TYPE_CHECKING:
+    from toolspec.backends.verl.probe.table import Row
     from toolspec.backends.verl.reward.subject import Report
     from toolspec.backends.verl.reward.transcript import Transcripts
+    from toolspec.cli.reward_probe import Told
     from toolspec.compiler.reward.analysis import Analysis
     from toolspec.compiler.reward.plane import Plane, Polygon
     from toolspec.compiler.reward.vector import Vector
@@ -54,12 +56,12 @@ class Map(NamedTuple):
         return tuple(dict.fromkeys(name for shape in self.shapes for name in shape.name.split("; ")))
 
 
-def write_page(path: Path, report: Report, shown: Transcripts) -> None:
-    """The page, whole or not at all. Raises OSError."""
-    replace_file(path, page(report, shown).encode("utf-8", "replace"))
+def write_page(path: Path, report: Report, shown: Transcripts, told: Told | None = None) -> None:
+    """The page, whole or not at all. told: of a probe. Raises OSError."""
+    replace_file(path, page(report, shown, told).encode("utf-8", "replace"))
 
 
-def page(report: Report, shown: Transcripts) -> str:
+def page(report: Report, shown: Transcripts, told: Told | None = None) -> str:
     import jinja2
 
     source = Path(__file__).with_suffix(".html.j2").read_text("utf-8")
@@ -68,6 +70,7 @@ def page(report: Report, shown: Transcripts) -> str:
     )
     analysis = report.analysis
     names: dict[str, Any] = {"mark": MARK, "subject": report.subject, "analysis": analysis, "side": SIDE}
+    names["probe"] = None if told is None else _probe(told)
     if analysis is not None:
         names |= {
             "verdicts": [(STYLES[style], text) for style, text in verdict_words(analysis)],
@@ -88,6 +91,30 @@ def page(report: Report, shown: Transcripts) -> str:
     return environment.from_string(source).render(**names)
 
 
+def _probe(told: Told) -> dict[str, Any]:
+    from toolspec.backends.verl.rehearsal.summary import spans
+    from toolspec.cli.rehearse_text import number as shown_number
+    from toolspec.cli.rehearse_text import outcome
+    from toolspec.cli.reward_probe_text import mark_of, ordered
+
+    def row(one: Row) -> dict[str, Any]:
+        return {
+            "policy": one.policy,
+            "does": one.trouble or one.does,
+            "kind": "error" if one.pays else "ok" if one.kind == "honest" else "none",
+            "scores": [shown_number(each) for each in (one.mean, one.least, one.most)],
+            "mark": mark_of(one, told.table).lower(),
+            "parts": [each for each in spans(one.shown) if each.by != "prompt"] if one.shown else [],
+            "outcome": outcome(told.probe.experiment, one.shown) if one.shown else "",
+        }
+
+    return {
+        "rows": [row(one) for one in ordered(told.table)],
+        "findings": [one for one, _ in told.findings],
+        "played": told.table.played,
+    }
+
+
 def _rows(analysis: Analysis, shown: Transcripts) -> Iterator[dict[str, Any]]:
     for verdict in analysis.verdicts:
         refuted = verdict.outcome == "refuted"
@@ -101,7 +128,10 @@ def _rows(analysis: Analysis, shown: Transcripts) -> Iterator[dict[str, Any]]:
             "name": verdict.asked.name,
             "margin": margin,
             "why": verdict.why,
-            "sides": [_side(analysis, pair.better, shown), _side(analysis, pair.worse, shown)]
+            "sides": [
+                _side(analysis, pair.better, pair.better_score, shown),
+                _side(analysis, pair.worse, pair.worse_score, shown),
+            ]
             if pair
             else [],
             "tie": pair is not None and pair.better_score == pair.worse_score,
@@ -109,10 +139,10 @@ def _rows(analysis: Analysis, shown: Transcripts) -> Iterator[dict[str, Any]]:
         }
 
 
-def _side(analysis: Analysis, one: Vector, shown: Transcripts) -> dict[str, Any]:
+def _side(analysis: Analysis, one: Vector, score: Fraction, shown: Transcripts) -> dict[str, Any]:
     return {
         "words": described(one),
-        "sum": summed(analysis.reward, one),
+        "sum": summed(analysis.reward, one, score),
         "transcript": shown.found.get(one),
     }
 

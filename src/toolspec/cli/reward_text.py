@@ -26,7 +26,8 @@ MARKS = {"proved": ("holds", "32"), "unknown": ("open", "33"), "no-case": ("-", 
 BROKEN = {"error": ("BROKEN", "31"), "warning": ("broken", "33"), "note": ("note", "36")}
 
 
-def lines(report: Report, shown: Transcripts) -> Iterator[str]:
+def lines(report: Report, shown: Transcripts, brief: bool = False) -> Iterator[str]:
+    """brief: the verdict, and what was found by a probe."""
     subject, analysis = report.subject, report.analysis
     head = f"{paint('reward', '1')} of {subject.name} → verl {subject.release}"
     if analysis is None:
@@ -39,11 +40,16 @@ def lines(report: Report, shown: Transcripts) -> Iterator[str]:
     yield paint("verdict", "1")
     for style, text in verdict_words(analysis):
         yield from (paint(line, style) for line in wrapped(text, 2))
+    if brief:
+        for verdict in analysis.verdicts:
+            if verdict.by_probe:
+                yield from _property(analysis, verdict, shown)
+        return
     yield paint("properties", "1") + paint("  over every trajectory that the budget allows", "2")
     # One counterexample is read word for word; the others are counts, and the page has their words.
     first = [*analysis.broken("error"), *analysis.broken("warning")][:1]
     for verdict in analysis.verdicts:
-        yield from _property(analysis, verdict, shown if verdict in first else None)
+        yield from _property(analysis, verdict, shown if verdict in first or verdict.by_probe else None)
     if shown.missing:
         yield from (paint(line, "2") for line in wrapped(f"without a transcript: {shown.missing}", 2))
     yield from _intervals(analysis)
@@ -100,15 +106,15 @@ def _property(analysis: Analysis, verdict: Verdict, shown: Transcripts | None) -
     if not refuted or pair is None:
         return
     tie = "ties with" if pair.better_score == pair.worse_score else "is paid less than"
-    sides = ((pair.better, ""), (pair.worse, f"{tie} "))
-    for vector, before in sides:
-        yield from wrapped(f"{before}{described(vector)}: {summed(analysis.reward, vector)}", 10)
+    sides = ((pair.better, pair.better_score, ""), (pair.worse, pair.worse_score, f"{tie} "))
+    for vector, score, before in sides:
+        yield from wrapped(f"{before}{described(vector)}: {summed(analysis.reward, vector, score)}", 10)
         transcript = shown.found.get(vector) if shown is not None else None
         if transcript is not None:
             yield from _transcript(transcript)
     if verdict.margin is not None and verdict.margin < pair.better_score - pair.worse_score:
         yield from wrapped(f"at the worst it is {number(-verdict.margin)} less", 10)
-    if asked.severity == "note":
+    if asked.severity == "note" or verdict.by_probe:
         return
     repair = analysis.repair(verdict)
     if repair is None:

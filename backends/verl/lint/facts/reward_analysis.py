@@ -40,12 +40,14 @@ def broken(view: View, severity: Severity) -> Iterator[Found]:
         pair = verdict.plainest or verdict.pair
         if pair is None:
             continue
+        better = summed(analysis.reward, pair.better, pair.better_score)
+        worse = summed(analysis.reward, pair.worse, pair.worse_score)
         tie = "as much as" if pair.better_score == pair.worse_score else "less than"
         repair = analysis.repair(verdict)
         path = f"reward.{repair.name}" if repair and repair.name != "overlong" else "reward"
         yield Found(
-            f"{verdict.asked.broken}: {described(pair.better)} is paid {summed(analysis.reward, pair.better)}, "
-            f"{tie} {described(pair.worse)}, {summed(analysis.reward, pair.worse)}",
+            f"{verdict.asked.broken}: {described(pair.better)} is paid {better}, "
+            f"{tie} {described(pair.worse)}, {worse}",
             ("reward.reward_manager.name",),
             fix=f"{path}.{repair.what}: {plain(repair.value)}" if repair else "see `toolspec reward`",
             why="every curve goes up while the policy learns what pays, and not the task"

@@ -20,6 +20,9 @@ import stand_in
 from rehearsal_pipe import Failure, Pipe, die_with_the_parent, hold_to, text_of
 from rehearsal_watch import Notes, Watch
 
+BUILTIN = "verl"
+"""In place of a file and a function: verl's own scorer by the row's data_source."""
+
 
 class Tokenizer:
     """The model's tokenizer, as far as a bundle's modules use one."""
@@ -47,7 +50,8 @@ class Work:
 
         self.pipe, self.given = pipe, start
         self.tokenizer = Tokenizer(pipe, start["eos"])
-        self.kinds, self.loop = vars(ts_tools), ts_loop.SpanToolAgentLoop
+        self.kinds = vars(ts_tools)
+        self.loop = stand_in.ToolAgentLoop if start.get("loop") == "verl" else ts_loop.SpanToolAgentLoop
         self.tools = self._built()
         pipe.send({"event": "building", "what": "reward"})
         self.scorer = Scorer(start["reward"], self.tokenizer, self._function(), self._parse)
@@ -63,17 +67,17 @@ class Work:
         return found
 
     def _function(self) -> Any:
-        """What verl hands to the reward manager as compute_score; None where the spec's own file is to be loaded.
+        """What verl hands to its reward manager.
 
-        The whole reward with its keyword arguments, as get_custom_reward_fn binds them; verl's own scorer for
-        `match: verl`.
+        The whole reward with its keyword arguments, as get_custom_reward_fn binds them; verl's own scorer where the
+        reward asks for it; None where the scorer loads it itself.
         """
         reward, given = self.given["reward"], self.given["reward_kwargs"]
-        if any(term.get("match") == "verl" for term in reward.get("terms") or ()):
+        code = reward.get("python")
+        if code == BUILTIN or any(term.get("match") == "verl" for term in reward.get("terms") or ()):
             from verl.utils.reward_score import default_compute_score
 
             return default_compute_score
-        code = reward.get("python")
         if not code or not given:
             return None
         import ts_load
@@ -102,9 +106,13 @@ class Work:
         scored = [await self.scorer.score(ids, [[0, len(ids)]], seen) for ids in answers]
         return [one.score for one in scored]
 
-    async def episode(self, row: dict[str, Any]) -> dict[str, Any]:
+    async def episode(self, row: dict[str, Any], told: str | None = None) -> dict[str, Any]:
+        """told: what tools that only have a schema answer."""
         if self.given["settings"]["release"] == "0.7.1":  # it builds its tools anew for every trajectory
             self.tools = self._built()
+        if told is not None:
+            for tool in self.tools.values():
+                tool.config["text"] = told
         given = stand_in.Given(
             self.pipe.ask,
             self.tokenizer,
@@ -124,11 +132,23 @@ class Work:
         return {"fields": fields, "turns": output.num_turns, "leaks": leaks, "scored": scored._asdict()}
 
 
+def _leave_the_network() -> None:
+    """A network of its own with nothing in it, where the system lets anyone have one (Linux, user namespaces)."""
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).unshare(0x10000000 | 0x40000000)  # CLONE_NEWUSER, CLONE_NEWNET
+    except (OSError, AttributeError):
+        return
+
+
 def main() -> None:
     pipe = Pipe(int(sys.argv[1]), int(sys.argv[2]))
     start = pipe.receive()
     die_with_the_parent()
     hold_to(start["limits"])
+    if not start.get("network", True):
+        _leave_the_network()
     sys.path[0] = str(Path.cwd())  # in place of this file's folder
     folder, why_not = stand_in.real_verl(start["settings"]["release"])
     stand_in.install(folder)

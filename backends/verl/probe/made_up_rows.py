@@ -1,0 +1,62 @@
+"""Rows for a reward whose data is not at hand: sums, with an accepted answer of the kind that the reward compares."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from toolspec.backends.verl.rehearsal.experiment import handed_out
+from toolspec.compiler.reward.arguments import NoValueError, arguments
+
+NUMBER = 12
+
+
+def made_up_rows(
+    reward: Mapping[str, Any], tools: Sequence[Mapping[str, Any]], loop: str, source: str = "toolspec"
+) -> tuple[Mapping[str, Any], ...]:
+    """reward: as ts_reward.json has it. tools: schemas. loop: the agent loop. source: the rows' data_source."""
+    return tuple(_row(number, reward, tools, loop, source) for number in range(NUMBER))
+
+
+def _row(
+    number: int, reward: Mapping[str, Any], tools: Sequence[Mapping[str, Any]], loop: str, source: str
+) -> Mapping[str, Any]:
+    one, other = 17 + 13 * number, 25 + 7 * number
+    truth = _truth(number, one + other, reward, tools)
+    row: dict[str, Any] = {
+        "prompt": [{"role": "user", "content": f"How much is {one} + {other}?"}],
+        "data_source": source,
+        "reward_model": {"style": "rule", "ground_truth": truth},
+        "extra_info": {"index": number, "split": "train", "needed_calls": min(1, len(tools))},
+    }
+    inner = row
+    *around, last = str(reward.get("answer_field") or "reward_model.ground_truth").split(".")
+    for part in around:
+        inner = inner.setdefault(part, {})
+    inner[last] = truth
+    return handed_out(row, "prompt", loop)
+
+
+def _truth(number: int, total: int, reward: Mapping[str, Any], tools: Sequence[Mapping[str, Any]]) -> str:
+    terms: Sequence[Mapping[str, Any]] = reward.get("terms") or ()
+    term = next((one for one in terms if one["name"] == "correct"), {})
+    match term.get("match"):
+        case "choice":
+            letters = str(term.get("choices") or "ABCDE")
+            return letters[number % len(letters)]
+        case "json":
+            return json.dumps({"answer": total})
+        case "calls":
+            return json.dumps([_call(number, tools)] if tools else [])
+        case _:
+            return str(total)
+
+
+def _call(number: int, tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    tool = tools[number % len(tools)]
+    try:
+        given = arguments(tool, number + 1)
+    except NoValueError:
+        given = {}
+    return {"name": tool["function"]["name"], "arguments": given}
