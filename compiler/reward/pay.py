@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Hashable, Iterator, Mapping
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +22,11 @@ Table = Mapping[Counts, int]
 
 
 class Pay:
-    """The tables of a reward and a budget. scale: how many of the whole numbers make 1."""
+    """The tables of a reward and a budget. scale: how many of the whole numbers make 1.
+
+    fine: of a reward with partial credit, four of the whole numbers are the least difference of two pays, and one tells
+    a pay that is reached from one that is only come near to.
+    """
 
     def __init__(self, reward: Reward, budget: Budget) -> None:
         self.reward, self.budget = reward, budget
@@ -35,7 +40,7 @@ class Pay:
             for each in reward.terms
         }
         every = (pay for tables in pays.values() for table in tables.values() for pay in table.values())
-        self.scale = math.lcm(*{pay.denominator for pay in every})
+        self.scale = math.lcm(*{pay.denominator for pay in (*every, *(reward.clip or ()))})
         whole = {
             name: {
                 key: {at: pay.numerator * (self.scale // pay.denominator) for at, pay in table.items()}
@@ -48,11 +53,25 @@ class Pay:
             for name, tables in self._values.items()
             for answer, table in tables.items()
         }
+        self.fine = 4 if reward.partial else 1
+        if reward.partial:
+            self._tell_limits()
         self._distinct: dict[str, list[Value]] = {}
         self._numbers: dict[tuple[str, Answer], Mapping[Counts, int]] = {}
         self._tables: dict[tuple[str, Answer, str | None], Table] = {}
         self.settled: dict[Hashable, dict[Any, Any]] = {}
         """What searches of one kind have in common, kept for the next."""
+
+    def _tell_limits(self) -> None:
+        self.scale *= self.fine
+        for each in self.reward.terms:
+            for answer in ANSWERS:
+                drift, table = each.drift(answer), self._pays[each.name, answer]
+                self._pays[each.name, answer] = {at: pay * self.fine + drift for at, pay in table.items()}
+
+    def exact(self, pay: int) -> Fraction:
+        """What whole numbers of the tables are, with the limit for what comes near to it."""
+        return Fraction((pay + self.fine // 2) // self.fine, self.scale // self.fine)
 
     def values(self, name: str, answer: Answer) -> Mapping[Counts, Value]:
         """A term's value before its weight, by the counts of its group."""

@@ -46,7 +46,7 @@ class Repair(NamedTuple):
 
 def wanted(verdicts: Sequence[Verdict]) -> tuple[list[Property], list[Property]]:
     """(properties that hold, properties that are broken) of those whose break is a finding."""
-    found = [each for each in verdicts if each.asked.severity != "note"]
+    found = [each for each in verdicts if each.asked.severity != "note" and each.asked.form != "matcher"]
     return (
         [each.asked for each in found if each.outcome == "proved"],
         [each.asked for each in found if each.outcome == "refuted"],
