@@ -69,6 +69,14 @@ class Reward(NamedTuple):
     def clipped(self, total: Fraction) -> Fraction:
         return total if self.clip is None else min(max(total, self.clip[0]), self.clip[1])
 
+    def with_credit(self, one: Vector, credit: Fraction) -> Fraction:
+        """The score of a partly right answer that is worth so much."""
+        pays = (
+            each.pays(Value(credit) if each.worth.partial and not each.gated else each.value(one))
+            for each in self.terms
+        )
+        return self.clipped(sum(pays, ZERO))
+
     def reached(self, one: Vector) -> bool:
         """Whether a partly right answer is paid the score that it comes near to."""
         if one.answer not in PARTLY:

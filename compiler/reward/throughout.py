@@ -66,29 +66,39 @@ class Stage:
         return sorted(found)
 
     def verdict(self, asked: Property) -> Verdict:
-        """Of all its steps: the first that breaks it, else the narrowest. The case of it has the step's weights."""
-        found: list[Verdict] = []
-        for each in self._steps(asked):
+        """Of all its steps: one that breaks it, behind one that does not, else the narrowest. Its case has its weights."""
+        found: list[tuple[int, Verdict]] = []
+        for step, each in self._steps(asked):
             if each.outcome == "refuted":
-                return each
-            found.append(each)
-        unknown = [each for each in found if each.outcome == "unknown"]
-        held = [each for each in found if each.margin is not None]
-        return (unknown or sorted(held, key=lambda each: each.margin or 0) or found)[0]
+                return self._first(asked, found[-1][0], step, each) if found else each
+            found.append((step, each))
+        unknown = [each for _, each in found if each.outcome == "unknown"]
+        held = [each for _, each in found if each.margin is not None]
+        return (unknown or sorted(held, key=lambda each: each.margin or 0) or [found[0][1]])[0]
 
-    def _steps(self, asked: Property) -> Iterator[Verdict]:
+    def _first(self, asked: Property, holds: int, breaks: int, found: Verdict) -> Verdict:
+        while breaks - holds > 1:
+            middle = (holds + breaks) // 2
+            tried = self._at(asked, middle)
+            if tried.outcome == "refuted":
+                breaks, found = middle, tried
+            else:
+                holds = middle
+        return found
+
+    def _steps(self, asked: Property) -> Iterator[tuple[int, Verdict]]:
         marks = self.marks()
-        yield self._at(asked, marks[0])
+        yield marks[0], self._at(asked, marks[0])
         for low, high in pairwise(marks):
             yield from self._between(asked, low, high)
-            yield self._at(asked, high)
+            yield high, self._at(asked, high)
 
     def _at(self, asked: Property, step: int) -> Verdict:
         reward = self.reward(step)
         case = Case(reward, step, step, None, self.case.need) if self.case.until else self.case
         return verdict(self.pay(step), asked)._replace(case=case)
 
-    def _between(self, asked: Property, low: int, high: int) -> Iterator[Verdict]:
+    def _between(self, asked: Property, low: int, high: int) -> Iterator[tuple[int, Verdict]]:
         """What has to be looked at between two steps."""
         if high - low < 2:
             return
@@ -98,16 +108,16 @@ class Stage:
                 # A gain that both ends hide may show between them.
                 if high - low > MOST_STEPS:
                     why = f"between steps {low} and {high} the clipped sum hides it, or not"
-                    yield self._at(asked, low)._replace(outcome="unknown", why=why)
+                    yield low, self._at(asked, low)._replace(outcome="unknown", why=why)
                 else:
-                    yield from (self._at(asked, step) for step in range(low + 1, high))
+                    yield from ((step, self._at(asked, step)) for step in range(low + 1, high))
             return
         ends = self._at(asked, low), self._at(asked, high)
         if any(each.outcome == "refuted" for each in ends) or self._apart(asked, low, high, ends):
             return
         middle = (low + high) // 2
         yield from self._between(asked, low, middle)
-        yield self._at(asked, middle)
+        yield middle, self._at(asked, middle)
         yield from self._between(asked, middle, high)
 
     def _bare(self, asked: Property, low: int, high: int) -> bool:

@@ -8,7 +8,13 @@ from toolspec.compiler.reward.lines import Interval
 from toolspec.compiler.reward.reward import Reward
 from toolspec.compiler.reward.vector import Vector
 
-ANSWERS = {"right": "right answer", "wrong": "wrong answer", "none": "no answer"}
+ANSWERS = {
+    "right": "right answer",
+    "almost": "answer next to right",
+    "barely": "answer next to wrong",
+    "wrong": "wrong answer",
+    "none": "no answer",
+}
 
 
 def number(value: Fraction) -> str:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolspec.backends.verl.compile import Compiled
 from toolspec.backends.verl.emit.side_files import reward_json
+from toolspec.backends.verl.reward.rows import needs_of, rows_of
+from toolspec.backends.verl.reward.tried import tried
 from toolspec.compiler.reward.analysis import Analysis, analyse
+from toolspec.compiler.reward.cases import asks_rows
 from toolspec.compiler.reward.groups import Signal, signal
-from toolspec.compiler.reward.vector import Budget
+from toolspec.compiler.reward.vector import MANY, Budget
+
+if TYPE_CHECKING:
+    from toolspec.backends.verl.lint.view import View
 
 
 class Subject(NamedTuple):
@@ -26,20 +32,37 @@ def subject_of(compiled: Compiled) -> Subject:
     plan = compiled.plan
     settings: dict[str, Any] = json.loads(reward_json(plan, compiled.facts))
     tools = bool(plan["tools.names"])
+    turns, waits = plan.number("budget.turns"), plan.number("budget.user_turns")
     budget = Budget(
-        plan.number("budget.turns"),
+        # A turn of the tools is followed by one of the policy, whatever it says (tool_agent_loop.py
+        # `_handle_generating_state` of the three releases).
+        min(turns, waits + 1) if waits else turns,
         plan.number("rollout.parallel_calls") if tools else 0,
         plan.number("budget.trajectory_tokens"),
+        executions=plan.number("budget.calls") or MANY,
     )
     return Subject(plan.name, plan.target, settings, budget)
 
 
 class Report(NamedTuple):
-    """analysis: None where the reward is one Python function, of which nothing can be proved."""
+    """analysis: None where the reward is one Python function, of which nothing can be proved.
+
+    rows_missing: why no rows are at hand, "" where some are.
+    """
 
     subject: Subject
     analysis: Analysis | None
     signal: Signal | None
+    rows_missing: str = ""
+
+
+def view_of(compiled: Compiled) -> View:
+    from toolspec.backends.verl.lint.spec_run import run_of
+    from toolspec.backends.verl.lint.view import View
+    from toolspec.backends.verl.releases import release
+    from toolspec.backends.verl.written.files import Files
+
+    return View(run_of(compiled), release(compiled.plan.target), Files())
 
 
 def report_of(compiled: Compiled, numbers: bool = True) -> Report:
@@ -47,7 +70,9 @@ def report_of(compiled: Compiled, numbers: bool = True) -> Report:
     subject = subject_of(compiled)
     if "terms" not in subject.settings:
         return Report(subject, None, None)
-    found = analyse(subject.settings, subject.budget, numbers)
+    rows, missing = rows_of(view_of(compiled))
+    needs = needs_of(rows) if asks_rows(subject.settings) else None
+    found = analyse(subject.settings, subject.budget, numbers, needs, tried(subject.settings, rows))
     plan = compiled.plan
     told = signal(
         found.reward,
@@ -59,4 +84,4 @@ def report_of(compiled: Compiled, numbers: bool = True) -> Report:
         float(plan["algorithm.kl.coef"]),
         plan.number("budget.trajectory_tokens"),
     )
-    return Report(subject, found, told)
+    return Report(subject, found, told, missing)

@@ -33,7 +33,8 @@ def reward(
       toolspec reward exp.yaml --html reward.html
 
     Each property is proved, or refuted by two trajectories that break it, or unknown. docs/reward.md has the formulas.
-    Trajectories that are shown are scored by the bundle's own reward, in a process with limits.
+    Trajectories that are shown are written in the run's format, with the model's chat template where it is at hand, and
+    scored by the bundle's own reward, in a process with limits.
 
     Exit codes: 0 the best-paid trajectory is an honest solution, 1 it is not, or the file has errors, 2 wrong usage or
     a fault of toolspec's own.
@@ -52,9 +53,14 @@ def reward(
         check_place(Path(html), MARK)
     compiled = compile_spec(Path(spec), sets, target, writing=False, counting=False, progress=progress)
     report = report_of(compiled)
+    from toolspec.backends.verl.reward.frame import Frame, NoFrameError, frame_of
     from toolspec.backends.verl.reward.transcript import transcripts
 
-    shown = transcripts(report)
+    try:
+        frame: Frame | str = frame_of(compiled)
+    except NoFrameError as error:
+        frame = str(error)
+    shown = transcripts(report, frame)
     if html is not None:
         from toolspec.cli.reward_page import write_page
 

@@ -93,7 +93,7 @@ def _lines(points: Sequence[Point]) -> Iterator[str]:
         word, style = ("BROKEN", "31") if errors else ("broken", "33") if warnings else ("holds ", "32")
         yield f"  {paint(word, style)}  {at}"[: width() + 20]
         for verdict in (*errors, *warnings):
-            pair = verdict.plainest or verdict.pair
+            pair = verdict.shown
             if pair is None:
                 continue
             yield from wrapped(
