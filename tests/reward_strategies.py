@@ -45,7 +45,7 @@ def rewards(draw: st.DrawFn) -> Reward:
         clip=ends,
         terms=tuple(
             term._replace(weight=draw(amounts), cap=draw(caps), gated=draw(st.booleans())) for term in terms
-        )
+        ),
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
 
-from toolspec.compiler.reward.cases import Case, Needs, cases
+from toolspec.compiler.reward.cases import Case, Needs, asks_rows, cases
 from toolspec.compiler.reward.combined import Part, verdicts_of
 from toolspec.compiler.reward.intervals import Intervals
 from toolspec.compiler.reward.matcher import Tried, matcher_verdicts
-from toolspec.compiler.reward.pay import Pay
+from toolspec.compiler.reward.pay import Pay, TermTables
 from toolspec.compiler.reward.properties import Severity
 from toolspec.compiler.reward.repair import Repair, Span, repairs, spans
 from toolspec.compiler.reward.reward import Reward
@@ -23,6 +23,8 @@ MOST_CALLS = 120
 """Calls of a trajectory beyond which the analysis takes the part of the budget that it can go through."""
 MOST_ALIKE = 4
 """Numbers of needed calls up to which the intervals are those in which a property holds for all of them."""
+MOST_GUESSED = 6
+"""Of the needed calls that are gone through where no rows are at hand."""
 
 
 class Analysis(NamedTuple):
@@ -48,6 +50,13 @@ class Analysis(NamedTuple):
         """The smallest change that mends it, None where no change of one number does."""
         return next((each for each in self.repairs if each.asked == verdict.asked), None)
 
+    @property
+    def said(self) -> tuple[Verdict, ...]:
+        """Those that say something of this reward: without those that it cannot have a case of."""
+        return tuple(
+            each for each in self.verdicts if each.outcome != "no-case" or each.why != each.asked.no_case
+        )
+
     def reward_of(self, verdict: Verdict) -> Reward:
         """With the weights that its pairs are scored with."""
         return self.reward if verdict.case is None else verdict.case.reward
@@ -69,7 +78,10 @@ def read(
             f"{fits.turns} turns of {fits.parallel} calls in place of {budget.turns} of {budget.parallel}"
         )
         budget = fits
-    asked = needs or Needs(tuple(range(budget.calls + 1)))
+    most = budget.executed(budget.turns)
+    asked = needs or Needs((*range(min(most, MOST_GUESSED) + 1), most))
+    if needs is None and asks_rows(settings) and most > MOST_GUESSED:
+        assumed.append(f"rows need 0 to {MOST_GUESSED} calls, or {most}, the most that are executed")
     # Whoever needs more calls than there can be has all of them free.
     asked = asked._replace(numbers=tuple(sorted({min(each, budget.calls) for each in asked.numbers})))
     found = cases(settings, asked)
@@ -82,32 +94,34 @@ def analyse(
     numbers: bool = True,
     needs: Needs | None = None,
     tried: Tried | None = None,
+    spanned: bool = True,
 ) -> Analysis:
-    """numbers: intervals and repairs too, which take most of the time. needs: see `read`.
+    """numbers: intervals and repairs too, which take most of the time; repairs alone where not `spanned`.
 
-    tried: what the runtime's matcher took for right, None where it was not asked.
+    needs: see `read`. tried: what the runtime's matcher took for right, None where it was not asked.
     """
     found, budget, assumed = read(settings, budget, needs)
-    stages = [Stage(case, budget) for case in found]
+    tables: dict[Hashable, TermTables] = {}
+    stages = [Stage(case, budget, tables) for case in found]
     whole, parts = verdicts_of(stages, needs is None and found[0].need is not None)
-    told = (*written(found, budget, whole), *matcher_verdicts(settings, tried))
-    more = [f"in the intervals, the weights of {found[0].steps}"] if found[0].last else []
+    told = (*written(stages, whole), *matcher_verdicts(settings, tried))
+    alike = [stage for stage in stages if stage.case.first == 1]
+    if len(alike) > MOST_ALIKE or needs is None:
+        alike = alike[1:2] or alike
+    more = []
+    if len(alike) < len(stages):
+        more.append(f"in the intervals, {'; '.join(stage.case.words for stage in alike)}")
     if budget.parallel:
-        more.append(
-            f"for warnings and notes, a turn opens at most {counted(budget.written, 'call')}, as many as are executed"
-        )
-        if most := most_written(budget):
-            more.append(
-                f"for errors, {most} calls are written at most, beyond those that are executed among them"
-            )
+        most = counted(budget.written, "call")
+        more.append(f"for warnings and notes, a turn opens at most {most}, as many as are executed")
+        if written_most := most_written(budget):
+            more.append(f"for errors, a trajectory has up to {written_most} calls, executed or not")
     assumed = (*assumed, *more)
     reward = found[0].reward
     if not numbers:
         return Analysis(reward, budget, told, (), (), assumed, parts)
-    alike = [stage for stage in stages if stage.case.first == 1]
-    if len(alike) > MOST_ALIKE:
-        return Analysis(reward, budget, told, (), (), assumed, parts)
     wide = wider(budget)
-    more_calls = [Pay(stage.case.reward, wide) for stage in alike] if wide is not None else []
+    more_calls = [Pay(stage.case.reward, wide, tables) for stage in alike] if wide is not None else []
     intervals = Intervals([stage.pay(1) for stage in alike], more_calls)
-    return Analysis(reward, budget, told, spans(intervals, told), repairs(intervals, told), assumed, parts)
+    all_spans = spans(intervals, told) if spanned else ()
+    return Analysis(reward, budget, told, all_spans, repairs(intervals, told), assumed, parts)

@@ -46,7 +46,9 @@ class Case(NamedTuple):
     @property
     def words(self) -> str:
         """`steps 1 to 199, rows that need 2 calls`; "" for a reward that is the same for all."""
-        calls = "" if self.need is None else f"rows that need {self.need or 'no'} call{'s' * (self.need != 1)}"
+        calls = (
+            "" if self.need is None else f"rows that need {self.need or 'no'} call{'s' * (self.need != 1)}"
+        )
         return ", ".join(filter(None, (self.steps, calls)))
 
 

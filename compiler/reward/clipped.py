@@ -82,9 +82,7 @@ def gains_of(pay: Pay, where: Set, move: Move, apart: str) -> Gains:
     return found
 
 
-def _by_state(
-    pay: Pay, where: Set, move: Move, apart: str | None
-) -> Iterator[tuple[Answer, State, Gains]]:
+def _by_state(pay: Pay, where: Set, move: Move, apart: str | None) -> Iterator[tuple[Answer, State, Gains]]:
     left = [MOST_SUMS]
     for region, answer in answers_of(pay, where):
         table = _Tables(pay, region, move, answer, apart, left)

@@ -33,7 +33,7 @@ REACHABLE = _property(
     "reachable",
     "for each row some answer is right",
     "an answer that is right can be written",
-    "for some rows no answer is right",
+    "for some rows no answer was found that is right",
     "warning",
 )
 FORM = _property(
@@ -128,7 +128,11 @@ def _matcher(term: Mapping[str, Any] | None, tried: Tried | None) -> Verdict:
         return Verdict(MATCHER, "refuted", why=_several(tried.several, tried))
     if tried is not None and tried.paid is not None:
         paid = tried.paid
-        where = f"for {percent(paid.share)} of the rows" if tried.rows else f"where {wanted(paid.right)} are asked for"
+        where = (
+            f"for {percent(paid.share)} of the rows"
+            if tried.rows
+            else f"where {wanted(paid.right)} are asked for"
+        )
         why = f"`{shown(paid.answer)}` is worth {paid.value:.2g} or more {where}"
         return Verdict(MATCHER, "refuted", why=why)
     if match == "qa_f1":
@@ -157,7 +161,7 @@ def _reachable(tried: Tried) -> Iterator[Verdict]:
     if not tried.rows:
         return
     if not tried.lost:
-        yield Verdict(REACHABLE, "proved", why=f"of {counted(tried.rows, 'row')}")
+        yield Verdict(REACHABLE, "proved", why=f"tried on {counted(tried.rows, 'row')}")
         return
     why = (
         f"no form of `{shown(tried.lost[0])}` is taken for right where it is asked for, and so it is for "

@@ -30,7 +30,7 @@ class Property(NamedTuple):
     formula: as docs/reward.md has it, where the sets are named.
 
     claim: what holds where it is proved. broken: the same where it is refuted. severity: of a refuted one.
-    needs_calls: it says nothing of a run without tools. no_case: why there may be no such trajectories.
+    needs_calls: it says nothing of a run without tools. no_case: why it may say nothing of a reward.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Property(NamedTuple):
     move: Move | None = None
     ties: bool = False
     needs_calls: bool = True
-    no_case: str = "the budget has no such trajectory"
+    no_case: str = ""
 
 
 def more(least: int) -> tuple[int, int]:

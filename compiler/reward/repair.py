@@ -45,8 +45,9 @@ class Repair(NamedTuple):
 
 
 def wanted(verdicts: Sequence[Verdict]) -> tuple[list[Property], list[Property]]:
-    """(properties that hold, properties that are broken) of those whose break is a finding."""
+    """(properties that hold, properties that are broken) of those whose break is a finding, at the first step."""
     found = [each for each in verdicts if each.asked.severity != "note" and each.asked.form != "matcher"]
+    found = [each for each in found if each.outcome == "proved" or not each.later]
     return (
         [each.asked for each in found if each.outcome == "proved"],
         [each.asked for each in found if each.outcome == "refuted"],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 from toolspec.compiler.reward.vector import PARTLY, Answer, Vector
@@ -99,7 +101,13 @@ class Reward(NamedTuple):
 
 
 def term(settings: Settings) -> Term:
-    """The term of one entry of ts_reward.json's `terms`."""
+    """The term of one entry of ts_reward.json's `terms`; of equal entries the same."""
+    return _term(json.dumps({**settings, "weight": str(exact(settings["weight"]))}, default=str))
+
+
+@lru_cache(maxsize=256)
+def _term(text: str) -> Term:
+    settings = json.loads(text)
     cap = settings.get("cap")
     return Term(
         str(settings["name"]),

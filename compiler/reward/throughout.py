@@ -8,14 +8,14 @@ maximum, are above the chord of the worse side's, which lies above its own: at t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil, floor
 
 from toolspec.compiler.reward.cases import Case
 from toolspec.compiler.reward.lines import Line, meeting
-from toolspec.compiler.reward.pay import Pay
+from toolspec.compiler.reward.pay import Pay, TermTables
 from toolspec.compiler.reward.properties import Property
 from toolspec.compiler.reward.reward import Reward
 from toolspec.compiler.reward.vector import Budget
@@ -26,15 +26,16 @@ MOST_STEPS = 100
 
 
 class Stage:
-    """A case and what is found at its steps, kept for every property."""
+    """A case and what is found at its steps, kept for every property. tables: those of cases beside it (Pay)."""
 
-    def __init__(self, case: Case, budget: Budget) -> None:
+    def __init__(self, case: Case, budget: Budget, tables: dict[Hashable, TermTables] | None = None) -> None:
         self.case, self.budget = case, budget
+        self.tables: dict[Hashable, TermTables] = {} if tables is None else tables
         self._pays: dict[int, Pay] = {}
 
     def pay(self, step: int) -> Pay:
         if step not in self._pays:
-            self._pays[step] = Pay(self.reward(step), self.budget)
+            self._pays[step] = Pay(self.reward(step), self.budget, self.tables)
         return self._pays[step]
 
     def reward(self, step: int) -> Reward:

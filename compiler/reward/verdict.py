@@ -57,6 +57,11 @@ class Verdict(NamedTuple):
         return self.level or self.asked.severity
 
     @property
+    def later(self) -> bool:
+        """Whether it is of weights that come with a later step of the training."""
+        return self.case is not None and self.case.first > 1
+
+    @property
     def shown(self) -> Pair | None:
         """The pair that is shown of a refuted one."""
         return self.plainest or self.pair
@@ -74,7 +79,7 @@ def verdict(pay: Pay, asked: Property) -> Verdict:
     except TooManyError:
         pair, hidden = _unclipped(pay, asked), True
     if pair is None:
-        return Verdict(asked, "no-case", why=asked.no_case)
+        return Verdict(asked, "no-case", why=asked.no_case or "the budget has no such trajectory")
     slack, free = _free(pay)
     if slack is None or slack:
         bare = _unclipped(pay, asked) or pair
@@ -103,7 +108,9 @@ def broken(asked: Property, pair: Pair) -> bool:
 
 
 def narrowest(pay: Pay, asked: Property, most: int | None = None) -> Pair | None:
-    """The pair with the least margin; `most` bounds the calls of both. None where there is none.
+    """The pair with the least margin; `most` bounds the calls of both, of a `best` those of the worse one.
+
+    None where there is none.
 
     Raises TooManyError for a step under a clipped sum that has too many sums.
     """
@@ -118,7 +125,7 @@ def narrowest(pay: Pay, asked: Property, most: int | None = None) -> Pair | None
 
 def _unclipped(pay: Pay, asked: Property, most: int | None = None) -> Pair | None:
     """The same, with the pair of a step chosen by its sums as they are before they are clipped."""
-    better = _within(asked.better(pay.reward.need), most)
+    better = _within(asked.better(pay.reward.need), None if asked.form == "best" else most)
     if asked.move is not None:
         found = search(pay, better, Asked(True, asked.move))
         return _scored(pay, *_steps(next(iter(found.values())))) if found else None
@@ -135,9 +142,7 @@ def _unclipped(pay: Pay, asked: Property, most: int | None = None) -> Pair | Non
 
 
 def plainest(pay: Pay, asked: Property) -> Pair | None:
-    """The breaking pair of the smallest number of calls. A `best` is compared with the best of all."""
-    if asked.form == "best":
-        return None
+    """The breaking pair of the smallest number of calls; of a `best` those of the worse side, against the best of all."""
     for most in range(pay.budget.calls + 1):
         try:
             pair = narrowest(pay, asked, most)

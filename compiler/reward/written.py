@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from toolspec.compiler.reward.cases import Case
 from toolspec.compiler.reward.pay import Pay
 from toolspec.compiler.reward.properties import Property
+from toolspec.compiler.reward.search import Asked, search
+from toolspec.compiler.reward.throughout import Stage
 from toolspec.compiler.reward.vector import Budget
 from toolspec.compiler.reward.verdict import Verdict, verdict
 
 CALL_TOKENS = 16
 """Of a short call: its marks, the name, and an argument or none."""
-MOST = 40
+MOST = 20
 """Calls up to which caps and free calls are passed; beyond them pays are straight lines."""
 LONGEST = 110
 
@@ -42,24 +43,34 @@ def wider(budget: Budget, most: int = MOST) -> Budget | None:
     return budget._replace(turns=turns, beyond=max(0, most // turns - budget.parallel))
 
 
-def written(cases: Sequence[Case], budget: Budget, found: Sequence[Verdict]) -> Iterator[Verdict]:
+def written(stages: Sequence[Stage], found: Sequence[Verdict]) -> Iterator[Verdict]:
     """The verdicts, with those that calls beyond the executed ones refute."""
     for each in found:
         if grows(each.asked) and each.outcome == "proved":
-            yield next(_refuted(cases, budget, each.asked), each)
+            yield next(_refuted(stages, each.asked), each)
         else:
             yield each
 
 
-def _refuted(cases: Sequence[Case], budget: Budget, asked: Property) -> Iterator[Verdict]:
-    for case in cases:
+def _refuted(stages: Sequence[Stage], asked: Property) -> Iterator[Verdict]:
+    for stage in stages:
+        pay = stage.pay(stage.case.first)
         for most in (MOST, LONGEST):
-            wide = wider(budget, most)
-            if wide is None:
+            wide = wider(stage.budget, most)
+            if wide is None or (most > MOST and not _rising(pay, asked)):
                 continue
-            again = verdict(Pay(case.reward, wide), asked)
+            pay = Pay(stage.case.reward, wide, stage.tables)
+            again = verdict(pay, asked)
             if again.outcome == "refuted":
-                yield again._replace(case=case)
-            # Where the best one has fewer calls than there may be, more of them pay no more.
-            if again.pair is None or again.pair.worse.calls < wide.calls - 1:
-                break
+                yield again._replace(case=stage.case)
+
+
+def _rising(pay: Pay, asked: Property) -> bool:
+    """Whether the best with as many calls as there are is paid more than the best with one less."""
+    most = pay.budget.calls
+    paid = []
+    for calls in (most - 1, most):
+        where = tuple(region._replace(calls=(calls, calls)) for region in asked.worse(pay.reward.need))
+        found = search(pay, where, Asked(False))
+        paid.append(max((best.pay for best in found.values()), default=None))
+    return paid[1] is not None and (paid[0] is None or paid[1] > paid[0])

@@ -120,7 +120,7 @@ def test_rows_that_need_no_call_are_told_apart(needs: Needs | None, outcome: str
     assert found["best-is-honest"].outcome == outcome
     if outcome != "proved":
         assert "rows that need no calls" in found["best-is-honest"].why
-    assert len(analysis.parts) == (2 if needs else 5)
+    assert len(analysis.parts) == (2 if needs else 4)
 
 
 def test_calls_that_are_not_executed_are_paid_too() -> None:

@@ -14,7 +14,7 @@ import pytest
 from toolspec.backends.verl.lint.lint import lint_file
 from toolspec.backends.verl.written.files import Files
 from toolspec.cli.app import run
-from toolspec.compiler.reward.matcher import MATCHER
+from toolspec.compiler.reward.matcher import MATCHERS
 from toolspec.compiler.reward.properties import PROPERTIES
 
 TOOLS = '''\
@@ -128,10 +128,11 @@ def test_padding_that_pays_is_an_error_here_and_in_lint(spec: Any, monkeypatch: 
     file = spec(PAID_BY_CALL)
     code, text = call(monkeypatch, capsys, "--format", "json")
     assert code == 1
-    assert properties(text)["best-is-honest"]["counterexample"]["worse"]["counts"]["valid"] == 4
+    assert properties(text)["best-is-honest"]["counterexample"]["worse"]["counts"]["valid"] == 2
     (found,) = [each for each in lint_file(file, None, Files()).findings if each.code == "TS430"]
     assert found.severity == "error"
-    assert "4 valid calls" in found.message
+    # Six calls, whether they are executed or not, are paid as much as the answer with one.
+    assert "6 valid calls" in found.message
     assert "TS430" not in {each.code for each in lint_file(spec(SEED), None, Files()).findings}
     assert "TS431" in {each.code for each in lint_file(spec(SEED), None, Files()).findings}
     assert not {"TS430", "TS431"} & {each.code for each in lint_file(spec(CAPPED), None, Files()).findings}
@@ -144,7 +145,9 @@ def test_a_term_of_the_users_leaves_everything_open(spec: Any, monkeypatch: Any,
     assert code == 0
     found = properties(text)
     assert found.pop("matcher")["verdict"] == "proved"
+    assert found.pop("right-over-partly")["verdict"] == "no-case"
     assert {each["verdict"] for each in found.values()} == {"unknown"}
+    assert "--probe" in found["padding"]["why"]
     assert "taste" in properties(text)["padding"]["why"]
 
 
@@ -161,7 +164,7 @@ def test_a_reward_that_is_one_function_is_not_analysed(spec: Any, monkeypatch: A
 
 def test_the_page_of_formulas_has_the_table() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reward.md").read_text("utf-8")
-    for each in (*PROPERTIES, MATCHER):
+    for each in (*PROPERTIES, *MATCHERS):
         assert f"| `{each.name}` | {each.claim} | {each.formula} | {each.severity} |" in page
 
 

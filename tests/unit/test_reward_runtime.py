@@ -110,7 +110,9 @@ def test_the_table_has_every_term_of_the_language() -> None:
     assert set(SETTINGS) == set(TERMS)
 
 
-PAIRS = [(form, release) for form, each in FORMATS.items() for release in (each.releases[0], each.releases[-1])]
+PAIRS = [
+    (form, release) for form, each in FORMATS.items() for release in (each.releases[0], each.releases[-1])
+]
 
 
 @pytest.mark.parametrize(("form", "release"), PAIRS)
@@ -137,9 +139,7 @@ def test_the_runtime_pays_what_the_table_says(form: str, release: str) -> None:
         }
         for one in told
     ]
-    wanted = [
-        Wanted(episode(one, BUDGET), values, need) for one, values in zip(told, chosen, strict=True)
-    ]
+    wanted = [Wanted(episode(one, BUDGET), values, need) for one, values in zip(told, chosen, strict=True)]
     pays = paid(settings, release, wanted)
     # glm's parser reads whatever stands between its marks as a name: a call that it cannot read is never closed.
     lacking = [pay for pay in pays if isinstance(pay, str)]

@@ -89,7 +89,7 @@ def _answered(process: ChatProcess, frame: Frame, texts: tuple[str, ...]) -> tup
 def _rendered(process: ChatProcess, frame: Frame, messages: Sequence[Any], generation: bool) -> str:
     found = process.rows("render", [messages], list(frame.tools) or None, generation, frame.variables)[0]
     if not isinstance(found, str):
-        raise NoFrameError(f"the template refuses a call and its answer: {found.reason}")
+        raise NoFrameError(f"the template refuses the transcript: {found.reason}")
     return found
 
 

@@ -205,6 +205,12 @@ def _laid_out(
             # As ts_loop.py leaves them.
             for text, fails in zip(part["texts"], part["failed"], strict=True):
                 error = "raised" if fails else ""
-                answer = {"number": len(told), "turn": number // 2, "text": text, "error": error, "seconds": 0.0}
+                answer = {
+                    "number": len(told),
+                    "turn": number // 2,
+                    "text": text,
+                    "error": error,
+                    "seconds": 0.0,
+                }
                 told.append(answer)
     return ids, spans, told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from toolspec.backends.verl.compile import Compiled
 from toolspec.backends.verl.emit.side_files import reward_json
@@ -14,9 +14,6 @@ from toolspec.compiler.reward.analysis import Analysis, analyse
 from toolspec.compiler.reward.cases import asks_rows
 from toolspec.compiler.reward.groups import Signal, signal
 from toolspec.compiler.reward.vector import MANY, Budget
-
-if TYPE_CHECKING:
-    from toolspec.backends.verl.lint.view import View
 
 
 class Subject(NamedTuple):
@@ -56,21 +53,12 @@ class Report(NamedTuple):
     rows_missing: str = ""
 
 
-def view_of(compiled: Compiled) -> View:
-    from toolspec.backends.verl.lint.spec_run import run_of
-    from toolspec.backends.verl.lint.view import View
-    from toolspec.backends.verl.releases import release
-    from toolspec.backends.verl.written.files import Files
-
-    return View(run_of(compiled), release(compiled.plan.target), Files())
-
-
 def report_of(compiled: Compiled, numbers: bool = True) -> Report:
     """numbers: intervals and repairs too."""
     subject = subject_of(compiled)
     if "terms" not in subject.settings:
         return Report(subject, None, None)
-    rows, missing = rows_of(view_of(compiled))
+    rows, missing = rows_of(compiled)
     needs = needs_of(rows) if asks_rows(subject.settings) else None
     found = analyse(subject.settings, subject.budget, numbers, needs, tried(subject.settings, rows))
     plan = compiled.plan

@@ -81,10 +81,16 @@ def _read(found: Mapping[str, Any], shares: Sequence[Fraction], rows: int, told:
 
 
 def _witness(
-    answer: str, places: Sequence[int], values: Sequence[float], truths: Sequence[str], shares: Sequence[Fraction]
+    answer: str,
+    places: Sequence[int],
+    values: Sequence[float],
+    truths: Sequence[str],
+    shares: Sequence[Fraction],
 ) -> Witness:
     share = sum((shares[place] for place in places), Fraction(0))
-    return Witness(answer, tuple(truths[place] for place in places), share, min(values[place] for place in places))
+    return Witness(
+        answer, tuple(truths[place] for place in places), share, min(values[place] for place in places)
+    )
 
 
 def _apart(places: Sequence[int], same: Sequence[Sequence[bool]]) -> bool:

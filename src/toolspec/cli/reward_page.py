@@ -94,7 +94,7 @@ def page(report: Report, shown: Transcripts) -> str:
 
 
 def _rows(analysis: Analysis, shown: Transcripts) -> Iterator[dict[str, Any]]:
-    for verdict in analysis.verdicts:
+    for verdict in analysis.said:
         refuted = verdict.outcome == "refuted"
         pair = verdict.shown if refuted else None
         repair = analysis.repair(verdict)
@@ -106,7 +106,10 @@ def _rows(analysis: Analysis, shown: Transcripts) -> Iterator[dict[str, Any]]:
             "name": verdict.asked.name,
             "margin": margin,
             "why": verdict.why,
-            "sides": [_side(analysis, verdict, pair.better, shown), _side(analysis, verdict, pair.worse, shown)]
+            "sides": [
+                _side(analysis, verdict, pair.better, shown),
+                _side(analysis, verdict, pair.worse, shown),
+            ]
             if pair
             else [],
             "tie": pair is not None and pair.better_score == pair.worse_score,
@@ -155,7 +158,11 @@ def _map(analysis: Analysis, plane: Plane) -> Map:
 
     shapes = []
     for verdict in analysis.verdicts:
-        if verdict.asked.severity == "note" or verdict.asked.form == "matcher" or verdict.outcome not in ("proved", "refuted"):
+        if (
+            verdict.asked.severity == "note"
+            or verdict.asked.form == "matcher"
+            or verdict.outcome not in ("proved", "refuted")
+        ):
             continue
         for polygon in plane.region(verdict.asked, shown):
             shapes.append(Shape(verdict.asked.claim, _points(polygon, place)))

@@ -42,7 +42,7 @@ def lines(report: Report, shown: Transcripts) -> Iterator[str]:
     yield paint("properties", "1") + paint("  over every trajectory that the budget allows", "2")
     # One counterexample is read word for word; the others are counts, and the page has their words.
     first = [*analysis.broken("error"), *analysis.broken("warning")][:1]
-    for verdict in analysis.verdicts:
+    for verdict in analysis.said:
         yield from _property(analysis, verdict, shown if verdict in first else None)
     yield from _cases(analysis)
     if shown.missing:
@@ -74,9 +74,7 @@ def verdict_words(analysis: Analysis) -> list[tuple[str, str]]:
         fix = f"; {repair_words(repair)} mends it" if repair else ""
         said.append(("33", f"warning: {each.asked.broken}{fix}"))
     if unknown:
-        said.append(
-            ("33", f"{len(unknown)} of {len(analysis.verdicts)} properties are open: {unknown[0].why}")
-        )
+        said.append(("33", f"{len(unknown)} of {len(analysis.said)} properties are open: {unknown[0].why}"))
     return said
 
 
@@ -110,12 +108,18 @@ def _property(analysis: Analysis, verdict: Verdict, shown: Transcripts | None) -
         transcript = shown.of(verdict, vector) if shown is not None else None
         if transcript is not None:
             yield from _transcript(transcript)
+    if verdict.case is not None and verdict.later:
+        yield from wrapped(f"both at {verdict.case.words}", 10)
     if verdict.margin is not None and verdict.margin < pair.better_score - pair.worse_score:
         yield from wrapped(f"at the worst it is {number(-verdict.margin)} less", 10)
     if asked.severity == "note":
         return
     repair = analysis.repair(verdict)
-    if repair is None:
+    if verdict.later:
+        yield from wrapped("it comes with a `schedule`: what mends it are other weights there", 10)
+    elif repair is None and not analysis.spans:
+        return
+    elif repair is None:
         yield from wrapped("no change of one weight or cap mends it alone", 10)
     else:
         yield from wrapped(f"fix: {repair_words(repair)}   any {repair.what} {_distance(repair)} does", 10)
@@ -175,7 +179,8 @@ def _intervals(analysis: Analysis) -> Iterator[str]:
         return
     yield paint("weights", "1") + paint("  each by itself, the others as they are", "2")
     names = max(len(span.name) for span in analysis.spans)
-    broken = bool(analysis.broken("error") or analysis.broken("warning"))
+    found = (*analysis.broken("error"), *analysis.broken("warning"))
+    broken = any(each.asked.form != "matcher" for each in found)
     yield paint(
         f"  {'':<{names}}  {'now':>6}  {'keeps what holds':<28}" + ("mends all" if broken else ""), "2"
     ).rstrip()

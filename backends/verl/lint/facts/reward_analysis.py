@@ -32,7 +32,7 @@ def broken(view: View, severity: Severity) -> Iterator[Found]:
     text = json.dumps(
         [subject.settings["terms"], subject.settings.get("overlong"), subject.settings.get("clip")]
     )
-    needs = needs_of(rows_of(view)[0]) if asks_rows(subject.settings) else None
+    needs = needs_of(rows_of(view.run.spec)[0]) if asks_rows(subject.settings) else None
     whole = subject.budget
     parallel = min(whole.parallel, MOST_CALLS)
     short = whole._replace(turns=min(whole.turns, max(2, MOST_CALLS // max(1, parallel))), parallel=parallel)
@@ -65,4 +65,4 @@ def _analysed(text: str, budget: Budget, needs: Needs | None, numbers: bool) -> 
     """numbers: repairs too, which take some times as long as the verdicts."""
     terms, overlong, clip = json.loads(text)
     settings: dict[str, Any] = {"terms": terms, "overlong": overlong, "clip": clip}
-    return analyse(settings, budget, numbers, needs)
+    return analyse(settings, budget, numbers, needs, spanned=False)
