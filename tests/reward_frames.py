@@ -24,7 +24,9 @@ TEXT_ARGUMENTS = """\
 {%- for message in messages %}
 {%- if message.role == "tool" %}<|observation|>{{ message.content }}
 {%- elif message.tool_calls %}<|assistant|>
-{%- for call in message.tool_calls %}<tool_call>{{ call.function.name + call.function.arguments }}</tool_call>{% endfor %}
+{%- for call in message.tool_calls -%}
+<tool_call>{{ call.function.name + call.function.arguments }}</tool_call>
+{%- endfor %}
 {%- else %}<|{{ message.role }}|>{{ message.content }}
 {%- endif %}
 {%- endfor %}

@@ -34,8 +34,8 @@ from toolspec.compiler.reward.reward import Reward, Term, capped
 from toolspec.compiler.reward.search import Asked, Best, Told, search
 from toolspec.compiler.reward.vector import PARTLY, Answer
 from toolspec.compiler.reward.verdict import verdict
-from toolspec.compiler.reward.written import grows
 from toolspec.compiler.reward.worth import NOTHING, ZERO, Value
+from toolspec.compiler.reward.written import grows
 
 What = Literal["weight", "cap"]
 MOST_VALUES = 200
@@ -187,7 +187,7 @@ def _solved(
 
 
 def _reached(reward: Reward, term: Term, what: What, inside: Fraction, answer: Answer) -> bool:
-    """Whether an answer is paid what its line says, around the point `inside`, or a partly right one only near to it."""
+    """Whether an answer is paid what its line says, around the point `inside`, and not only near to it."""
     if answer not in PARTLY:
         return True
     if term.worth.partial:
@@ -208,8 +208,8 @@ def _clipped_over(
     """Where one envelope lies over another after both are clipped.
 
     Where a tie is wanted: it lies over it, or not below the upper end, or the other not above the lower one. Else it
-    lies over it, and above the lower end, and the other below the upper one. ties: whether it may touch the other, which
-    is so too where that is only come near to (not `reached`).
+    lies over it, and above the lower end, and the other below the upper one. ties: whether it may touch the other,
+    which is so too where that is only come near to (not `reached`).
     """
     found = over(above, below, ties, part)
     if clip is None:

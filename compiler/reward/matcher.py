@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from toolspec.compiler.reward.properties import Property, Severity
 from toolspec.compiler.reward.verdict import Verdict
-from toolspec.compiler.reward.worth import exact
 from toolspec.compiler.reward.words import counted, number
+from toolspec.compiler.reward.worth import exact
 
 
 def _property(name: str, formula: str, claim: str, broken: str, severity: Severity = "note") -> Property:

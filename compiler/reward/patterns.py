@@ -6,15 +6,15 @@ text is a guess that the caller tries.
 
 from __future__ import annotations
 
+import importlib
 import re
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-try:
-    from re import _parser as parser  # type: ignore[attr-defined]
-except ImportError:  # before Python 3.11
-    import sre_parse as parser  # type: ignore[no-redef]
+# Its name before Python 3.11.
+parser: Any = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
 
 MOST = 24
 """Texts of one pattern, and of each of its parts."""
@@ -75,7 +75,8 @@ def _part(name: str, argument: Any, depth: int) -> Iterator[str]:
         case "ATOMIC_GROUP":
             yield from _texts(argument, depth + 1)
         case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
-            yield from _repeated(*argument, depth)
+            least, most, tree = argument
+            yield from _repeated(least, most, tree, depth)
         case "ASSERT":
             direction, tree = argument
             yield ""

@@ -35,9 +35,9 @@ class Term(NamedTuple):
         """On which side of `pays` the pay of a partly right answer lies: 1 above, -1 below, 0 on it."""
         if not self.worth.partial or answer not in PARTLY or not self.weight or self.gated:
             return 0
-        if answer == "almost" and self.cap is not None and self.cap * self.weight > 0:
-            if abs(self.weight) > abs(self.cap):
-                return 0
+        held = self.cap is not None and self.cap * self.weight > 0 and abs(self.weight) > abs(self.cap)
+        if answer == "almost" and held:
+            return 0
         return (1 if self.weight > 0 else -1) * (1 if answer == "barely" else -1)
 
 
@@ -89,7 +89,7 @@ class Reward(NamedTuple):
         return all(each.drift(one.answer) == 0 for each in self.terms)
 
     def score(self, one: Vector) -> Fraction:
-        """The exact score of a vector; free terms count 0. Of a partly right answer it is what its pay comes near to."""
+        """The exact score of a vector; free terms count 0. Of a partly right answer what its pay comes near to."""
         return self.clipped(self.sum(one))
 
     def term(self, name: str) -> Term:

@@ -1,8 +1,8 @@
 """The best or worst paid trajectory of a set, or the step that gains most: every one is looked at, none is listed.
 
 A reward of terms is a sum over groups of counts (`worth.GROUPS`). What binds the groups of one answer together are the
-valid calls V, the bad calls B and the turns T: a state. All other groups are settled for themselves (inner.py), and what
-is left is to go through the states: for 10 turns of 4 calls some thousands, where there are millions of vectors.
+valid calls V, the bad calls B and the turns T: a state. All other groups are settled for themselves (inner.py), and
+what is left is to go through the states: for 10 turns of 4 calls some thousands, where there are millions of vectors.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Whether a property holds at every step of a stage in which weights move in straight lines.
 
-At two steps between which no cap begins or ends to hold, the score of every trajectory is a straight line of the step. The
-least difference of pairs, `min A > max B` and single steps, is then concave: what holds at both ends holds between. The
-difference of two maxima is neither, so there the span is halved until the better side's lines, which lie below its
-maximum, are above the chord of the worse side's, which lies above its own: at the latest where the ends are neighbours.
+Between two steps between which no cap begins or ends to hold, the score of every trajectory is a straight line of the
+step. The least difference of pairs, `min A > max B` and single steps, is then concave: what holds at both ends holds
+between. The difference of two maxima is neither, so there the span is halved until the better side's lines, which lie
+below its maximum, are above the chord of the worse side's, which lies above its own: at the latest where the ends are
+neighbours.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Stage:
         return sorted(found)
 
     def verdict(self, asked: Property) -> Verdict:
-        """Of all its steps: one that breaks it, behind one that does not, else the narrowest. Its case has its weights."""
+        """Of all its steps one that breaks it, behind one that does not, else the narrowest. Its case is the step's."""
         found: list[tuple[int, Verdict]] = []
         for step, each in self._steps(asked):
             if each.outcome == "refuted":

@@ -22,8 +22,8 @@ MANY = 1 << 30
 class Budget(NamedTuple):
     """The most policy turns, calls that a turn executes (0 without tools), and tokens of a response.
 
-    beyond: calls that a turn may have above those, which are counted and never executed. executions: the most calls that
-    are executed in a trajectory.
+    beyond: calls that a turn may have above those, which are counted and never executed. executions: the most calls
+    that are executed in a trajectory.
     """
 
     turns: int

@@ -89,8 +89,7 @@ def verdict(pay: Pay, asked: Property) -> Verdict:
             return Verdict(asked, "unknown", pair.margin, pair, why=why)
     if hidden:
         # Steps that cost most may cost nothing after clipping: the least margin is not known then.
-        bare = pay.reward._replace(clip=None)
-        if bare.score(pair.better) >= bare.score(pair.worse):
+        if pay.reward.sum(pair.better) >= pay.reward.sum(pair.worse):
             return Verdict(asked, "proved", None, pair)
         if not broken(asked, pair):
             return Verdict(asked, "unknown", None, pair, why="the clipped sum hides it, or not")
@@ -142,7 +141,7 @@ def _unclipped(pay: Pay, asked: Property, most: int | None = None) -> Pair | Non
 
 
 def plainest(pay: Pay, asked: Property) -> Pair | None:
-    """The breaking pair of the smallest number of calls; of a `best` those of the worse side, against the best of all."""
+    """The breaking pair with the fewest calls; of a `best` those of the worse side, against the best of all."""
     for most in range(pay.budget.calls + 1):
         try:
             pair = narrowest(pay, asked, most)

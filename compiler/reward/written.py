@@ -1,8 +1,8 @@
 """Calls that are written and never executed: what the errors are decided with as well.
 
-verl executes `parallel_calls` of a turn, and the reward counts all that the policy writes. A punishment without a cap can
-be made as large as one likes by so many calls, which nobody seeks; a pay without a cap too, which the policy does. So the
-properties whose break is an error are asked again of turns with as many calls as their tokens allow.
+verl executes `parallel_calls` of a turn, and the reward counts all that the policy writes. A punishment without a cap
+can be made as large as one likes by so many calls, which nobody seeks; a pay without a cap too, which the policy does.
+So the properties whose break is an error are asked again of turns with as many calls as their tokens allow.
 """
 
 from __future__ import annotations

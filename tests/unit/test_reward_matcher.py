@@ -1,4 +1,4 @@
-"""What is said of the matchers, by the runtime's own terms: guesses, patterns that take anything, rows that share answers."""
+"""What is said of the matchers, by the runtime's own terms: guesses, patterns, rows that share answers."""
 
 from __future__ import annotations
 

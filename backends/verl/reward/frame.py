@@ -1,4 +1,4 @@
-"""What stands around the policy's turns: the prompt and the tools' answers as the model's own chat template writes them.
+"""What stands around the policy's turns: prompt and tools' answers as the model's own chat template writes them.
 
 The template is a program of whoever wrote the model's folder: it is rendered in the process of compiler/chat.
 """

@@ -82,15 +82,19 @@ class _Paying:
         calls = [call for text in texts for call in self.writer.read(text)]
         for choice in choices(self.settings["terms"], vector["answer"]):
             if self._match == "calls":
-                choice = choice._replace(truth=expected_calls(calls, vector["answer"] == "right"))
-            found = self._scored(vector, turns, texts, choice, each)
+                told = choice._replace(truth=expected_calls(calls, vector["answer"] == "right"))
+            else:
+                told = choice
+            found = self._scored(vector, turns, texts, told, each)
             if found is not None:
                 return found
         return {"missing": "no answer is known that fits the patterns of the reward"}
 
     @property
     def _match(self) -> str:
-        terms = (each for each in self.settings["terms"] if each["name"] == "correct")
+        terms: Iterator[Mapping[str, Any]] = (
+            each for each in self.settings["terms"] if each["name"] == "correct"
+        )
         return str(next(terms, {}).get("match", "exact"))
 
     def _scored(
@@ -156,8 +160,8 @@ def _counted(facts: Mapping[str, Any]) -> str:
 
 
 def _expected(vector: Mapping[str, Any]) -> str:
-    counts = (vector[name] for name in ("valid", "unknown", "schema", "unparsed"))
-    return _counts(*counts, vector["forged"])
+    valid, unknown, schema, unparsed = (vector[name] for name in ("valid", "unknown", "schema", "unparsed"))
+    return _counts(valid, unknown, schema, unparsed, vector["forged"])
 
 
 def _counts(valid: int, unknown: int, schema: int, unparsed: int, forged: bool) -> str:
@@ -168,7 +172,7 @@ def _counts(valid: int, unknown: int, schema: int, unparsed: int, forged: bool) 
 def _parts(
     turns: Sequence[Mapping[str, Any]], texts: Sequence[str], choice: Choice, style: Style, used: bool
 ) -> Iterator[dict[str, Any]]:
-    """What policy and tools write in turn. texts: of a tool's part one for each call; failed: whether it is an error."""
+    """What policy and tools write in turn. texts: of a tool's part one for each call; failed: whether each fails."""
     for turn, calls in zip(turns, texts, strict=True):
         text = (style.forged if turn["forged"] else "") + calls
         if turn["answers"]:

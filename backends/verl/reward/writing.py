@@ -1,8 +1,8 @@
 """An episode in the words of the run's format: what the release's parser reads as the calls that are counted.
 
 Each text is tried with the release's parser and the runtime's checks before it is used, for what is a bad call in one
-format is a good one in another: a list of arguments can be written in JSON alone, and a parser may read anything between
-its marks as a name.
+format is a good one in another: a list of arguments can be written in JSON alone, and a parser may read anything
+between its marks as a name.
 """
 
 from __future__ import annotations
