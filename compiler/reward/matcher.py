@@ -62,7 +62,8 @@ READS: Mapping[str, str] = {
 }
 CODE = "is decided by code, which is not run here: toolspec reward --probe tries answers on it"
 MANY_ROWS = Fraction(1, 2)
-"""Of the rows, for which one answer is right: from here on it is said."""
+"""Of the rows, for which one answer is right: from here on it is said, of so many rows at least."""
+ENOUGH_ROWS = 20
 
 
 class Witness(NamedTuple):
@@ -121,7 +122,7 @@ def _matcher(term: Mapping[str, Any] | None, tried: Tried | None) -> Verdict:
             # One row that is asked again and again is no data set.
             level: Severity = "error" if tried.rows > 1 else "note"
             return Verdict(MATCHER, "refuted", why=why, level=level)
-        if tried.best.share >= MANY_ROWS:
+        if tried.best.share >= MANY_ROWS and tried.rows >= ENOUGH_ROWS:
             why = f"{told}{percent(tried.best.share)} of {counted(tried.rows, 'row')}"
             return Verdict(MATCHER, "refuted", why=why)
     if tried is not None and tried.several is not None:

@@ -15,8 +15,11 @@ MOST_ROWS = 2_000
 """Rows from the beginning of the data."""
 
 
-def rows_of(compiled: Compiled) -> tuple[Sequence[Mapping[str, Any]], str]:
-    """(the first training rows as verl's reward gets them, why there are none as a clause)."""
+Rows = tuple[Sequence[Mapping[str, Any]], str]
+"""(the first training rows as verl's reward gets them, why there are none as a clause)."""
+
+
+def rows_of(compiled: Compiled) -> Rows:
     from toolspec.backends.verl.lint.not_known import NotKnownError
     from toolspec.backends.verl.lint.spec_run import run_of
     from toolspec.backends.verl.lint.view import View

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from toolspec.backends.verl.compile import Compiled
 from toolspec.backends.verl.emit.side_files import reward_json
-from toolspec.backends.verl.reward.rows import needs_of, rows_of
+from toolspec.backends.verl.reward.rows import Rows, needs_of, rows_of
 from toolspec.backends.verl.reward.tried import tried
 from toolspec.compiler.reward.analysis import Analysis, analyse
 from toolspec.compiler.reward.cases import asks_rows
@@ -53,14 +53,14 @@ class Report(NamedTuple):
     rows_missing: str = ""
 
 
-def report_of(compiled: Compiled, numbers: bool = True) -> Report:
-    """numbers: intervals and repairs too."""
+def report_of(compiled: Compiled, numbers: bool = True, rows: Rows | None = None) -> Report:
+    """numbers: intervals and repairs too. rows: as `rows_of` has them, where they are known."""
     subject = subject_of(compiled)
     if "terms" not in subject.settings:
         return Report(subject, None, None)
-    rows, missing = rows_of(compiled)
-    needs = needs_of(rows) if asks_rows(subject.settings) else None
-    found = analyse(subject.settings, subject.budget, numbers, needs, tried(subject.settings, rows))
+    found_rows, missing = rows_of(compiled) if rows is None else rows
+    needs = needs_of(found_rows) if asks_rows(subject.settings) else None
+    found = analyse(subject.settings, subject.budget, numbers, needs, tried(subject.settings, found_rows))
     plan = compiled.plan
     told = signal(
         found.reward,

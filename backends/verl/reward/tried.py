@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from toolspec.backends.verl.reward.paid import NoPayError, asked_of
@@ -13,6 +14,8 @@ from toolspec.compiler.reward.matcher import Tried, Witness
 
 MOST_TRUTHS = 80
 """Different accepted answers that are asked for, the most frequent."""
+UNREAD = ("weight", "schedule", "between", "cap", "only_if", "wrong")
+"""Settings of a term that a matcher does not read."""
 PAID_ROWS = Fraction(1, 4)
 """Of the rows for which partial credit is had by one answer; from here on it is said."""
 
@@ -28,10 +31,15 @@ def tried(settings: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Tri
         if not kept:
             return Tried()
         settings, rows = {**settings, "terms": kept}, ()
+    asked_terms = [
+        {**{key: each[key] for key in each if key not in UNREAD}, "weight": 1.0}
+        for each in settings["terms"]
+        if each["name"] in ("correct", "format", "used_result") and not each.get("own")
+    ]
     counted = Counter(json.dumps(_truth(row), ensure_ascii=False, default=str) for row in rows)
     asked = [[json.loads(text), number] for text, number in counted.most_common(MOST_TRUTHS)]
     try:
-        found = asked_of("matcher_worker", {"settings": settings, "truths": asked})
+        found = json.loads(_answered(json.dumps({"settings": {"terms": asked_terms}, "truths": asked})))
     except NoPayError as error:
         return Tried(missing=str(error))
     told = Tried(form=found["form"], used=tuple(found["used"]) if found["used"] else None)
@@ -41,6 +49,12 @@ def tried(settings: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Tri
         Fraction(1, len(found["truths"]))
     ] * len(found["truths"])
     return _read(found, shares, len(rows), told)
+
+
+@lru_cache(maxsize=16)
+def _answered(request: str) -> str:
+    """The points of a sweep mostly ask the same."""
+    return json.dumps(asked_of("matcher_worker", json.loads(request)))
 
 
 def _truth(row: Mapping[str, Any]) -> Any:

@@ -42,8 +42,12 @@ def lines(report: Report, shown: Transcripts) -> Iterator[str]:
     yield paint("properties", "1") + paint("  over every trajectory that the budget allows", "2")
     # One counterexample is read word for word; the others are counts, and the page has their words.
     first = [*analysis.broken("error"), *analysis.broken("warning")][:1]
+    before = ""
     for verdict in analysis.said:
-        yield from _property(analysis, verdict, shown if verdict in first else None)
+        # What leaves several open is said once.
+        told = verdict._replace(why="") if verdict.outcome == "unknown" and verdict.why == before else verdict
+        before = verdict.why
+        yield from _property(analysis, told, shown if verdict in first else None)
     yield from _cases(analysis)
     if shown.missing:
         yield from (paint(line, "2") for line in wrapped(f"without a transcript: {shown.missing}", 2))
@@ -119,6 +123,8 @@ def _property(analysis: Analysis, verdict: Verdict, shown: Transcripts | None) -
         yield from wrapped("it comes with a `schedule`: what mends it are other weights there", 10)
     elif repair is None and not analysis.spans:
         return
+    elif repair is None and not any(each.name == "correct" for each in analysis.reward.terms):
+        yield from wrapped("no term pays for a right answer: `correct` is missing", 10)
     elif repair is None:
         yield from wrapped("no change of one weight or cap mends it alone", 10)
     else:
