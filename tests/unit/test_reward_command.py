@@ -239,3 +239,28 @@ def test_groups_without_a_difference_are_told(spec: Any, monkeypatch: Any, capsy
     spec(SEED, "{name: grpo, batch: 32, group: 8, normalize: false}")
     _, text = call(monkeypatch, capsys, "--format", "json")
     assert json.loads(text)["signal"]["advantage_beside_the_answer"] == pytest.approx(0.175)
+
+
+def test_rows_at_hand_say_how_many_calls_are_needed(spec: Any, monkeypatch: Any, capsys: Any) -> None:
+    reward = (
+        "{correct: {weight: 1.0, match: number}, valid_call: 0.2, "
+        "extra_call: {weight: -0.1, free: needed_calls}, bad_call: {weight: -1.0, cap: -0.7}}"
+    )
+    rows = "{path: rows.jsonl, columns: {prompt: q, answer: a, needed_calls: n}}"
+    for needed, code in (((1, 2), 0), ((0, 2), 1)):
+        lines = [json.dumps({"q": "what", "a": str(7 * n), "n": n}) for n in needed]
+        Path("rows.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+        file = spec(reward)
+        file.write_text(file.read_text("utf-8").replace("train.parquet", rows), "utf-8")
+        found, text = call(monkeypatch, capsys, "--format", "json")
+        assert found == code, text
+        told = json.loads(text)
+        assert [each["case"] for each in told["cases"]] == [
+            f"rows that need {n or 'no'} call{'s' * (n != 1)}" for n in needed
+        ]
+        broken = properties(text)["best-is-honest"]
+        assert broken["verdict"] == ("refuted" if code else "proved")
+        if code:
+            # The runtime is given the row's number too.
+            worse = broken["counterexample"]["worse"]
+            assert worse["transcript"]["runtime_score"] == pytest.approx(float(worse["score"])) == 1.1

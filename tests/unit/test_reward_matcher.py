@@ -81,7 +81,9 @@ def test_an_answer_that_is_right_often_is_a_note() -> None:
     found = verdicts({"match": "exact"}, ["yes", "yes", "no", "maybe"] * 5)["matcher"]
     assert (found.outcome, found.severity) == ("refuted", "note")
     assert "50% of 20 rows" in found.why
-    assert verdicts({"match": "exact"}, ["yes", "yes", "no"])["matcher"].outcome == "proved"  # a few rows say little
+    assert (
+        verdicts({"match": "exact"}, ["yes", "yes", "no"])["matcher"].outcome == "proved"
+    )  # a few rows say little
     found = verdicts({"match": "number", "tolerance": 0.5}, ["1", "2", "7", "9", "30"])["matcher"]
     assert (found.outcome, found.severity) == ("refuted", "note")
     assert "`1.5` is right where" in found.why
