@@ -20,7 +20,12 @@ def rewards(draw: st.DrawFn) -> Reward:
     entries: list[dict[str, Any]] = []
     if draw(st.booleans()):
         entries.append(
-            {"name": "correct", "weight": 0, "match": "number", "wrong": draw(st.sampled_from([None, -0.5]))}
+            {
+                "name": "correct",
+                "weight": 0,
+                "match": draw(st.sampled_from(["number", "qa_f1", "calls"])),
+                "wrong": draw(st.sampled_from([None, -0.5])),
+            }
         )
     if draw(st.booleans()):
         entries.append(
@@ -35,10 +40,12 @@ def rewards(draw: st.DrawFn) -> Reward:
     found = reward(entries)
     own = draw(st.lists(st.sampled_from(sorted(OWN)), unique=True, max_size=3))
     terms = (*found.terms, *(Term(name, Fraction(0), OWN[name]) for name in own))
+    ends = draw(st.none() | st.tuples(amounts, amounts).filter(lambda two: two[0] < two[1]))
     return found._replace(
+        clip=ends,
         terms=tuple(
             term._replace(weight=draw(amounts), cap=draw(caps), gated=draw(st.booleans())) for term in terms
-        )
+        ),
     )
 
 

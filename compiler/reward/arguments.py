@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 MOST_DEPTH = 12
@@ -66,8 +66,9 @@ def value(schema: Any, number: int, depth: int) -> Any:
         case "null":
             return None
         case _:
-            text = str(number)
-            text = text.rjust(int(schema.get("minLength") or 0), "0")
+            # A letter: some parsers read a text of digits as a number.
+            text = f"x{number}"
+            text = text.rjust(int(schema.get("minLength") or 0), "x")
             if len(text) > schema.get("maxLength", len(text)):
                 raise NoValueError("the text would be too long")
             return text
@@ -82,3 +83,18 @@ def _number(schema: Mapping[str, Any], number: int) -> int:
     if not low <= found <= high:
         raise NoValueError("no whole number fits the schema")
     return found
+
+
+def breaking(schema: Mapping[str, Any]) -> Iterator[Any]:
+    """Arguments that a tool's schema may refuse, to be tried: one left out, one too many, another type, no object."""
+    try:
+        fine = arguments(schema, 1)
+    except NoValueError:
+        fine = {}
+    required = (schema.get("function", schema).get("parameters") or {}).get("required") or ()
+    yield {name: each for name, each in fine.items() if name not in required[:1]}
+    yield {**fine, "no_such_parameter": "x"}
+    for name in fine:
+        yield {**fine, name: ["x"]}
+        yield {**fine, name: "x"}
+    yield ["not", "an", "object"]

@@ -140,3 +140,49 @@ def joined(intervals: Sequence[Interval]) -> list[Interval]:
                 continue
         found.append(one)
     return found
+
+
+def left_end(one: Interval) -> tuple[bool, Fraction, bool]:
+    """What intervals are sorted by."""
+    return one.low is not None, one.low or Fraction(0), one.low_open
+
+
+def union(intervals: Sequence[Interval]) -> list[Interval]:
+    """Every point of any of them, as maximal intervals from left to right."""
+    found: list[Interval] = []
+    for one in sorted(intervals, key=left_end):
+        last = found[-1] if found else None
+        if last is None or _behind(last, one):
+            found.append(one)
+        elif last.high is not None and (
+            one.high is None or one.high > last.high or (one.high == last.high and last.high_open)
+        ):
+            found[-1] = Interval(last.low, one.high, last.low_open, one.high_open)
+    return found
+
+
+def _behind(last: Interval, one: Interval) -> bool:
+    """Whether there is a point between two intervals, the first of which begins first."""
+    if last.high is None or one.low is None:
+        return False
+    return one.low > last.high or (one.low == last.high and last.high_open and one.low_open)
+
+
+def complement(intervals: Sequence[Interval], within: Interval) -> list[Interval]:
+    """What is left of an interval without those of a union."""
+    found, low, low_open, open_end = [], within.low, within.low_open, True
+    for one in intervals:
+        if one.low is not None:
+            found.append(Interval(low, one.low, low_open, not one.low_open))
+        low, low_open = one.high, not one.high_open
+        open_end = one.high is not None
+    if open_end:
+        found.append(Interval(low, within.high, low_open, within.high_open))
+    kept = [each for each in found if not _empty(each)]
+    return common([within], kept)
+
+
+def _empty(one: Interval) -> bool:
+    if one.low is None or one.high is None:
+        return False
+    return one.low > one.high or (one.low == one.high and (one.low_open or one.high_open))

@@ -8,8 +8,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Hashable, Iterator, Mapping
+from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolspec.compiler.reward.reward import Reward, Term
 from toolspec.compiler.reward.vector import ANSWERS, Answer, Budget, Vector
@@ -20,39 +21,64 @@ Counts = tuple[int, ...]
 Table = Mapping[Counts, int]
 
 
-class Pay:
-    """The tables of a reward and a budget. scale: how many of the whole numbers make 1."""
+class TermTables(NamedTuple):
+    """Of a term by answer and counts: its values, and its pay in whole numbers, `scale` of which make 1."""
 
-    def __init__(self, reward: Reward, budget: Budget) -> None:
+    values: Mapping[Answer, Mapping[Counts, Value]]
+    pays: Mapping[Answer, Table]
+    scale: int
+
+
+class Pay:
+    """The tables of a reward and a budget. scale: how many of the whole numbers make 1.
+
+    fine: of a reward with partial credit, four of the whole numbers are the least difference of two pays, and one tells
+    a pay that is reached from one that is only come near to. tables: of terms that other rewards have too, kept.
+    """
+
+    def __init__(
+        self, reward: Reward, budget: Budget, tables: dict[Hashable, TermTables] | None = None
+    ) -> None:
         self.reward, self.budget = reward, budget
         self.groups = {each.worth.group for each in reward.terms}
-        self._values = {each.name: self._values_of(each) for each in reward.terms}
-        pays = {
-            each.name: {
-                id(table): {counts: each.pays(value) for counts, value in table.items()}
-                for table in self._values[each.name].values()
-            }
-            for each in reward.terms
-        }
-        every = (pay for tables in pays.values() for table in tables.values() for pay in table.values())
-        self.scale = math.lcm(*{pay.denominator for pay in every})
-        whole = {
-            name: {
-                key: {at: pay.numerator * (self.scale // pay.denominator) for at, pay in table.items()}
-                for key, table in tables.items()
-            }
-            for name, tables in pays.items()
-        }
-        self._pays = {
-            (name, answer): whole[name][id(table)]
-            for name, tables in self._values.items()
-            for answer, table in tables.items()
-        }
+        kept = {} if tables is None else tables
+        shared = reward.has_pattern, budget, self.lengths
+        for each in reward.terms:
+            if (each, shared) not in kept:
+                kept[each, shared] = self._term_tables(each)
+        found = {each.name: kept[each, shared] for each in reward.terms}
+        self.scale = math.lcm(
+            *(one.scale for one in found.values()), *(end.denominator for end in reward.clip or ())
+        )
+        self._values = {name: one.values for name, one in found.items()}
+        self._pays: dict[tuple[str, Answer], Table] = {}
+        for name, one in found.items():
+            factor = self.scale // one.scale
+            whole: dict[int, Table] = {}
+            for answer, table in one.pays.items():
+                if id(table) not in whole:
+                    more = {at: pay * factor for at, pay in table.items()}
+                    whole[id(table)] = table if factor == 1 else more
+                self._pays[name, answer] = whole[id(table)]
+        self.fine = 4 if reward.partial else 1
+        if reward.partial:
+            self._tell_limits()
         self._distinct: dict[str, list[Value]] = {}
         self._numbers: dict[tuple[str, Answer], Mapping[Counts, int]] = {}
         self._tables: dict[tuple[str, Answer, str | None], Table] = {}
         self.settled: dict[Hashable, dict[Any, Any]] = {}
         """What searches of one kind have in common, kept for the next."""
+
+    def _tell_limits(self) -> None:
+        self.scale *= self.fine
+        for each in self.reward.terms:
+            for answer in ANSWERS:
+                drift, table = each.drift(answer), self._pays[each.name, answer]
+                self._pays[each.name, answer] = {at: pay * self.fine + drift for at, pay in table.items()}
+
+    def exact(self, pay: int) -> Fraction:
+        """What whole numbers of the tables are, with the limit for what comes near to it."""
+        return Fraction((pay + self.fine // 2) // self.fine, self.scale // self.fine)
 
     def values(self, name: str, answer: Answer) -> Mapping[Counts, Value]:
         """A term's value before its weight, by the counts of its group."""
@@ -123,6 +149,31 @@ class Pay:
         return tuple(
             sorted({0, *(min(one, most) for each in self.reward.terms for one in each.worth.lengths)})
         )
+
+    def _term_tables(self, term: Term) -> TermTables:
+        values = self._values_of(term)
+        paid: dict[tuple[int, ...], Fraction] = {}
+        exact: dict[int, dict[Counts, Fraction]] = {}
+        for table in values.values():
+            if id(table) in exact:
+                continue
+            found = exact[id(table)] = {}
+            for counts, value in table.items():
+                # Most counts share a value, and fractions are slow.
+                units, fixed = value
+                key = units.numerator, units.denominator, fixed.numerator, fixed.denominator
+                if key not in paid:
+                    paid[key] = term.pays(value)
+                found[counts] = paid[key]
+        scale = math.lcm(*{pay.denominator for pay in paid.values()})
+        whole = {
+            key: pay.numerator * (scale // pay.denominator)
+            for key, pay in ((id(pay), pay) for pay in paid.values())
+        }
+        tables = {
+            key: {counts: whole[id(pay)] for counts, pay in table.items()} for key, table in exact.items()
+        }
+        return TermTables(values, {answer: tables[id(table)] for answer, table in values.items()}, scale)
 
     def _values_of(self, term: Term) -> Mapping[Answer, Mapping[Counts, Value]]:
         """Only flags are read together with the answer; of the other groups the gate alone asks for it."""

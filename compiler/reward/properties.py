@@ -16,8 +16,9 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from toolspec.compiler.reward.region import Move, Region, Set
+from toolspec.compiler.reward.vector import PARTLY
 
-Form = Literal["best", "every", "alike", "step"]
+Form = Literal["best", "every", "alike", "step", "matcher"]
 Severity = Literal["error", "warning", "note"]
 NO: tuple[bool, ...] = (False,)
 YES: tuple[bool, ...] = (True,)
@@ -29,7 +30,7 @@ class Property(NamedTuple):
     formula: as docs/reward.md has it, where the sets are named.
 
     claim: what holds where it is proved. broken: the same where it is refuted. severity: of a refuted one.
-    needs_calls: it says nothing of a run without tools.
+    needs_calls: it says nothing of a run without tools. no_case: why it may say nothing of a reward.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Property(NamedTuple):
     move: Move | None = None
     ties: bool = False
     needs_calls: bool = True
+    no_case: str = ""
 
 
 def more(least: int) -> tuple[int, int]:
@@ -50,6 +52,7 @@ def more(least: int) -> tuple[int, int]:
 
 
 UNSOLVED = Region(answers=("wrong", "none"))
+PARTLY_SOLVED = Region(answers=PARTLY)
 SOLVED = Region(answers=("right",))
 
 
@@ -91,7 +94,7 @@ PROPERTIES: tuple[Property, ...] = (
         "best",
         "error",
         honest,
-        lambda _: (UNSOLVED,),
+        lambda _: (UNSOLVED, PARTLY_SOLVED),
         needs_calls=False,
     ),
     Property(
@@ -116,6 +119,18 @@ PROPERTIES: tuple[Property, ...] = (
         lambda _: (SOLVED,),
         lambda _: (UNSOLVED,),
         needs_calls=False,
+    ),
+    Property(
+        "right-over-partly",
+        "min solved > sup partly right",
+        "every solved trajectory beats every partly right one",
+        "a partly right answer is paid as much as a right one with a fault",
+        "every",
+        "note",
+        lambda _: (SOLVED,),
+        lambda _: (PARTLY_SOLVED,),
+        needs_calls=False,
+        no_case="an answer is right or wrong",
     ),
     Property(
         "answer-outweighs",

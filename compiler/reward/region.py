@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from toolspec.compiler.reward.vector import ANSWERS, Answer, Vector
+from toolspec.compiler.reward.vector import ANSWERS, MANY, Answer, Vector
 
-MANY = 1 << 30
-"""No bound of the set's own."""
 Range = tuple[int, int]
 EITHER = (False, True)
 

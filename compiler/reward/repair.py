@@ -14,6 +14,7 @@ from toolspec.compiler.reward.reward import Term
 from toolspec.compiler.reward.verdict import Verdict
 
 ENOUGH_DIGITS = 12
+MOST_CHANGE = Fraction(10**6)
 WHATS: tuple[What, ...] = ("weight", "cap")
 
 
@@ -45,8 +46,9 @@ class Repair(NamedTuple):
 
 
 def wanted(verdicts: Sequence[Verdict]) -> tuple[list[Property], list[Property]]:
-    """(properties that hold, properties that are broken) of those whose break is a finding."""
-    found = [each for each in verdicts if each.asked.severity != "note"]
+    """(properties that hold, properties that are broken) of those whose break is a finding, at the first step."""
+    found = [each for each in verdicts if each.asked.severity != "note" and each.asked.form != "matcher"]
+    found = [each for each in found if each.outcome == "proved" or not each.later]
     return (
         [each.asked for each in found if each.outcome == "proved"],
         [each.asked for each in found if each.outcome == "refuted"],
@@ -85,13 +87,17 @@ def _mends(
     for what in WHATS:
         start = intervals.of(asked, term.name, what)
         left = _all(intervals, holding, term, what, start) if start else None
-        if not left or not term.weight:
+        if not left:
             continue
         if what == "weight":
             where = nearest(left, term.weight)
             value = within(where, term.weight) if where else None
             if where is not None and value is not None:
-                yield Repair(asked, term.name, "weight", value, where, abs(value / term.weight - 1))
+                # A term that pays nothing so far is as good as a new one: other changes come first.
+                change = abs(value / term.weight - 1) if term.weight else MOST_CHANGE + abs(value)
+                yield Repair(asked, term.name, "weight", value, where, change)
+            continue
+        if not term.weight:
             continue
         now = math.inf if term.cap is None else abs(term.cap)
         where = next((each for each in reversed(left) if each.high is not None and each.high <= now), None)

@@ -1,6 +1,6 @@
 """A trajectory as counts: what a reward of terms can tell apart, without the order and the words of it.
 
-A trajectory of `turns` policy turns is a list of turns, each with at most `parallel` calls. Every turn but the last has
+A trajectory of `turns` policy turns is a list of turns, each with at most `written` calls. Every turn but the last has
 a call that was parsed, else it would be the last (verl's ToolAgentLoop ends at `no_tool_call`). An answer is the text
 of a last turn that opens no call, so `none` stands for one that opens some, or says nothing. Calls of the last turn are
 parsed by the reward and never executed. `feasible` says exactly which vectors such lists have.
@@ -10,21 +10,41 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Answer = Literal["right", "wrong", "none"]
-ANSWERS: tuple[Answer, ...] = ("right", "wrong", "none")
+Answer = Literal["right", "almost", "barely", "wrong", "none"]
+ANSWERS: tuple[Answer, ...] = ("right", "almost", "barely", "wrong", "none")
+PARTLY: tuple[Answer, ...] = ("almost", "barely")
+"""Of a matcher that gives credit between 0 and 1: as near to 1, and as near to 0, as one likes. No score of what lies
+between is above or below those of both, since a credit is paid in a straight line."""
+MANY = 1 << 30
+"""No bound."""
 
 
 class Budget(NamedTuple):
-    """The most policy turns, calls that a turn opens (0 without tools), and tokens of a response."""
+    """The most policy turns, calls that a turn executes (0 without tools), and tokens of a response.
+
+    beyond: calls that a turn may have above those, which are counted and never executed. executions: the most calls
+    that are executed in a trajectory.
+    """
 
     turns: int
     parallel: int
     tokens: int = 1 << 20
+    beyond: int = 0
+    executions: int = MANY
+
+    @property
+    def written(self) -> int:
+        """The most calls of a turn."""
+        return self.parallel + self.beyond
 
     @property
     def calls(self) -> int:
         """The most calls of a trajectory: no answer, and calls in the last turn too."""
-        return self.turns * self.parallel
+        return self.turns * self.written
+
+    def executed(self, turns: int) -> int:
+        """The most calls that are executed in so many turns."""
+        return min((turns - 1) * self.parallel, self.executions)
 
 
 class Vector(NamedTuple):
@@ -68,17 +88,17 @@ def feasible(one: Vector, budget: Budget) -> bool:
         return False
     if (one.formed and one.answer == "none") or (one.used and (one.answer == "none" or not one.valid)):
         return False
-    if not 0 <= one.errors <= min(one.valid, (one.turns - 1) * budget.parallel):
+    if not 0 <= one.errors <= min(one.valid, budget.executed(one.turns)):
         return False
     calling = one.turns - (one.answer != "none")
-    return one.turns - 1 <= one.calls - one.unparsed and one.calls <= calling * budget.parallel
+    return one.turns - 1 <= one.calls - one.unparsed and one.calls <= calling * budget.written
 
 
 def turns_of(calls: int, answer: Answer, budget: Budget) -> tuple[int, int]:
     """(fewest, most) turns of a trajectory with so many calls, all of them parsed; fewest > most where none has."""
     if not calls:
         return 1, 1
-    if not budget.parallel:
+    if not budget.written:
         return 1, 0
     answering = answer != "none"
-    return -(-calls // budget.parallel) + answering, min(budget.turns, calls + 1)
+    return -(-calls // budget.written) + answering, min(budget.turns, calls + 1)

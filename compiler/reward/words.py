@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+from decimal import Context, Decimal
 from fractions import Fraction
 
 from toolspec.compiler.reward.lines import Interval
 from toolspec.compiler.reward.reward import Reward
 from toolspec.compiler.reward.vector import Vector
 
-ANSWERS = {"right": "right answer", "wrong": "wrong answer", "none": "no answer"}
+ANSWERS = {
+    "right": "right answer",
+    "almost": "answer next to right",
+    "barely": "answer next to wrong",
+    "wrong": "wrong answer",
+    "none": "no answer",
+}
+
+
+LONGEST = 24
+"""Characters of a number that are read at a glance."""
 
 
 def number(value: Fraction) -> str:
-    """A fraction as people write it: a decimal where it has a short one, else a quotient."""
-    sign, size = "−" if value < 0 else "", abs(value)
+    """A fraction as people write it: a decimal where it has a short one, else a quotient, else about how much it is."""
+    text = plain(value).replace("-", "−")
+    if len(text) <= LONGEST:
+        return text
+    about = Context(prec=6).divide(Decimal(value.numerator), Decimal(value.denominator)).normalize()
+    return f"about {'−' if value < 0 else ''}{abs(about):g}"
+
+
+def plain(value: Fraction) -> str:
+    """Exactly, with the minus that YAML reads: 0.2 or 1/3."""
+    sign, size = "-" if value < 0 else "", abs(value)
     for digits in range(9):
         scaled = size * 10**digits
         if scaled.denominator == 1:
             text = str(scaled.numerator).rjust(digits + 1, "0")
             return sign + (f"{text[:-digits]}.{text[-digits:]}" if digits else text)
     return f"{sign}{size.numerator}/{size.denominator}"
-
-
-def plain(value: Fraction) -> str:
-    """As `number`, with the minus that YAML reads."""
-    return number(value).replace("−", "-")
 
 
 def counted(count: int, what: str) -> str:

@@ -43,7 +43,7 @@ class Worth(NamedTuple):
 
     bounds: of the units of a `free` term, which no count decides; None where nothing is known of them.
     lengths: of the response, in tokens, between which the value of a `tokens` term rises or falls throughout.
-    assumed: what is taken for granted, to be shown.
+    partial: an answer may be worth any number between 0 and 1. assumed: what is taken for granted, to be shown.
     """
 
     group: str
@@ -51,9 +51,10 @@ class Worth(NamedTuple):
     bounds: tuple[Fraction, Fraction] | None = None
     lengths: tuple[int, ...] = ()
     assumed: str = ""
+    partial: bool = False
 
 
-def exact(number: float | str) -> Fraction:
+def exact(number: float | str | Fraction) -> Fraction:
     """The number as it is written: 0.1 is a tenth. Raises ValueError for infinities and NaN."""
     return Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
 
@@ -62,19 +63,26 @@ def counted(group: str, count: Callable[[Vector], int | bool | Fraction], assume
     return Worth(group, lambda one: Value(Fraction(count(one))), assumed=assumed)
 
 
-PARTIAL = ("qa_f1", "verl", "python")
+PARTIAL: Mapping[str, str] = {
+    "qa_f1": "",
+    "verl": "the scorer of verl's that `correct` asks gives a number from 0 to 1, and 1 for a right answer alone",
+    "python": "the function that `correct` asks gives a number from 0 to 1, and 1 for a right answer alone",
+}
+"""Matches that give partial credit, and what is taken for granted of their numbers."""
 
 
 def correct(settings: Settings) -> Worth:
-    match = settings.get("match", "exact")
+    """Partial credit is looked at where it is as near to 1, and to 0, as one likes; `wrong` is paid for none at all."""
+    match = str(settings.get("match", "exact"))
     wrong = settings.get("wrong")
     otherwise = Value(ZERO, exact(wrong)) if wrong is not None else NOTHING
-    told = (
-        f"`correct` by `match: {match}` is 1 for a right answer and 0 for any other"
-        if match in PARTIAL
-        else ""
+    values: Mapping[str, Value] = {"right": Value(ONE), "almost": Value(ONE), "barely": NOTHING}
+    told = PARTIAL.get(match, "")
+    if match == "calls":
+        told = "a trajectory that makes the row's calls ends with an answer"
+    return Worth(
+        "flags", lambda one: values.get(one.answer, otherwise), assumed=told, partial=match in PARTIAL
     )
-    return Worth("flags", lambda one: Value(ONE) if one.answer == "right" else otherwise, assumed=told)
 
 
 def valid_call(settings: Settings) -> Worth:
@@ -88,10 +96,9 @@ def valid_call(settings: Settings) -> Worth:
 
 
 def extra_call(settings: Settings) -> Worth:
-    free, told = settings.get("free", 1), ""
-    if not isinstance(free, int):
-        free, told = 1, "of rows with their own `needed_calls`, those that need 1"
-    return counted("calls", lambda one: max(0, one.valid - free), told)
+    """Of rows with their own `needed_calls` each number is a case of its own (cases.py), with a number here."""
+    free = int(settings.get("free", 1))
+    return counted("calls", lambda one: max(0, one.valid - free))
 
 
 KINDS: Mapping[str, str] = {"unknown_tool": "unknown", "schema": "schema", "malformed": "unparsed"}

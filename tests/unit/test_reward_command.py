@@ -14,7 +14,7 @@ import pytest
 from toolspec.backends.verl.lint.lint import lint_file
 from toolspec.backends.verl.written.files import Files
 from toolspec.cli.app import run
-from toolspec.compiler.reward.matcher import MATCHER
+from toolspec.compiler.reward.matcher import MATCHERS
 from toolspec.compiler.reward.properties import PROPERTIES
 
 TOOLS = '''\
@@ -128,10 +128,11 @@ def test_padding_that_pays_is_an_error_here_and_in_lint(spec: Any, monkeypatch: 
     file = spec(PAID_BY_CALL)
     code, text = call(monkeypatch, capsys, "--format", "json")
     assert code == 1
-    assert properties(text)["best-is-honest"]["counterexample"]["worse"]["counts"]["valid"] == 4
+    assert properties(text)["best-is-honest"]["counterexample"]["worse"]["counts"]["valid"] == 2
     (found,) = [each for each in lint_file(file, None, Files()).findings if each.code == "TS430"]
     assert found.severity == "error"
-    assert "4 valid calls" in found.message
+    # Six calls, whether they are executed or not, are paid as much as the answer with one.
+    assert "6 valid calls" in found.message
     assert "TS430" not in {each.code for each in lint_file(spec(SEED), None, Files()).findings}
     assert "TS431" in {each.code for each in lint_file(spec(SEED), None, Files()).findings}
     assert not {"TS430", "TS431"} & {each.code for each in lint_file(spec(CAPPED), None, Files()).findings}
@@ -144,7 +145,9 @@ def test_a_term_of_the_users_leaves_everything_open(spec: Any, monkeypatch: Any,
     assert code == 0
     found = properties(text)
     assert found.pop("matcher")["verdict"] == "proved"
+    assert found.pop("right-over-partly")["verdict"] == "no-case"
     assert {each["verdict"] for each in found.values()} == {"unknown"}
+    assert "--probe" in found["padding"]["why"]
     assert "taste" in properties(text)["padding"]["why"]
 
 
@@ -161,7 +164,7 @@ def test_a_reward_that_is_one_function_is_not_analysed(spec: Any, monkeypatch: A
 
 def test_the_page_of_formulas_has_the_table() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reward.md").read_text("utf-8")
-    for each in (*PROPERTIES, MATCHER):
+    for each in (*PROPERTIES, *MATCHERS):
         assert f"| `{each.name}` | {each.claim} | {each.formula} | {each.severity} |" in page
 
 
@@ -236,3 +239,28 @@ def test_groups_without_a_difference_are_told(spec: Any, monkeypatch: Any, capsy
     spec(SEED, "{name: grpo, batch: 32, group: 8, normalize: false}")
     _, text = call(monkeypatch, capsys, "--format", "json")
     assert json.loads(text)["signal"]["advantage_beside_the_answer"] == pytest.approx(0.175)
+
+
+def test_rows_at_hand_say_how_many_calls_are_needed(spec: Any, monkeypatch: Any, capsys: Any) -> None:
+    reward = (
+        "{correct: {weight: 1.0, match: number}, valid_call: 0.2, "
+        "extra_call: {weight: -0.1, free: needed_calls}, bad_call: {weight: -1.0, cap: -0.7}}"
+    )
+    rows = "{path: rows.jsonl, columns: {prompt: q, answer: a, needed_calls: n}}"
+    for needed, code in (((1, 2), 0), ((0, 2), 1)):
+        lines = [json.dumps({"q": "what", "a": str(7 * n), "n": n}) for n in needed]
+        Path("rows.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+        file = spec(reward)
+        file.write_text(file.read_text("utf-8").replace("train.parquet", rows), "utf-8")
+        found, text = call(monkeypatch, capsys, "--format", "json")
+        assert found == code, text
+        told = json.loads(text)
+        assert [each["case"] for each in told["cases"]] == [
+            f"rows that need {n or 'no'} call{'s' * (n != 1)}" for n in needed
+        ]
+        broken = properties(text)["best-is-honest"]
+        assert broken["verdict"] == ("refuted" if code else "proved")
+        if code:
+            # The runtime is given the row's number too.
+            worse = broken["counterexample"]["worse"]
+            assert worse["transcript"]["runtime_score"] == pytest.approx(float(worse["score"])) == 1.1

@@ -45,7 +45,7 @@ def test_a_property_holds_in_its_interval_and_nowhere_else(
     name = st_data.draw(st.sampled_from([each.name for each in of.terms]))
     what: What = st_data.draw(st.sampled_from(["weight", "cap"]))
     asked = st_data.draw(st.sampled_from(PROPERTIES))
-    found = Intervals(Pay(of, budget)).of(asked, name, what)
+    found = Intervals([Pay(of, budget)]).of(asked, name, what)
     assert found is not None
     ends = [end for each in found for end in each[:2] if end is not None]
     tried = {x + away for x in ends for away in (0, HAIR, -HAIR)}
@@ -74,6 +74,6 @@ def test_a_property_holds_in_its_interval_and_nowhere_else(
     ],
 )
 def test_the_seed(asked: str, name: str, what: What, expected: Interval) -> None:
-    found = Intervals(Pay(reward(SEED), Budget(5, 1))).of(BY_NAME[asked], name, what)
+    found = Intervals([Pay(reward(SEED), Budget(5, 1))]).of(BY_NAME[asked], name, what)
     assert found is not None
     assert found[0] == expected

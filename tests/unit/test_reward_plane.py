@@ -15,7 +15,7 @@ from toolspec.compiler.reward.verdict import narrowest
 
 REWARD = reward(
     [
-        {"name": "correct", "weight": 1.0, "match": "number"},
+        {"name": "correct", "weight": 1.0, "match": "qa_f1"},
         {"name": "valid_call", "weight": 0.2},
         {"name": "extra_call", "weight": -0.1, "free": 2},
         {"name": "bad_call", "weight": -1.0},

@@ -19,9 +19,9 @@ from toolspec.backends.verl.probe.table import kind_of
 from toolspec.backends.verl.rehearsal.episode import Episode, ToolCall
 from toolspec.backends.verl.rehearsal.row_answers import truth_of
 from toolspec.backends.verl.rehearsal.summary import spans
+from toolspec.backends.verl.reward.paid import Part
 from toolspec.backends.verl.reward.transcript import Transcript, Transcripts
 from toolspec.compiler.reward.analysis import Analysis
-from toolspec.compiler.reward.episode import Part
 from toolspec.compiler.reward.matcher import MATCHER
 from toolspec.compiler.reward.properties import Property
 from toolspec.compiler.reward.region import Set
@@ -70,7 +70,7 @@ def judged(analysis: Analysis, shown: Transcripts, probe: Probe) -> tuple[Analys
         margin = better.score - worse.score
         verdicts.append(Verdict(verdict.asked, "refuted", margin, pair, None, why, by_probe=True))
         for each in broken:
-            found[each.vector] = _transcript(probe, each)
+            found[verdict.asked.name, each.vector] = _transcript(probe, each)
     return analysis._replace(verdicts=tuple(verdicts)), shown._replace(found=found)
 
 
@@ -211,4 +211,4 @@ def _transcript(probe: Probe, one: Seen) -> Transcript:
         if span.by != "prompt"
     )
     truth = truth_of(probe.experiment.rows[one.episode.row], probe.experiment.reward)
-    return Transcript(parts, truth, one.score, float(one.score))
+    return Transcript(parts, (), truth, one.score, float(one.score))

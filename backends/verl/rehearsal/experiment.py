@@ -21,6 +21,7 @@ from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.rehearsal.small_model import Sampling, no_model, same_tokens, sampling_of
 from toolspec.backends.verl.rehearsal.stand_in_model import NO_LIMIT, write_stand_in
 from toolspec.backends.verl.releases import release
+from toolspec.backends.verl.rows.at_hand import laid_out
 from toolspec.backends.verl.written.files import Files
 from toolspec.compiler.chat.folder import ChatFolder, read_chat_folder
 from toolspec.compiler.facts.hub_cache import is_hub_name
@@ -255,7 +256,7 @@ def _rows(compiled: Compiled, view: View, split: str, loop: str) -> Rows:
     span = compiled.place(f"data.{split}")
     try:
         if compiled.facts.data.reasons and getattr(compiled.facts.data, split):
-            found = _laid_out(compiled, split)
+            found = laid_out(compiled, split, POOL)
         else:
             found = read_rows(view, f"data.{split}_files").sample[:POOL]
         column = view.text("data.prompt_key") or "prompt"
@@ -264,22 +265,6 @@ def _rows(compiled: Compiled, view: View, split: str, loop: str) -> Rows:
     if not found:
         raise _problem("TS047", "rows-not-at-hand", f"there are no rows in data.{split}", span)
     return tuple(handed_out(row, column, loop) for row in found)
-
-
-def _laid_out(compiled: Compiled, split: str) -> tuple[dict[str, Any], ...]:
-    from toolspec.backends.verl.convert import row_settings, row_source
-    from toolspec.backends.verl.rows.conversion import preview
-
-    sources = getattr(compiled.facts.data, split)
-    missing = [source.pattern for source in sources if not source.files]
-    if missing:
-        raise NotKnownError(f"the file of data.{split} ({', '.join(missing)})")
-    settings = row_settings(compiled.facts, compiled.plan, split)
-    found = preview([row_source(source) for source in sources], settings, POOL)
-    errors = [one for one in found.problems if one.severity == "error"]
-    if errors:
-        raise ProblemError(tuple(one._replace(span=one.span or compiled.place(one.path)) for one in errors))
-    return found.rows
 
 
 def handed_out(row: Mapping[str, Any], column: str, loop: str) -> Mapping[str, Any]:

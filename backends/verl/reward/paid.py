@@ -10,33 +10,50 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from toolspec.backends.verl.emit.modules import RUNTIME
 from toolspec.compiler.reward.episode import Episode
 
 SECONDS = 10
 _START = """\
-import json, sys
+import importlib, json, sys
 sys.path[:] = json.loads(sys.argv[1])
-from toolspec.backends.verl.reward.paid_worker import main
-main()
+importlib.import_module("toolspec.backends.verl.reward." + sys.argv[2]).main()
 """
 
 
+class Part(NamedTuple):
+    """What one wrote in turn. texts: of a tool's part one for each call that it answers."""
+
+    by: Literal["policy", "tool"]
+    text: str
+    texts: tuple[str, ...] = ()
+
+
 class Pay(NamedTuple):
-    """score and values by term, as the runtime gives them; answer: the final answer that was chosen; result: what it
-    is taken from; truth: the row's.
+    """score and values by term, as the runtime gives them; parts: what was scored; truth: the row's accepted answer.
 
     tokens: of the response as it was scored.
     """
 
     score: float
     values: Mapping[str, float]
-    answer: str
-    result: str
+    parts: tuple[Part, ...]
     truth: Any
     tokens: int
+
+
+class Wanted(NamedTuple):
+    """An episode, and what decides how it is scored. values: by term, for which the answer is chosen.
+
+    need: calls that the row needs. step: of the training.
+    """
+
+    episode: Episode
+    values: Mapping[str, float]
+    need: int = 1
+    step: int = 1
 
 
 class NoPayError(Exception):
@@ -44,42 +61,44 @@ class NoPayError(Exception):
 
 
 def runs_code(settings: Mapping[str, Any]) -> bool:
-    """Whether the reward needs a function of the user's or of verl's."""
+    """Whether the reward needs a function of the user's or of verl's, or a package that may not be here."""
     return "terms" not in settings or any(
-        each.get("own") or each.get("match") in ("verl", "python", "math", "calls")
-        for each in settings["terms"]
+        each.get("own") or each.get("match") in ("verl", "python", "math") for each in settings["terms"]
     )
 
 
-def paid(
-    settings: Mapping[str, Any],
-    release: str,
-    episodes: Sequence[Episode],
-    wanted: Sequence[Mapping[str, float]],
-) -> list[Pay | None]:
-    """wanted: for each episode the values by term that its answer is chosen for. None where no answer has them.
+def paid(settings: Mapping[str, Any], release: str, wanted: Sequence[Wanted]) -> list[Pay | str]:
+    """For each episode its pay, or why it has none, as a clause.
 
     Raises NoPayError where the process does not answer within its limits, or the reward runs code of the user's.
     """
     if runs_code(settings):
         raise NoPayError("the reward runs code, which is not run here")
-    request = {
-        "settings": settings,
-        "release": release,
-        "runtime": str(RUNTIME),
-        "episodes": [
-            {
-                "vector": each.vector._asdict(),
-                "parts": [part._asdict() for part in each.parts],
-                "wanted": want,
-            }
-            for each, want in zip(episodes, wanted, strict=True)
-        ],
-    }
+    episodes = [
+        {
+            "vector": each.episode.vector._asdict(),
+            "turns": [turn._asdict() for turn in each.episode.turns],
+            "wanted": each.values,
+            "need": each.need,
+            "step": each.step,
+        }
+        for each in wanted
+    ]
+    found = asked_of("paid_worker", {"settings": settings, "release": release, "episodes": episodes})
+    return [each["missing"] if "missing" in each else _pay(each) for each in found]
+
+
+def _pay(found: Mapping[str, Any]) -> Pay:
+    parts = tuple(Part(each["by"], each["text"], tuple(each["texts"])) for each in found["parts"])
+    return Pay(**{**found, "parts": parts})
+
+
+def asked_of(worker: str, request: Mapping[str, Any]) -> Any:
+    """What a module of this folder answers in a process with limits. Raises NoPayError where it does not."""
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-c", _START, json.dumps(sys.path)],
-            input=json.dumps(request),
+            [sys.executable, "-I", "-c", _START, json.dumps(sys.path), worker],
+            input=json.dumps({**request, "runtime": str(RUNTIME)}),
             capture_output=True,
             text=True,
             timeout=SECONDS,
@@ -90,4 +109,4 @@ def paid(
     if done.returncode:
         lines = done.stderr.strip().splitlines()
         raise NoPayError(lines[-1][:200] if lines else f"its process ended with {done.returncode}")
-    return [None if each is None else Pay(**each) for each in json.loads(done.stdout)]
+    return json.loads(done.stdout)

@@ -95,7 +95,8 @@ def reward(
       toolspec reward run_qwen.sh --probe --python ~/verl/bin/python
 
     Each property is proved, or refuted by two trajectories that break it, or unknown. docs/reward.md has the formulas.
-    Trajectories that are shown are scored by the bundle's own reward, in a process with limits.
+    Trajectories that are shown are written in the run's format, with the model's chat template where it is at hand, and
+    scored by the bundle's own reward, in a process with limits.
 
     --probe scores scripted policies that seek pay without doing what is asked, beside honest ones. It runs the code of
     the reward, and no tool: in a process with limits of time and memory, and without network. SPEC may then be a config
@@ -137,9 +138,10 @@ def reward(
         return _shown(told, html, form)
     compiled = compile_spec(Path(spec), sets, target, writing=False, counting=False, progress=progress)
     report = report_of(compiled)
+    from toolspec.backends.verl.reward.frame import frame_or_reason
     from toolspec.backends.verl.reward.transcript import transcripts
 
-    shown = transcripts(report)
+    shown = transcripts(report, frame_or_reason(compiled))
     if html is not None:
         from toolspec.cli.reward_page import write_page
 

@@ -94,6 +94,10 @@ def body(analysis: Analysis, shown: Transcripts) -> dict[str, Any]:
             for each in analysis.spans
         ],
         "assumed": list(analysis.assumed),
+        "cases": [{"case": each.words, "verdicts": each.outcomes} for each in analysis.parts],
+        "template": shown.template or None,
+        "prompt": shown.prompt or None,
+        "template_missing": shown.frame_missing or None,
         "transcripts_missing": shown.missing or None,
     }
 
@@ -104,13 +108,14 @@ def _property(analysis: Analysis, verdict: Verdict, shown: Transcripts) -> dict[
     return {
         "name": asked.name,
         "claim": asked.claim,
-        "severity": asked.severity,
+        "severity": verdict.severity,
         "verdict": verdict.outcome,
         "why": verdict.why or None,
         "by_probe": verdict.by_probe,
+        "case": verdict.case.words or None if verdict.case is not None else None,
         "margin": None if verdict.margin is None else plain(verdict.margin),
-        "narrowest": _pair(verdict.pair, shown),
-        "counterexample": _pair(verdict.plainest or verdict.pair, shown) if refuted else None,
+        "narrowest": _pair(verdict, verdict.pair, shown),
+        "counterexample": _pair(verdict, verdict.shown, shown) if refuted else None,
         "repairs": [
             {
                 "term": each.name,
@@ -124,13 +129,13 @@ def _property(analysis: Analysis, verdict: Verdict, shown: Transcripts) -> dict[
     }
 
 
-def _pair(pair: Pair | None, shown: Transcripts) -> dict[str, Any] | None:
+def _pair(verdict: Verdict, pair: Pair | None, shown: Transcripts) -> dict[str, Any] | None:
     """`better` is the side that ought to be paid more."""
     if pair is None:
         return None
     return {
-        "better": _side(pair.better, pair.better_score, shown.found.get(pair.better)),
-        "worse": _side(pair.worse, pair.worse_score, shown.found.get(pair.worse)),
+        "better": _side(pair.better, pair.better_score, shown.of(verdict, pair.better)),
+        "worse": _side(pair.worse, pair.worse_score, shown.of(verdict, pair.worse)),
     }
 
 
@@ -143,6 +148,7 @@ def _side(one: Vector, score: Fraction, transcript: Transcript | None) -> dict[s
         if transcript is None
         else {
             "parts": [{"by": part.by, "text": part.text} for part in transcript.parts],
+            "rendered": [{"by": by, "text": text} for by, text in transcript.rendered],
             "accepted_answer": transcript.truth,
             "runtime_score": transcript.paid,
         },

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolspec.cli.replace import replace_file
-from toolspec.cli.reward_text import repair_words, signal_words, verdict_words
+from toolspec.cli.reward_text import case_words, repair_words, signal_words, verdict_words
 from toolspec.compiler.reward.words import described, interval, number, summed
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from toolspec.compiler.reward.analysis import Analysis
     from toolspec.compiler.reward.plane import Plane, Polygon
     from toolspec.compiler.reward.vector import Vector
+    from toolspec.compiler.reward.verdict import Verdict
 
 MARK = "<!-- toolspec reward -->"
 """The first line of a page, by which it is known when it is written again."""
@@ -87,6 +88,10 @@ def page(report: Report, shown: Transcripts, told: Told | None = None) -> str:
             "maps": list(maps(analysis)),
             "signal": list(signal_words(report.signal)) if report.signal else [],
             "missing": shown.missing,
+            "template": shown.template,
+            "frame_missing": shown.frame_missing,
+            "prompt": shown.prompt,
+            "parts": list(case_words(analysis)),
         }
     return environment.from_string(source).render(**names)
 
@@ -116,21 +121,21 @@ def _probe(told: Told) -> dict[str, Any]:
 
 
 def _rows(analysis: Analysis, shown: Transcripts) -> Iterator[dict[str, Any]]:
-    for verdict in analysis.verdicts:
+    for verdict in analysis.said:
         refuted = verdict.outcome == "refuted"
-        pair = (verdict.plainest or verdict.pair) if refuted else None
+        pair = verdict.shown if refuted else None
         repair = analysis.repair(verdict)
         margin = "" if verdict.margin is None else "a tie" if not verdict.margin else number(verdict.margin)
         yield {
             "word": "broken" if refuted else {"proved": "holds", "unknown": "open"}.get(verdict.outcome, "-"),
-            "kind": {"refuted": verdict.asked.severity, "proved": "ok"}.get(verdict.outcome, "none"),
+            "kind": {"refuted": verdict.severity, "proved": "ok"}.get(verdict.outcome, "none"),
             "claim": verdict.asked.claim,
             "name": verdict.asked.name,
             "margin": margin,
             "why": verdict.why,
             "sides": [
-                _side(analysis, pair.better, pair.better_score, shown),
-                _side(analysis, pair.worse, pair.worse_score, shown),
+                _side(analysis, verdict, pair.better, pair.better_score, shown),
+                _side(analysis, verdict, pair.worse, pair.worse_score, shown),
             ]
             if pair
             else [],
@@ -139,11 +144,13 @@ def _rows(analysis: Analysis, shown: Transcripts) -> Iterator[dict[str, Any]]:
         }
 
 
-def _side(analysis: Analysis, one: Vector, score: Fraction, shown: Transcripts) -> dict[str, Any]:
+def _side(
+    analysis: Analysis, verdict: Verdict, one: Vector, score: Fraction, shown: Transcripts
+) -> dict[str, Any]:
     return {
         "words": described(one),
-        "sum": summed(analysis.reward, one, score),
-        "transcript": shown.found.get(one),
+        "sum": summed(analysis.reward_of(verdict), one, score),
+        "transcript": shown.of(verdict, one),
     }
 
 
@@ -180,7 +187,11 @@ def _map(analysis: Analysis, plane: Plane) -> Map:
 
     shapes = []
     for verdict in analysis.verdicts:
-        if verdict.asked.severity == "note" or verdict.outcome not in ("proved", "refuted"):
+        if (
+            verdict.asked.severity == "note"
+            or verdict.asked.form == "matcher"
+            or verdict.outcome not in ("proved", "refuted")
+        ):
             continue
         for polygon in plane.region(verdict.asked, shown):
             shapes.append(Shape(verdict.asked.claim, _points(polygon, place)))

@@ -73,6 +73,7 @@ def _of_a_spec(file: Path, sets: Sequence[str], target: str | None, wanted: Want
     from toolspec.backends.verl.compile import compile_spec
     from toolspec.backends.verl.probe.experiment import spec_experiment
     from toolspec.backends.verl.probe.judged import judged
+    from toolspec.backends.verl.reward.frame import frame_or_reason
     from toolspec.backends.verl.reward.subject import report_of
     from toolspec.backends.verl.reward.transcript import transcripts
 
@@ -83,7 +84,7 @@ def _of_a_spec(file: Path, sets: Sequence[str], target: str | None, wanted: Want
         return spec_experiment(compiled, wanted.split, scratch, wanted.text)
 
     probe = _probed(made, wanted, compiled.place("model.path"))
-    shown = transcripts(report)
+    shown = transcripts(report, frame_or_reason(compiled))
     if report.analysis is not None:
         analysis, shown = judged(report.analysis, shown, probe)
         report = report._replace(analysis=analysis)

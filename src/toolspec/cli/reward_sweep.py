@@ -59,6 +59,7 @@ def run_sweep(spec: Path, sets: Sequence[str], target: str | None, form: str) ->
 def swept(spec: Path, sets: Sequence[str], target: str | None) -> Iterator[Point]:
     """Raises ProblemError for a spec without sweep, and for too many points."""
     from toolspec.backends.verl.compile import compile_spec
+    from toolspec.backends.verl.reward.rows import rows_of
     from toolspec.backends.verl.reward.subject import report_of
     from toolspec.specs.loading import load
 
@@ -75,11 +76,13 @@ def swept(spec: Path, sets: Sequence[str], target: str | None) -> Iterator[Point
     if len(points) > MOST_POINTS:
         message = f"the sweep has {len(points)} points, and {MOST_POINTS} are judged at most"
         raise ProblemError((Problem("TS027", "sweep", message, loaded.span(("sweep",)), "sweep"),))
+    rows = None
     for values in points:
         at = dict(zip(axes, values, strict=True))
         settings = [*sets, *(f"{path}={json.dumps(value)}" for path, value in at.items())]
         compiled = compile_spec(spec, settings, target, writing=False, counting=False, progress=progress)
-        yield Point(at, report_of(compiled, numbers=False).analysis)
+        rows = rows or rows_of(compiled)  # no path that is swept here changes them
+        yield Point(at, report_of(compiled, numbers=False, rows=rows).analysis)
 
 
 def _lines(points: Sequence[Point]) -> Iterator[str]:
@@ -93,8 +96,9 @@ def _lines(points: Sequence[Point]) -> Iterator[str]:
         word, style = ("BROKEN", "31") if errors else ("broken", "33") if warnings else ("holds ", "32")
         yield f"  {paint(word, style)}  {at}"[: width() + 20]
         for verdict in (*errors, *warnings):
-            pair = verdict.plainest or verdict.pair
+            pair = verdict.shown
             if pair is None:
+                yield from wrapped(f"{verdict.asked.broken}: {verdict.why}", 10)
                 continue
             yield from wrapped(
                 f"{verdict.asked.broken}: {described(pair.better)} {number(pair.better_score)}, "

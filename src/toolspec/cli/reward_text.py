@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from toolspec.cli.output import paint
+from toolspec.cli.output import obeying_nothing, paint
 from toolspec.cli.terminal import width
-from toolspec.compiler.reward.episode import Part
+from toolspec.compiler.reward.matcher import shown as shortened
 from toolspec.compiler.reward.words import counted, described, interval, number, plain, summed
 
 if TYPE_CHECKING:
@@ -48,10 +48,18 @@ def lines(report: Report, shown: Transcripts, brief: bool = False) -> Iterator[s
     yield paint("properties", "1") + paint("  over every trajectory that the budget allows", "2")
     # One counterexample is read word for word; the others are counts, and the page has their words.
     first = [*analysis.broken("error"), *analysis.broken("warning")][:1]
-    for verdict in analysis.verdicts:
-        yield from _property(analysis, verdict, shown if verdict in first or verdict.by_probe else None)
+    before = ""
+    for verdict in analysis.said:
+        # What leaves several open is said once.
+        told = verdict._replace(why="") if verdict.outcome == "unknown" and verdict.why == before else verdict
+        before = verdict.why
+        yield from _property(analysis, told, shown if verdict in first or verdict.by_probe else None)
+    yield from _cases(analysis)
     if shown.missing:
         yield from (paint(line, "2") for line in wrapped(f"without a transcript: {shown.missing}", 2))
+    if shown.frame_missing:
+        said = f"transcripts without the model's chat template: {shown.frame_missing}"
+        yield from (paint(line, "2") for line in wrapped(said, 2))
     yield from _intervals(analysis)
     if report.signal is not None:
         yield paint("learning signal", "1")
@@ -76,9 +84,7 @@ def verdict_words(analysis: Analysis) -> list[tuple[str, str]]:
         fix = f"; {repair_words(repair)} mends it" if repair else ""
         said.append(("33", f"warning: {each.asked.broken}{fix}"))
     if unknown:
-        said.append(
-            ("33", f"{len(unknown)} of {len(analysis.verdicts)} properties are open: {unknown[0].why}")
-        )
+        said.append(("33", f"{len(unknown)} of {len(analysis.said)} properties are open: {unknown[0].why}"))
     return said
 
 
@@ -90,8 +96,8 @@ def repair_words(repair: Repair) -> str:
 def _property(analysis: Analysis, verdict: Verdict, shown: Transcripts | None) -> Iterator[str]:
     asked = verdict.asked
     refuted = verdict.outcome == "refuted"
-    word, style = BROKEN[asked.severity] if refuted else MARKS[verdict.outcome]
-    text = asked.broken if refuted and asked.severity == "note" else asked.claim
+    word, style = BROKEN[verdict.severity] if refuted else MARKS[verdict.outcome]
+    text = asked.broken if refuted and verdict.severity == "note" else asked.claim
     tail = ""
     if verdict.outcome == "proved" and verdict.margin is not None:
         tail = "a tie" if not verdict.margin else f"by {number(verdict.margin)}"
@@ -102,22 +108,32 @@ def _property(analysis: Analysis, verdict: Verdict, shown: Transcripts | None) -
     yield f"{line}{' ' * max(1, room - len(text) + 1)}{paint(tail, '2')}".rstrip()
     if verdict.why and verdict.outcome != "no-case":
         yield from (paint(line, "2") for line in wrapped(verdict.why, 10))
-    pair = verdict.plainest or verdict.pair
+    pair = verdict.shown
     if not refuted or pair is None:
         return
     tie = "ties with" if pair.better_score == pair.worse_score else "is paid less than"
     sides = ((pair.better, pair.better_score, ""), (pair.worse, pair.worse_score, f"{tie} "))
     for vector, score, before in sides:
-        yield from wrapped(f"{before}{described(vector)}: {summed(analysis.reward, vector, score)}", 10)
-        transcript = shown.found.get(vector) if shown is not None else None
+        yield from wrapped(
+            f"{before}{described(vector)}: {summed(analysis.reward_of(verdict), vector, score)}", 10
+        )
+        transcript = shown.of(verdict, vector) if shown is not None else None
         if transcript is not None:
             yield from _transcript(transcript)
+    if verdict.case is not None and verdict.later:
+        yield from wrapped(f"both at {verdict.case.words}", 10)
     if verdict.margin is not None and verdict.margin < pair.better_score - pair.worse_score:
         yield from wrapped(f"at the worst it is {number(-verdict.margin)} less", 10)
     if asked.severity == "note" or verdict.by_probe:
         return
     repair = analysis.repair(verdict)
-    if repair is None:
+    if verdict.later:
+        yield from wrapped("it comes with a `schedule`: what mends it are other weights there", 10)
+    elif repair is None and not analysis.spans:
+        return
+    elif repair is None and not any(each.name == "correct" for each in analysis.reward.terms):
+        yield from wrapped("no term pays for a right answer: `correct` is missing", 10)
+    elif repair is None:
         yield from wrapped("no change of one weight or cap mends it alone", 10)
     else:
         yield from wrapped(f"fix: {repair_words(repair)}   any {repair.what} {_distance(repair)} does", 10)
@@ -135,18 +151,38 @@ def _distance(repair: Repair) -> str:
     )
 
 
+def _cases(analysis: Analysis) -> Iterator[str]:
+    if analysis.parts:
+        yield paint("cases", "1") + paint("  what is broken in each", "2")
+    for words, broken in case_words(analysis):
+        yield from wrapped(f"{words}: {broken or 'nothing'}", 2)
+
+
+def case_words(analysis: Analysis) -> Iterator[tuple[str, str]]:
+    """(the case, what is broken in it) of a reward of several; cases that break the same are one."""
+    asked = {each.asked.name: each.asked for each in analysis.verdicts}
+    found: dict[str, list[str]] = {}
+    for part in analysis.parts:
+        broken = [asked[name] for name, outcome in part.outcomes.items() if outcome == "refuted"]
+        told = "; ".join(each.broken for each in broken if each.severity != "note")
+        found.setdefault(told, []).append(part.words)
+    for told, words in found.items():
+        yield "; ".join(words), told
+
+
 def _transcript(transcript: Transcript) -> Iterator[str]:
-    parts = transcript.parts
+    """As the model sees it, where that is known."""
+    parts = list(transcript.shown)
     if len(parts) > MOST_PARTS:
-        between = Part("policy", f"… {len(parts) - MOST_PARTS + 1} more turns and answers …")
-        parts = (*parts[: MOST_PARTS - 2], between, parts[-1])
-    for part in parts:
-        text = " ".join(part.text.split())
+        between = ("", f"… {len(parts) - MOST_PARTS + 1} more turns and answers …")
+        parts = [*parts[: MOST_PARTS - 2], between, parts[-1]]
+    for by, part in parts:
+        text = obeying_nothing(" ".join(part.split()))
         room = max(20, width() - 20)
         text = text if len(text) <= room else f"{text[: room - 1]}…"
-        by = "" if text.startswith("…") else part.by
         yield paint(f"            {by:<7} {text}", "2")
-    said = f"scored {transcript.paid:g} by the bundle's reward (answer asked for: {transcript.truth})"
+    truth = obeying_nothing(shortened(str(transcript.truth)))
+    said = f"scored {transcript.paid:g} by the bundle's reward (answer asked for: {truth})"
     style = "2" if transcript.agrees else "31"
     for line in wrapped(said if transcript.agrees else f"{said}, which disagrees", 12):
         yield paint(line, style)
@@ -157,7 +193,8 @@ def _intervals(analysis: Analysis) -> Iterator[str]:
         return
     yield paint("weights", "1") + paint("  each by itself, the others as they are", "2")
     names = max(len(span.name) for span in analysis.spans)
-    broken = bool(analysis.broken("error") or analysis.broken("warning"))
+    found = (*analysis.broken("error"), *analysis.broken("warning"))
+    broken = any(each.asked.form != "matcher" for each in found)
     yield paint(
         f"  {'':<{names}}  {'now':>6}  {'keeps what holds':<28}" + ("mends all" if broken else ""), "2"
     ).rstrip()

@@ -10,6 +10,7 @@ from typing import Any
 from toolspec.backends.verl.lint.rule import Found
 from toolspec.backends.verl.lint.view import View
 from toolspec.compiler.reward.analysis import Analysis, analyse
+from toolspec.compiler.reward.cases import Needs, asks_rows
 from toolspec.compiler.reward.properties import Severity
 from toolspec.compiler.reward.vector import Budget
 from toolspec.compiler.reward.words import described, plain, summed
@@ -22,6 +23,7 @@ def broken(view: View, severity: Severity) -> Iterator[Found]:
     """A finding for each broken property of a severity, of a spec whose reward is made of terms."""
     if view.run.spec is None:
         return
+    from toolspec.backends.verl.reward.rows import needs_of, rows_of
     from toolspec.backends.verl.reward.subject import subject_of
 
     subject = subject_of(view.run.spec)
@@ -30,24 +32,26 @@ def broken(view: View, severity: Severity) -> Iterator[Found]:
     text = json.dumps(
         [subject.settings["terms"], subject.settings.get("overlong"), subject.settings.get("clip")]
     )
+    needs = needs_of(rows_of(view.run.spec)[0]) if asks_rows(subject.settings) else None
     whole = subject.budget
     parallel = min(whole.parallel, MOST_CALLS)
-    short = Budget(min(whole.turns, max(2, MOST_CALLS // max(1, parallel))), parallel, whole.tokens)
-    if not _analysed(text, short, numbers=False).broken(severity):
+    short = whole._replace(turns=min(whole.turns, max(2, MOST_CALLS // max(1, parallel))), parallel=parallel)
+    if not _analysed(text, short, needs, numbers=False).broken(severity):
         return
-    analysis = _analysed(text, short, numbers=short == whole)
+    analysis = _analysed(text, short, needs, numbers=short == whole)
     for verdict in analysis.broken(severity):
-        pair = verdict.plainest or verdict.pair
+        pair = verdict.shown
         if pair is None:
             continue
-        better = summed(analysis.reward, pair.better, pair.better_score)
-        worse = summed(analysis.reward, pair.worse, pair.worse_score)
+        better = summed(analysis.reward_of(verdict), pair.better, pair.better_score)
+        worse = summed(analysis.reward_of(verdict), pair.worse, pair.worse_score)
         tie = "as much as" if pair.better_score == pair.worse_score else "less than"
         repair = analysis.repair(verdict)
+        where = f" ({verdict.case.words})" if verdict.case is not None and verdict.case.words else ""
         path = f"reward.{repair.name}" if repair and repair.name != "overlong" else "reward"
         yield Found(
             f"{verdict.asked.broken}: {described(pair.better)} is paid {better}, "
-            f"{tie} {described(pair.worse)}, {worse}",
+            f"{tie} {described(pair.worse)}, {worse}{where}",
             ("reward.reward_manager.name",),
             fix=f"{path}.{repair.what}: {plain(repair.value)}" if repair else "see `toolspec reward`",
             why="every curve goes up while the policy learns what pays, and not the task"
@@ -58,8 +62,8 @@ def broken(view: View, severity: Severity) -> Iterator[Found]:
 
 
 @lru_cache(maxsize=64)
-def _analysed(text: str, budget: Budget, numbers: bool) -> Analysis:
+def _analysed(text: str, budget: Budget, needs: Needs | None, numbers: bool) -> Analysis:
     """numbers: repairs too, which take some times as long as the verdicts."""
     terms, overlong, clip = json.loads(text)
     settings: dict[str, Any] = {"terms": terms, "overlong": overlong, "clip": clip}
-    return analyse(settings, budget, numbers)
+    return analyse(settings, budget, numbers, needs, spanned=False)

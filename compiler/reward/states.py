@@ -1,0 +1,78 @@
+"""What binds the groups of counts together: how many calls of which kind stand in how many turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from toolspec.compiler.reward.pay import Counts, Pay
+from toolspec.compiler.reward.region import Move, Region
+from toolspec.compiler.reward.vector import Answer, turns_of
+
+INNER = ("flags", "tokens", "repeated", "kinds", "errors")
+"""Groups that are settled for themselves."""
+STAY = Move()
+
+
+class State(NamedTuple):
+    """turns_after: after the step. unparsed: the most bad calls that need not be parsed. executed: valid calls.
+
+    binds: what of it each inner group depends on, in the order of INNER.
+    """
+
+    valid: int
+    bad: int
+    turns: int
+    turns_after: int
+    unparsed: int
+    executed: int
+    binds: tuple[Counts, ...]
+
+    def bound(self, group: str) -> Counts:
+        return self.binds[INNER.index(group)]
+
+
+def states(pay: Pay, region: Region, move: Move | None, answer: Answer) -> tuple[State, ...]:
+    """By number of calls. Kept with the pay, for searches of the same region."""
+    kept: dict[str, tuple[State, ...]] = pay.settled.setdefault(("states", region, move, answer), {})
+    if "all" not in kept:
+        kept["all"] = tuple(_states(pay, region, move, answer))
+    return kept["all"]
+
+
+def _states(pay: Pay, region: Region, asked: Move | None, answer: Answer) -> Iterator[State]:
+    """Where no term reads the turns, the fewest leave the most room."""
+    budget, move = pay.budget, asked or STAY
+    turns_read = bool(pay.groups & {"turns", "errors"})
+    fits = [turns_of(calls, answer, budget) for calls in range(budget.calls + 1)]
+    fits += [(1, 0)] * (move.valid + move.bad)
+    # Raising a flag costs the same whatever the calls are, but that there is a valid one.
+    most = min(budget.calls, region.calls[1], 1 if move.flag and pay.reward.clip is None else budget.calls)
+    # An answer that is the calls themselves is right without a bad one.
+    most_bad = 0 if pay.reward.by_calls and answer == "right" else budget.calls
+    for calls in range(region.calls[0], most + 1):
+        (low, high), (low_after, high_after) = fits[calls], fits[calls + move.valid + move.bad]
+        low, high = max(low, region.turns[0]), min(high, region.turns[1])
+        if turns_read:
+            further = move.further_turns if asked else (0,)
+            pairs = [
+                (before, before + more)
+                for before in range(low, high + 1)
+                for more in further
+                if low_after <= before + more <= high_after
+            ]
+        else:
+            pairs = [(low, low_after)] if low <= high and low_after <= high_after else []
+        least = max(0, region.valid[0], calls - min(region.bad[1], most_bad - move.bad))
+        for valid in range(least, min(calls - region.bad[0], region.valid[1]) + 1):
+            for before, after in pairs:
+                unparsed, turns = calls - before + 1, before
+                if asked:
+                    unparsed = min(unparsed, calls + move.valid + move.bad - after + 1 - move.unparsed)
+                    turns = min(before, after)
+                bad = calls - valid
+                executed = min(valid, budget.executed(turns))
+                unparsed = min(bad, unparsed)
+                flagged = (int(valid > 0),)
+                binds = flagged, flagged, (valid,), (bad, unparsed), (executed,)
+                yield State(valid, bad, before, after, unparsed, executed, binds)
