@@ -206,20 +206,17 @@ def test_episodes_are_those_of_verls_own_loop_and_reward(
 
 
 LOOP = """\
-from itertools import groupby
 from verl.experimental.agent_loop.tool_agent_loop import ToolAgentLoop
 
 
 class Mine(ToolAgentLoop):
+    def __init__(self, *args, note, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.note = note
+
     async def run(self, sampling_params, **kwargs):
         output = await super().run(sampling_params, **kwargs)
-        at = 0
-        spans = output.extra_fields["ts_spans"] = []
-        for written, some in groupby(output.response_mask):
-            length = len(list(some))
-            if written:
-                spans.append([at, length])
-            at += length
+        output.extra_fields["note"] = self.note
         return output
 """
 LEAKING = """\
@@ -243,7 +240,7 @@ def test_a_loop_of_ones_own_runs_in_verl_and_leaks_are_told_there(
 ) -> None:
     spec = write_spec(tmp_path)
     text = spec.read_text("utf-8")
-    spec.write_text(text + "agent: {class: 'loop.py:Mine'}\n", "utf-8")
+    spec.write_text(text + "agent: {class: 'loop.py:Mine', config: {note: x}}\n", "utf-8")
     (tmp_path / "loop.py").write_text(LOOP, "utf-8")
     (tmp_path / "tools.py").write_text(LEAKING, "utf-8")
     shutil.rmtree(tmp_path / "model")

@@ -114,9 +114,10 @@ def test_what_verl_has_no_key_for_is_in_the_side_files(name: str) -> None:
     assert [tool["config"]["schema"]["function"]["name"] for tool in tools] == list(spec.tools)
     assert [tool["config"]["config"] for tool in tools] == [tool.config for tool in spec.tools.values()]
     if spec.agent.class_ is not None:
-        names = {entry["name"]: entry["_target_"] for entry in yaml.safe_load(files["agent_loops.yaml"])}
-        default = effective(found, f"{ROLLOUT}.agent.default_agent_loop")
-        assert names[default] == spec.agent.class_.replace(".py:", ".")
+        entries = {entry["name"]: entry for entry in yaml.safe_load(files["agent_loops.yaml"])}
+        entry = entries[effective(found, f"{ROLLOUT}.agent.default_agent_loop")]
+        assert entry["_target_"] == "ts_own_loop.build"
+        assert entry["ts_class"] == spec.agent.class_.replace(".py:", ".")
     for variable in spec.env:
         assert f"; export {variable}\n" in files["launch.sh"].decode()
 

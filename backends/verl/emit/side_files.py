@@ -14,6 +14,7 @@ from toolspec.compiler.plan.decision import Plan
 from toolspec.compiler.plan.parts import USER_FOLDER, USER_LOOP
 
 LOOP_CLASS = "ts_loop.SpanToolAgentLoop"
+OWN_LOOP, OWN_CLASS = "ts_own_loop.build", "ts_class"
 
 
 def json_text(value: Any) -> str:
@@ -76,7 +77,7 @@ def agent_loops_yaml(plan: Plan) -> str:
         f"  _target_: {LOOP_CLASS}",
     ]
     if plan["agent.class"] != "none":
-        lines += [f"- name: {USER_LOOP}", f"  _target_: {plan['agent.class']}"]
+        lines += [f"- name: {USER_LOOP}", f"  _target_: {OWN_LOOP}", f"  {OWN_CLASS}: {plan['agent.class']}"]
         lines += [f"  {scalar(key)}: {flow(value)}" for key, value in plan["agent.config"].items()]
     return "\n".join(lines) + "\n"
 

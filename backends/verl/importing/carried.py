@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from toolspec.backends.verl.emit.side_files import OWN_CLASS, OWN_LOOP
 from toolspec.backends.verl.importing.own_bundle import own_limits, own_reward
 from toolspec.backends.verl.importing.reading import algorithm
 from toolspec.backends.verl.importing.references import class_reference, reference
@@ -186,6 +187,7 @@ def _agent(found: Carried, wanted: Wanted, without: Mapping[str, str]) -> None:
         entries = parse(b"loops:\n" + data, str(real), OMEGACONF).value["loops"]
         entry = next(dict(one) for one in entries if one["name"] == loop)
         target = str(entry.pop("_target_"))
+        target = str(entry.pop(OWN_CLASS)) if target == OWN_LOOP else target
     except (ProblemError, KeyError, TypeError, StopIteration):
         return
     entry.pop("name")

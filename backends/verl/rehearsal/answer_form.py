@@ -7,7 +7,7 @@ from typing import Any
 
 from toolspec.backends.verl.agent_loop import AgentLoop, ChatTokens, LoopFailure, NotSimulated, SingleTurnLoop
 from toolspec.backends.verl.parsers.writing import answered
-from toolspec.backends.verl.rehearsal.conversation import parsed
+from toolspec.backends.verl.rehearsal.conversation import parsed, rendered
 from toolspec.backends.verl.rehearsal.experiment import Experiment
 from toolspec.backends.verl.rehearsal.row_answers import text_of, truth_of
 from toolspec.backends.verl.rehearsal.user_process import UserProcess
@@ -68,6 +68,8 @@ def _told(experiment: Experiment, tokens: ChatTokens, loop: Loop, message: Mappi
         return tokens.decode(message["ids"], message["skip"])
     if message["ask"] == "encode":
         return tokens.encode(message["text"])
+    if message["ask"] == "render":
+        return rendered(tokens, message)
     try:
         return parsed(experiment, tokens, loop, message["ids"])
     except (LoopFailure, NotSimulated):

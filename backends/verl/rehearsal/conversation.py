@@ -269,12 +269,24 @@ def parsed(
     return [[one.name, one.arguments] for one in found.calls]
 
 
+def rendered(tokens: ChatTokens, message: Mapping[str, Any]) -> str | None:
+    """A conversation by the template; None where it refuses."""
+    try:
+        return tokens.text(message["messages"], None, message["prompt"])
+    except LoopFailure:
+        return None
+
+
 def _decode(self: Conversation, message: Mapping[str, Any]) -> Any:
     return self.tokens.decode(message["ids"], message["skip"])
 
 
 def _encode(self: Conversation, message: Mapping[str, Any]) -> Any:
     return self.tokens.encode(message["text"])
+
+
+def _render(self: Conversation, message: Mapping[str, Any]) -> Any:
+    return rendered(self.tokens, message)
 
 
 def _offsets(self: Conversation, message: Mapping[str, Any]) -> Any:
@@ -288,5 +300,6 @@ ANSWERS: Mapping[str, Callable[[Conversation, Mapping[str, Any]], Any]] = {
     "decode": _decode,
     "encode": _encode,
     "offsets": _offsets,
+    "render": _render,
     "parse": Conversation._parse,
 }

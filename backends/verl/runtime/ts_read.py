@@ -6,7 +6,8 @@ from the spans that ts_loop left. They are never cut by role markers: a tool's t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import ts_arguments
@@ -21,7 +22,7 @@ class Reader:
 
     spec: ts_reward.json (`format`, `tools`, `answer_field`, `spans`, `response_length`). parse: in place of the
     release's parser. solution: whether a term reads the whole response as text. markers: what opens a tool's answer in
-    the run's template.
+    the run's template, asked for once, at the first trajectory.
     Raises ValueError for a format that the release lacks.
     """
 
@@ -32,12 +33,13 @@ class Reader:
         parse: Parse | None,
         *,
         solution: bool = False,
-        markers: Iterable[str] = (),
+        markers: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         tools = spec.get("tools") or []
         self.tokenizer = tokenizer
         self.solution = solution
-        self.opened = ts_forged.opened(markers)
+        self.markers = markers
+        self.opened: re.Pattern[str] | None = None
         self.needs_spans = bool(tools) and bool(spec.get("spans", True))
         self.most = int(spec.get("response_length") or 0)
         self.field = str(spec.get("answer_field") or "reward_model.ground_truth")
@@ -61,6 +63,7 @@ class Reader:
             answer = answer_text(self._visible(turn_ids[-1], turns[-1]), self.form).strip()
         truth = ts_trajectory.lookup(row, self.field)
         answers = by_turn(extra.get("ts_answers"))
+        opened = self.opened = self.opened or ts_forged.opened(self.markers())
         return Trajectory(
             turns=tuple(turn.text for turn in turns),
             calls=tuple(
@@ -69,7 +72,7 @@ class Reader:
                 for place, (name, arguments) in enumerate(turn.calls)
             ),
             malformed=sum(turn.malformed for turn in turns),
-            forged=sum(forged(turn.text, self.form, self.opened) for turn in turns) if own else 0,
+            forged=sum(forged(turn.text, self.form, opened) for turn in turns) if own else 0,
             answer=answer,
             truncated=self._cut(ids, extra),
             response_tokens=len(ids),

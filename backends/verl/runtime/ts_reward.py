@@ -52,7 +52,7 @@ class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ign
             tokenizer,
             compute_score,
             further=further if reward_router_address is not None else None,
-            markers=ts_forged.of_tokenizer(tokenizer, own_template(config)),
+            markers=lambda: ts_forged.of_tokenizer(tokenizer, own_template(config)),
         )
 
     async def run_single(self, data: Any) -> dict[str, Any]:

@@ -29,7 +29,7 @@ import logging
 import math
 import traceback
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import ts_load
@@ -80,7 +80,7 @@ class Scorer:
     manager, a function with verl's signature; without it the spec's own file is loaded from ts_user. parse: the calls
     of a policy turn, (name, JSON arguments) each, from its token ids; without it verl's parser is imported.
     further: keyword arguments that verl adds to compute_score (the router of a reward model). markers: what opens a
-    tool's answer in the run's template (ts_forged.py), beside those of the families that are known.
+    tool's answer in the run's template (ts_forged.py), beside those of the families that are known; called once.
     Raises ValueError, KeyError, re.error or what loading the user's file raises.
     """
 
@@ -91,7 +91,7 @@ class Scorer:
         compute_score: Any = None,
         parse: Parse | None = None,
         further: Mapping[str, Any] | None = None,
-        markers: Iterable[str] = (),
+        markers: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self.spec = spec
         self.tokenizer = tokenizer

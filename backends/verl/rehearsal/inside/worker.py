@@ -54,7 +54,9 @@ class Work:
         self.loop = stand_in.ToolAgentLoop if start.get("loop") == "verl" else ts_loop.SpanToolAgentLoop
         self.tools = self._built()
         pipe.send({"event": "building", "what": "reward"})
-        self.scorer = Scorer(start["reward"], self.tokenizer, self._function(), self._parse)
+        self.scorer = Scorer(
+            start["reward"], self.tokenizer, self._function(), self._parse, markers=self._markers
+        )
         pipe.send({"event": "ready"})
         self.watch = Watch(pipe, ts_call)
 
@@ -86,6 +88,18 @@ class Work:
 
     async def _parse(self, ids: list[int]) -> list[tuple[str, str]]:
         return [(name, arguments) for name, arguments in self.pipe.ask("parse", ids=ids)]
+
+    def _markers(self) -> tuple[str, ...]:
+        """As ts_reward.py has them of the tokenizer."""
+        import ts_forged
+
+        def render(messages: ts_forged.Messages, prompt: bool) -> str:
+            text = self.pipe.ask("render", messages=messages, prompt=prompt)
+            if text is None:
+                raise ValueError("the template refuses it")
+            return str(text)
+
+        return ts_forged.markers(render)
 
     def schemas(self) -> list[dict[str, Any]]:
         """Of each tool its schema as the template gets it, and as the parser does."""
