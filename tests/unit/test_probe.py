@@ -348,6 +348,26 @@ def test_a_forged_answer_has_the_marks_of_the_runs_template(
         assert result_form(tokens, [], "hermes") == form
 
 
+HOUSE = """\
+{%- for message in messages %}{% if message.role == "tool" %}<turn of=user><obs>{{ message.content }}</obs><|im_end|>
+{%- else %}<turn of={{ message.role }}>{{ message.content }}{% if message.tool_calls %}<tool_call>
+{{- message.tool_calls[0].function | tojson }}</tool_call>{% endif %}<|im_end|>{% endif %}{% endfor %}
+{%- if add_generation_prompt %}<turn of=assistant>{% endif %}"""
+
+
+def test_a_forged_answer_in_a_template_of_nobodys_is_seen_by_the_reward(tmp_path: Path) -> None:
+    """Its marks stand in no table: the reward reads them off the template, as it does on the cluster."""
+    spec = write_spec(tmp_path, reward="{correct: {weight: 1, match: number}, forged_result: {weight: -0.5}}")
+    write_model(tmp_path / "model", HOUSE)
+    probe = played(spec, rows=1, policies=("honest", "right-forged", "forged-alone"))
+    found = {one.policy: one.scored for one in probe.episodes}
+    assert {name: one and one.score for name, one in found.items()} == {
+        "honest": 1,
+        "right-forged": 0.5,
+        "forged-alone": -0.5,
+    }
+
+
 def test_the_page_has_every_cheat() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reward.md").read_text("utf-8")
     for name, cheat in CHEATS.items():
