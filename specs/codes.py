@@ -193,6 +193,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS428": "special-token-in-reward",
         "TS430": "dishonest-paid-best",
         "TS431": "reward-out-of-order",
+        "TS432": "answer-never-right",
         # GPUs, parallel layouts and memory
         "TS501": "over-gpu-hours",
         "TS502": "uneven-tensor-parallel",

@@ -124,6 +124,7 @@ MODULES: tuple[str, ...] = (
     "special_token_in_reward",
     "dishonest_paid_best",
     "reward_out_of_order",
+    "answer_never_right",
     "reward_prints",
     "data_file",
     "home_not_expanded",
