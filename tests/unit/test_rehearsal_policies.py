@@ -14,9 +14,9 @@ from jsonschema import Draft202012Validator
 from schema_strategies import tools
 from toolspec.backends.verl.parsers import FORMATS, parse
 from toolspec.backends.verl.parsers.writing import WRITERS, written
-from toolspec.backends.verl.rehearsal.arguments import breaking, fitting
 from toolspec.backends.verl.rehearsal.cheats import CHEATS
 from toolspec.backends.verl.rehearsal.policies import POLICIES, Task, script
+from toolspec.compiler.call_arguments import breaking, fitting, of_a_number, of_a_question
 
 TOOL = {
     "type": "function",
@@ -60,9 +60,9 @@ def test_every_format_has_a_writer() -> None:
 @given(tools(), st.integers())
 def test_arguments_can_be_made_from_any_schema(tool: dict[str, Any], seed: int) -> None:
     schema = tool["function"].get("parameters") or {}
-    found = fitting(schema, "What is it?", random.Random(seed))
-    assert found == fitting(schema, "What is it?", random.Random(seed))
-    json.dumps(found)
+    found = fitting(schema, of_a_question("What is it?", random.Random(seed)))
+    assert found == fitting(schema, of_a_question("What is it?", random.Random(seed)))
+    json.dumps([found, fitting(schema, of_a_number(seed))])
 
 
 def of(**properties: Any) -> dict[str, Any]:
@@ -81,6 +81,11 @@ SCHEMAS: list[dict[str, Any]] = [
     of(a={"anyOf": [{"type": "string", "maxLength": 3}, {"type": "null"}]}),
     {**of(a={"$ref": "#/$defs/p"}), "$defs": {"p": of(n={"type": "string", "minLength": 20})}},
     {**of(a={"type": "string"}), "additionalProperties": False},
+    of(a={"type": "number", "multipleOf": 0.25, "minimum": 0.3, "exclusiveMaximum": 1}),
+    of(a={"type": "number", "exclusiveMinimum": 0.2, "exclusiveMaximum": 0.4}),
+    of(a={"type": "string", "pattern": "^[A-Z]{3}-[0-9]{4}$"}),
+    of(a={"type": "string", "format": "date"}),
+    of(a={"allOf": [{"type": "integer"}, {"minimum": 5}]}),
 ]
 
 
@@ -88,8 +93,9 @@ SCHEMAS: list[dict[str, Any]] = [
 def test_known_keywords_hold(schema: dict[str, Any]) -> None:
     check = Draft202012Validator(schema)
     for seed in range(20):
-        check.validate(fitting(schema, "What is it?", random.Random(seed)))
-        broken = breaking(schema, "What is it?", random.Random(seed))
+        check.validate(fitting(schema, of_a_question("What is it?", random.Random(seed))))
+        check.validate(fitting(schema, of_a_number(seed)))
+        broken = breaking(schema, of_a_question("What is it?", random.Random(seed)))
         assert broken is not None and not check.is_valid(broken)
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolspec.backends.verl.reward.tried import tried
+from toolspec.compiler.patterns import samples
 from toolspec.compiler.reward.matcher import READS, matcher_verdicts
-from toolspec.compiler.reward.patterns import samples
 
 OF_MATCH: dict[str, list[Any]] = {
     "choice": ["A", "B", "C", "D"],

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toolspec.backends.verl.rehearsal.experiment import handed_out
-from toolspec.compiler.reward.arguments import NoValueError, arguments
+from toolspec.compiler.call_arguments import fitting, of_a_number
 
 NUMBER = 12
 
@@ -55,8 +55,5 @@ def _truth(number: int, total: int, reward: Mapping[str, Any], tools: Sequence[M
 
 def _call(number: int, tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     tool = tools[number % len(tools)]
-    try:
-        given = arguments(tool, number + 1)
-    except NoValueError:
-        given = {}
+    given = fitting(tool["function"].get("parameters") or {}, of_a_number(number + 1))
     return {"name": tool["function"]["name"], "arguments": given}

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from toolspec.backends.verl.parsers.writing import answered, written
-from toolspec.backends.verl.rehearsal.arguments import breaking, fitting
-from toolspec.compiler.reward.arguments import NoValueError, arguments
+from toolspec.compiler.call_arguments import breaking, fitting, of_a_number, of_a_question
 
 RAMBLE = "Let me think about this again. "
 NO_TOOL = "no_such_tool"
@@ -63,7 +62,7 @@ class Task(NamedTuple):
     def call(self, schema: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> str:
         function = schema["function"]
         if given is None:
-            given = fitting(function.get("parameters") or {}, self.question, self.dice)
+            given = fitting(function.get("parameters") or {}, of_a_question(self.question, self.dice))
         return written(self.format, str(function["name"]), given)
 
     def calls(self, number: int) -> list[str]:
@@ -79,10 +78,8 @@ class Task(NamedTuple):
         made = []
         for at in range(number * bool(self.schemas)):
             schema = self.schemas[at % len(self.schemas)]
-            try:
-                made.append(self.call(schema, arguments(schema, at + 1)))
-            except NoValueError:
-                made.append(self.call(schema))
+            given = fitting(schema["function"].get("parameters") or {}, of_a_number(at + 1))
+            made.append(self.call(schema, given))
         return made
 
     def needed_calls(self) -> list[str]:
@@ -98,7 +95,8 @@ class Task(NamedTuple):
     def broken_call(self) -> str | None:
         """Of the first tool whose schema can be broken; None where every schema takes anything."""
         for schema in self.schemas:
-            broken = breaking(schema["function"].get("parameters") or {}, self.question, self.dice)
+            free = of_a_question(self.question, self.dice)
+            broken = breaking(schema["function"].get("parameters") or {}, free)
             if broken is not None:
                 return self.call(schema, broken)
         return None

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from toolspec.compiler.reward.patterns import samples
+from toolspec.compiler.patterns import samples
 
 # (accepted answer, a right one, a wrong one) by `match`.
 TRUTHS: Mapping[str, tuple[Any, str, str]] = {

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from toolspec.backends.verl.reward.answers import FORMS
-from toolspec.compiler.reward.patterns import samples
+from toolspec.compiler.patterns import samples
 
 GENERIC: Mapping[str, tuple[str, ...]] = {
     "number": ("42", "17", "41.5", "1000", "-3"),

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from toolspec.backends.verl.parsers import NoAnswer, ParserFailure, parse
 from toolspec.backends.verl.parsers.writing import written
-from toolspec.compiler.reward.arguments import NoValueError, arguments, breaking
+from toolspec.compiler.call_arguments import fitting, odd, of_a_number
 from toolspec.compiler.reward.episode import Kind
 
 NO_TOOL = "no_such_tool"
@@ -120,11 +120,9 @@ class Writer:
 
     def _calls(self, tool: Mapping[str, Any]) -> Iterator[str]:
         name, seen = tool["function"]["name"], set[str]()
+        parameters = tool["function"].get("parameters") or {}
         for number in range(1, MOST_TRIED + 1):
-            try:
-                text = written(self.form, name, arguments(tool, number))
-            except NoValueError:
-                return
+            text = written(self.form, name, fitting(parameters, of_a_number(number)))
             read = self.read(text)
             if len(read) == 1 and read[0][0] == name and read[0][1] not in seen and not self._wrong(read[0]):
                 seen.add(read[0][1])
@@ -137,7 +135,7 @@ class Writer:
     def schema(self) -> str:
         for tool in self.tools:
             name = tool["function"]["name"]
-            for tried in breaking(tool):
+            for tried in odd(tool["function"].get("parameters") or {}, of_a_number(1)):
                 try:
                     text = written(self.form, name, tried)
                 except (AttributeError, TypeError):
