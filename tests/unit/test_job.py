@@ -40,11 +40,13 @@ def bundle(tmp_path: Path) -> Path:
     return folder
 
 
-def start(bundle: Path, *command: str) -> subprocess.Popen[str]:
+def start(
+    bundle: Path, *command: str, before: tuple[str, ...] = (), **variables: str
+) -> subprocess.Popen[str]:
     run = bundle.parent / "run"
     return subprocess.Popen(
-        [sys.executable, str(bundle / "ts_job.py"), *command],
-        env={**os.environ, "TOOLSPEC_RUN_DIR": str(run)},
+        [*before, sys.executable, str(bundle / "ts_job.py"), *command],
+        env={**os.environ, "TOOLSPEC_RUN_DIR": str(run), **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -117,6 +119,43 @@ def test_signals_reach_the_command_and_what_it_started(bundle: Path, number: sig
             break
         time.sleep(0.05)
     assert not alive(grandchild)
+
+
+@pytest.mark.parametrize("name", ["HUP", "INT"])
+def test_a_signal_that_was_ignored_from_the_start_is_not_sent_on(bundle: Path, name: str) -> None:
+    """`nohup bash launch.sh &`: closing the terminal ends no run."""
+    code = "import time; print('up', flush=True); time.sleep(1.5)"
+    ignoring = ("bash", "-c", f"trap '' {name}; exec \"$@\"", "-")
+    job = start(bundle, sys.executable, "-c", code, before=ignoring)
+    assert job.stdout is not None
+    assert job.stdout.readline() == "up\n"
+    job.send_signal(getattr(signal, f"SIG{name}"))
+    assert (job.communicate(timeout=60)[1], job.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"fault_limit": [1]}'])
+def test_a_reward_file_that_cannot_be_read_starts_nothing(bundle: Path, text: str) -> None:
+    (bundle / "ts_reward.json").write_text(text)
+    job = start(bundle, sys.executable, "-c", "print('started')")
+    out, told = job.communicate(timeout=60)
+    assert (job.returncode, out) == (127, "")
+    assert told.startswith("toolspec: ts_reward.json cannot be read") and told.count("\n") == 1
+
+
+def test_without_a_run_folder_nobodys_faults_are_counted(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder that the job stands in is not taken for it."""
+    monkeypatch.chdir(bundle)
+    code = (
+        "import json, pathlib, time\n"
+        "pathlib.Path('faults').mkdir()\n"
+        "told = {'scored': 1000, 'faults': 1000, 'first': 'x'}\n"
+        "pathlib.Path('faults/a.json').write_text(json.dumps(told))\n"
+        "time.sleep(0.5)\n"
+    )
+    job = start(bundle, sys.executable, "-c", code, TOOLSPEC_RUN_DIR="")
+    assert (job.communicate(timeout=60)[1], job.returncode) == ("", 0)
 
 
 def alive(pid: int) -> bool:

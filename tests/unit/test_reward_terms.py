@@ -386,6 +386,9 @@ def test_a_term_of_ones_own_gets_the_trajectory(user_files: Path) -> None:
         ("import time; time.sleep(60)", TimeoutError, r"mine: f did not answer within 0.2 seconds"),
         ("trajectory.answer = 'x'", AttributeError, "cannot assign"),
         ("raise SystemExit(3)", RuntimeError, "mine: SystemExit: 3"),
+        ("raise KeyboardInterrupt", RuntimeError, "mine: KeyboardInterrupt"),
+        ("import asyncio; raise asyncio.CancelledError", RuntimeError, "mine: CancelledError"),
+        ("return type('Odd', (), {'__float__': lambda self: exit(3)})()", RuntimeError, "SystemExit: 3"),
     ],
 )
 def test_what_a_term_of_ones_own_does_wrong_is_a_fault(
@@ -394,6 +397,25 @@ def test_what_a_term_of_ones_own_does_wrong_is_a_fault(
     file = user_files / f"m{abs(hash(body))}.py"
     with pytest.raises(error, match=match):
         own(file, f"def f(trajectory):\n    {body}\n", timeout_s=0.2)
+
+
+def test_what_an_async_term_raises_is_a_fault_as_well(user_files: Path) -> None:
+    for name, error in (("KeyboardInterrupt", RuntimeError), ("asyncio.CancelledError", TimeoutError)):
+        with pytest.raises(error, match="mine"):
+            own(
+                user_files / f"{error.__name__}.py",
+                f"import asyncio\nasync def f(trajectory): raise {name}\n",
+            )
+
+
+def test_what_a_term_of_ones_own_writes_no_other_sees(user_files: Path) -> None:
+    text = "def f(trajectory):\n    trajectory.extra_info['a'].append(2)\n    trajectory.extra_info.clear()\n"
+    text += "    trajectory.ground_truth.clear()\n    object.__setattr__(trajectory, 'answer', '')\n    return 1\n"
+    (user_files / "writes.py").write_text(text)
+    entry = {"name": "mine", "own": True, "weight": 1, "python": {"file": "writes.py", "function": "f"}}
+    seen = ts_trajectory.Trajectory(answer="4", ground_truth=["4"], extra_info={"a": [1]})
+    assert asyncio.run(ts_terms.build(entry, None)(seen)) == 1
+    assert seen == ts_trajectory.Trajectory(answer="4", ground_truth=["4"], extra_info={"a": [1]})
 
 
 TEXT = st.text(max_size=60) | st.sampled_from(

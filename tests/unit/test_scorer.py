@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,70 @@ def test_a_whole_function_is_called_as_verl_calls_it() -> None:
     result = asyncio.run(scorer.score([65, 66], None, row))
     assert result.score == 2.0
     assert result.metrics == {"score": 2.0, "turns": 4.0, "ts_fault": 0.0}
+
+
+class Rude(Exception):
+    def __str__(self) -> str:
+        raise Rude
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError(), Rude()])
+@pytest.mark.parametrize("awaited", [False, True])
+def test_whatever_a_whole_function_raises_is_a_fault(error: BaseException, awaited: bool) -> None:
+    def fails(**given: Any) -> Any:
+        raise error
+
+    async def fails_later(**given: Any) -> Any:
+        raise error
+
+    scorer = ts_scorer.Scorer(
+        {"python": {"file": "x.py", "function": "f"}}, Letters(), fails_later if awaited else fails
+    )
+    row = {"data_source": "x", "reward_model": {"ground_truth": "42"}}
+    result = asyncio.run(scorer.score([65], None, row))
+    assert (result.score, result.metrics["ts_fault"]) == (0.0, 1.0)
+    assert type(error).__name__ in result.fault or "cancelled itself" in result.fault
+
+
+def test_who_cancels_a_score_is_heeded() -> None:
+    """A worker that gives up waits no longer, and nothing is left of the function."""
+    ended = []
+
+    async def hangs(**given: Any) -> Any:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(True)
+
+    async def run() -> None:
+        scorer = ts_scorer.Scorer({"python": {"file": "x.py", "function": "f"}}, Letters(), hangs)
+        row = {"data_source": "x", "reward_model": {"ground_truth": "42"}}
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(scorer.score([65], None, row), 0.05)
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert ended == [True]
+
+
+@pytest.mark.parametrize("opening", ["<tool_call>", "<think>", "<tool_call>\n", "```\n\n", "<tool_response>"])
+def test_a_page_of_openings_costs_what_a_page_costs(opening: str) -> None:
+    """32,000 tokens of one opening: quadratic it was two minutes, in which the worker scores nothing else."""
+    terms = [
+        *TOOL_CALLING[1:],
+        {"name": "correct", "weight": 1, "match": "json"},
+        {"name": "forged_result", "weight": -1},
+    ]
+
+    async def none(ids: list[int]) -> Iterable[tuple[str, str]]:
+        return ()
+
+    ids, spans = written(opening * 32_000)
+    scorer = ts_scorer.Scorer({**SPEC, "terms": terms}, Letters(), parse=none)
+    row = {"reward_model": {"ground_truth": "42"}}
+    began = time.process_time()
+    assert asyncio.run(scorer.score(ids, spans, row)).fault is None
+    assert time.process_time() - began < 5
 
 
 def test_it_needs_neither_verl_nor_toolspec() -> None:

@@ -120,7 +120,9 @@ async def _in_thread(function: Callable[[], Any], seconds: float | None, door: G
     return value
 
 
-async def _in_task(awaitable: Awaitable[Any], seconds: float | None) -> Any:
+async def in_task(awaitable: Awaitable[Any], seconds: float | None) -> Any:
+    """What it is worth, awaited in a task of its own, so that it can cancel nothing but itself. Raises as `call`."""
+
     async def settled() -> tuple[bool, Any]:
         try:
             return True, await awaitable
@@ -153,8 +155,8 @@ async def call(
     """
     async with door.places():
         if inspect.iscoroutinefunction(function):
-            return await _in_task(function(**kwargs), seconds)
+            return await in_task(function(**kwargs), seconds)
         result = await _in_thread(lambda: function(**kwargs), seconds, door)
         if inspect.isawaitable(result):  # a callable object or partial around an async function
-            return await _in_task(result, seconds)
+            return await in_task(result, seconds)
         return result

@@ -6,11 +6,12 @@ A reward that raised would end a V0 run at its first fault, and in V1 drop the t
 pays `on_error` instead and counts. This is who looks at the count (ts_faults.py, $TOOLSPEC_RUN_DIR/faults), every 5
 seconds, and at that of this run alone: files that an earlier one left are not counted. Standard library only.
 
-The command gets a session of its own and every signal that is sent here. Ended for its faults it is told as by Ctrl-C,
-on which main_ppo's Ray shuts down, then by SIGTERM, then all of the session is killed.
+The command gets a session of its own and every signal that is sent here, those apart that were ignored when this began
+(nohup). Ended for its faults it is told as by Ctrl-C, on which main_ppo's Ray shuts down, then by SIGTERM, then all of
+the session is killed.
 
 Exit: the command's own; 128 + N where signal N ended it; 70 where it was ended for its faults; 127 where it could not
-be started.
+be started, or ts_reward.json not be read.
 """
 
 from __future__ import annotations
@@ -44,7 +45,13 @@ class Job:
     def start(self, command: list[str]) -> None:
         """Raises OSError."""
         for name in FORWARDED:
-            signal.signal(getattr(signal, name), self.forward)
+            number = getattr(signal, name)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves SIGHUP
+                signal.signal(number, self.forward)
+            elif (
+                number == signal.SIGINT
+            ):  # as a shell leaves it behind `&`: not sent on, but the end is asked by it
+                signal.signal(number, lambda *_: None)
         self.child = subprocess.Popen(command, start_new_session=True)
         for number in self.early:
             self.send(number)
@@ -58,7 +65,7 @@ class Job:
     def send(self, number: int) -> None:
         """A signal to all of the session; it may be gone."""
         if self.child is not None:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.child.pid, number)
 
     def ended(self, seconds: float) -> int | None:
@@ -81,9 +88,16 @@ class Job:
 
 def main(command: list[str]) -> int:
     """Runs `command` to its end; the exit code."""
-    run = Path(os.environ.get("TOOLSPEC_RUN_DIR") or ".")
-    limit = float(ts_load.read_json("ts_reward.json").get("fault_limit") or 1.0)
-    before = ts_faults.files(run)
+    told = os.environ.get("TOOLSPEC_RUN_DIR")  # without it nobody counts
+    run = Path(told) if told else None
+    try:
+        limit = float(ts_load.read_json("ts_reward.json").get("fault_limit") or 1.0)
+    except (OSError, TypeError, ValueError) as error:
+        print(
+            f"toolspec: ts_reward.json cannot be read, so nothing could be scored: {error}", file=sys.stderr
+        )
+        return NOT_STARTED
+    before = ts_faults.files(run) if run else frozenset()
     job = Job()
     try:
         job.start(command)
@@ -93,7 +107,7 @@ def main(command: list[str]) -> int:
     code = None
     while code is None:
         code = job.ended(EVERY_SECONDS)
-        reason = ts_faults.too_many(run, limit, without=before)
+        reason = ts_faults.too_many(run, limit, without=before) if run else ""
         if not reason:
             continue
         print(f"toolspec: {reason} (reward.fault_limit)", file=sys.stderr, flush=True)

@@ -37,7 +37,6 @@ MARKS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 
-_THINK = re.compile(r"<think>.*?</think>", re.DOTALL)
 _ANALYSIS = re.compile(r"<\|channel\|>analysis<\|message\|>.*?(?:<\|end\|>|$)", re.DOTALL)
 _FORGED = re.compile(r"<(\|?)tool_response(\|?)>.*?(?:</tool_response>|<tool_response\|>|$)", re.DOTALL)
 _FINAL = "<|channel|>final<|message|>"
@@ -51,24 +50,44 @@ class Turn(NamedTuple):
     malformed: int
 
 
+def closed_parts(text: str, opening: str, closing: str) -> tuple[int, str]:
+    """How many parts from an opening to the next closing there are, and the text without them.
+
+    In one pass: a pattern looks for the closing of each opening anew, which a page of openings makes quadratic.
+    """
+    count, end, kept = 0, 0, []
+    while True:
+        start = text.find(opening, end)
+        close = text.find(closing, start + len(opening)) if start >= 0 else -1
+        if close < 0:
+            return count, "".join([*kept, text[end:]])
+        count += 1
+        kept.append(text[end:start])
+        end = close + len(closing)
+
+
+def without_thoughts(text: str) -> str:
+    """The text without closed `<think>` blocks."""
+    return closed_parts(text, "<think>", "</think>")[1]
+
+
 def without_reasoning(text: str) -> str:
     """The text outside `<think>`.
 
     Closed blocks go, so does all before a `</think>` that was opened in the prompt, and all after a `<think>`
     that is never closed.
     """
-    text = _THINK.sub("", text)
+    text = without_thoughts(text)
     _, closed, after = text.rpartition("</think>")
     return (after if closed else text).partition("<think>")[0]
 
 
 def attempts(text: str, form: str) -> int:
     """How many calls the text opens: each closed one, and one more where an opening is never closed."""
-    text = _ANALYSIS.sub("", text) if form == "gpt-oss" else _THINK.sub("", text)
+    text = _ANALYSIS.sub("", text) if form == "gpt-oss" else without_thoughts(text)
     most = 0
     for opening, closing in MARKS.get(form, ()):
-        closed = re.compile(re.escape(opening) + ".*?" + re.escape(closing), re.DOTALL)
-        rest, count = closed.subn("", text)
+        count, rest = closed_parts(text, opening, closing)
         most = max(most, count + (opening in rest))
     return most
 

@@ -82,7 +82,7 @@ class Reader:
             data_source=str(row.get("data_source", "")),
             truths=ts_trajectory.accepted(truth),
             ground_truth=truth,
-            extra_info=ts_trajectory.told(row, plain(row.get("extra_info") or {})),
+            extra_info=ts_trajectory.told(row, ts_trajectory.info(row)),
         )
 
     def _cut(self, ids: list[int], extra: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import socket
 import threading
@@ -74,7 +75,10 @@ def append(record: Mapping[str, Any]) -> None:
         run = os.environ.get("TOOLSPEC_RUN_DIR")
         if not run:
             return
-        text = json.dumps(record, ensure_ascii=False, default=str, allow_nan=False)
+        try:
+            text = json.dumps(record, ensure_ascii=False, default=str, allow_nan=False)
+        except ValueError:  # a row's own number may be NaN, as pandas writes a missing one
+            text = json.dumps(finite(record), ensure_ascii=False, default=str, allow_nan=False)
         with _lock:
             if _file is None or _file.pid != os.getpid():
                 _file = _File()
@@ -83,6 +87,15 @@ def append(record: Mapping[str, Any]) -> None:
         if not _failed:
             _failed = True
             logger.warning("trajectories are not recorded: %s: %s", type(error).__name__, error)
+
+
+def finite(value: Any) -> Any:
+    """The value with NaN and infinities as None, in depth."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    return [finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def records(run: Path) -> Iterator[dict[str, Any]]:

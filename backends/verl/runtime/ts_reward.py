@@ -7,7 +7,6 @@ same object.
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections.abc import Mapping
@@ -73,7 +72,7 @@ class ToolspecRewardManager(RewardManagerBase):  # type: ignore[misc, unused-ign
                 **scored.facts,
                 "score": scored.score,
                 "paid": scored.paid,
-                "metrics": finite_only(scored.metrics),
+                "metrics": scored.metrics,
                 "fault": scored.fault,
             }
         )
@@ -100,18 +99,12 @@ def named(metrics: dict[str, Any], data: Any) -> dict[str, Any]:
     return metrics
 
 
-def finite_only(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """The metrics for JSON, NaN and infinities as null."""
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in metrics.items()}
-
-
 def describe(row: Mapping[str, Any]) -> dict[str, Any]:
     """Which trajectory it is. `step`: see ts_weigh.step_of; `weights`: the version that generated it.
 
     `split` is the row's own word, `extra_info.split`: verl tells training and validation apart on no release.
     """
-    info = plain(row.get("extra_info") or {})
-    info = info if isinstance(info, dict) else {}
+    info = ts_trajectory.info(row)
     extra = row.get("tool_extra_fields") or {}
     return {
         "version": 1,

@@ -161,7 +161,7 @@ class Scorer:
 
     def failed(self, error: Exception, facts: Mapping[str, Any]) -> Scored:
         """What a trajectory earns whose scoring raised `error`."""
-        fault = f"{type(error).__name__}: {error}"[:500]
+        fault = ts_score.told(error)[:500]
         self.faults += 1
         if self.faults <= FAULTS_LOGGED:
             trace = "".join(traceback.format_exception(error))

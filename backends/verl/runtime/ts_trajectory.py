@@ -116,6 +116,15 @@ def plain(value: Any) -> Any:
     return value
 
 
+def copied(value: Any) -> Any:
+    """Its mappings, lists and tuples anew, in depth; all else is shared."""
+    if isinstance(value, Mapping):
+        return {key: copied(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [copied(item) for item in value]
+    return tuple(copied(item) for item in value) if type(value) is tuple else value
+
+
 def accepted(truth: Any) -> tuple[Any, ...]:
     """The accepted answers of a ground truth: the items of a list, else the value alone; none for null."""
     truth = plain(truth)
@@ -136,6 +145,12 @@ def lookup(row: Mapping[str, Any], path: str) -> Any:
             return None
         value = value[part]
     return plain(value)
+
+
+def info(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row's extra_info; {} where it has none (null, or NaN from a frame with gaps)."""
+    given = plain(row.get("extra_info"))
+    return given if isinstance(given, dict) else {}
 
 
 def told(row: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
