@@ -58,6 +58,12 @@ class Rollout(Section):
         return value
 
 
+# Keys of an entry of agent_loops.yaml, and what verl passes to every loop over the entry's own (`instantiate` in
+# agent_loop.py of the three releases): an argument of that name would never arrive, or would rename the loop.
+TAKEN_BY_THE_ENTRY = ("name", "ts_class", "_target_", "_args_", "_partial_")
+TAKEN_BY_VERL = ("trainer_config", "server_manager", "tokenizer", "processor", "dataset_cls", "data_config")
+
+
 class Agent(Section):
     """The loop that runs a trajectory. A bare word names verl's own."""
 
@@ -84,6 +90,20 @@ class Agent(Section):
             "Class that takes the place of verl's AgentLoopManager, `file.py:Class` or `module.Class`."
         ),
     )
+
+    @field_validator("config")
+    @classmethod
+    def arguments_are_the_loops_own(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if name in TAKEN_BY_THE_ENTRY:
+                raise ValueError(
+                    f"`{name}` is a key of the loop's entry itself: give the argument another name"
+                )
+            if name in TAKEN_BY_VERL:
+                raise ValueError(
+                    f"verl passes its own `{name}` to every loop: give the argument another name"
+                )
+        return value
 
     @model_validator(mode="after")
     def config_belongs_to_a_class(self) -> Agent:
