@@ -140,6 +140,17 @@ def test_the_share_of_faults_is_that_of_all_processes(
     assert told == "30 of 200 scores were faults, more than 10%; the first: KeyError: 'x'"
 
 
+@pytest.mark.parametrize(
+    "text", ["", "[1]", "[" * 100_000, '{"scored": Infinity, "faults": 1, "first": "x"}']
+)
+def test_a_count_that_cannot_be_read_is_left_out(text: str, tmp_path: Path) -> None:
+    """Who reads it watches over the job, and must not end before it."""
+    (tmp_path / "faults").mkdir()
+    (tmp_path / "faults" / "a.json").write_text(text)
+    (tmp_path / "faults" / "b.json").write_text('{"scored": 7, "faults": 1, "first": "x"}')
+    assert ts_faults.counted(tmp_path) == (7, 1, "x")
+
+
 def test_a_few_faults_at_the_start_end_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few: list[str | None] = ["x"] * 99
     counts(tmp_path, monkeypatch, few)

@@ -79,7 +79,7 @@ def counted(run: Path, without: frozenset[Path] = frozenset()) -> tuple[int, int
             told: dict[str, Any] = json.loads(file.read_text("utf-8"))
             scored, faults = scored + int(told["scored"]), faults + int(told["faults"])
             first = first or str(told["first"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
             continue
     return scored, faults, first
 

@@ -55,7 +55,8 @@ def closed_parts(text: str, opening: str, closing: str) -> tuple[int, str]:
 
     In one pass: a pattern looks for the closing of each opening anew, which a page of openings makes quadratic.
     """
-    count, end, kept = 0, 0, []
+    kept: list[str] = []
+    count, end = 0, 0
     while True:
         start = text.find(opening, end)
         close = text.find(closing, start + len(opening)) if start >= 0 else -1

@@ -8,6 +8,7 @@ its handle on the reward worker calls it directly. turn_limit.py is loaded by it
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.util
 import inspect
 import json
@@ -124,6 +125,9 @@ class Work:
             self.worker = Preset(config, [], None, reward_loop_worker_handles=handles)
         self.calls: list[Any] = []
         self._watch_calls()
+        # Leaks are looked for with a collection an episode; what verl's import left need not be gone through in each.
+        gc.collect()
+        gc.freeze()
         pipe.send({"event": "ready"})
 
     def _watch_calls(self) -> None:
