@@ -56,6 +56,21 @@ def keyword_call_problems(
     by_keyword = [p.name for p in signature.parameters if p.kind in ("positional-or-keyword", "keyword-only")]
     problems = []
     refused = [name for name in given if name not in by_keyword]
+    needed = [
+        p for p in signature.parameters if not p.has_default and p.name in by_keyword and p.name not in given
+    ]
+    if refused and len(refused) == len(needed) == len(by_keyword) and not takes_any:
+        # Nothing but the names is in the way, so that one fix is enough.
+        them = _quoted([p.name for p in needed])
+        return (
+            fault(
+                "keyword-call",
+                f"`{signature.name}` takes {them}, and is called with {_quoted(refused)}",
+                needed[0].span,
+                why=f"{caller} with {_quoted(given)}, all by keyword, for one trajectory at a time",
+                fix=f"name {'it' if len(refused) == 1 else 'them'} {_quoted(refused)}",
+            ),
+        )
     if refused and not takes_any:
         problems.append(
             fault(

@@ -58,3 +58,37 @@ def test_rows_that_can_never_be_right(
         ((severity, message),) = found(tmp_path, correct, [right[0], right[0], never[0]])
         assert severity == "warning"
         assert "of 1 of 3 train rows for right; the first is row 3" in message
+
+
+TOOL = """\
+def add(x: int) -> str:
+    \"\"\"Adds.
+
+    Args:
+        x: what to add.
+    \"\"\"
+    return str(x)
+"""
+CALLS = [
+    ('[{"name": "add", "arguments": {"x": 1}}]', ""),
+    ('{"name": "add", "arguments": "{\\"x\\": 1}"}', ""),
+    ("[]", ""),
+    ('[{"name": "ad", "arguments": {"x": 1}}]', "there is no tool `ad`: did you mean `add`?"),
+    ('[{"name": "add", "arguments": {"x": "1"}}]', "the call of `add` breaks its schema"),
+    ('[{"name": "add", "arguments": {}}]', "the call of `add` breaks its schema"),
+    ("add(1)", "it is no list of calls"),
+]
+
+
+@pytest.mark.parametrize(("answer", "why"), CALLS)
+def test_calls_that_no_trajectory_can_make(tmp_path: Path, answer: str, why: str) -> None:
+    (tmp_path / "tools.py").write_text(TOOL, "utf-8")
+    told = found(tmp_path, "{weight: 1, match: calls}}\ntools: {add: tools.py:add", [answer, answer])
+    assert [severity for severity, _ in told] == ["error"] * bool(why)
+    assert all(why in message for _, message in told)
+
+
+def test_without_validation_rows_nothing_is_left_unchecked(tmp_path: Path) -> None:
+    found(tmp_path, "{weight: 1, match: number}", ["1", "2"])
+    report = lint_file(tmp_path / "exp.yaml", None, Files())
+    assert not [one for one in report.skipped if "val" in one.needs]

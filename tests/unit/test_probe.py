@@ -248,6 +248,114 @@ def test_calls_are_the_answer_where_the_row_asks_for_calls(tmp_path: Path) -> No
     assert rows["right-padded"].mean == rows["call-everything"].mean == 0
 
 
+def _calls_spec(folder: Path, answers: list[list[dict[str, Any]]], **given: Any) -> Path:
+    spec = write_spec(folder, reward="{correct: {weight: 1, match: calls}}", **given)
+    rows = [{"question": f"Call {at}.", "answer": json.dumps(one)} for at, one in enumerate(answers)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return spec
+
+
+def _call(x: str) -> dict[str, Any]:
+    return {"name": "tool", "arguments": {"x": x}}
+
+
+def test_the_rows_own_calls_are_no_wrong_answer(tmp_path: Path) -> None:
+    """Some rows ask for no call: there every answer is right, and no cheat is told from an honest one."""
+    spec = _calls_spec(tmp_path, [[], [_call("a")], [_call("b"), _call("c")], []])
+    probe = played(spec, rows=2)
+    table = table_of(probe)
+    rows = {one.policy: one for one in table.rows}
+    assert {one.row for one in probe.episodes} == {1, 2}
+    assert rows["honest"].least == 1 and rows["honest-wrong"].most == 0
+    assert table.accepted and not table.paying
+
+
+def test_more_calls_than_rounds_stand_in_one_turn(tmp_path: Path) -> None:
+    spec = _calls_spec(tmp_path, [[_call(str(at)) for at in range(5)], [_call("a")]])
+    text = spec.read_text("utf-8").replace("rounds: 3", "rounds: 1")
+    spec.write_text(text + "rollout: {parallel_calls: 5}\n", "utf-8")
+    rows = {
+        one.policy: one for one in table_of(played(spec, policies=("honest", "honest-wrong", "refusal"))).rows
+    }
+    assert rows["honest"].least == 1 and rows["honest-wrong"].most == 0
+
+
+SUBSTRING = (
+    'found = re.findall(r"<answer>(.*?)</answer>", solution_str, re.DOTALL)\n'
+    "return float(bool(found) and str(ground_truth) in found[-1])"
+)
+
+
+def test_a_list_within_the_form_pays_where_the_answer_is_looked_for_in_it(
+    tmp_path: Path, capsys: Any, monkeypatch: Any
+) -> None:
+    code, found = called(capsys, monkeypatch, str(write_run(tmp_path, SUBSTRING)), "--rows", "2")
+    assert code == 1
+    assert policies(found)["form-list"]["mean"] == 1 and policies(found)["form-spam"]["mean"] < 1
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_an_answer_that_all_rows_accept_is_played(
+    same: bool, tmp_path: Path, capsys: Any, monkeypatch: Any
+) -> None:
+    run = write_run(tmp_path, "return float(solution_str.strip() in ground_truth)")
+    lines = (tmp_path / "train.jsonl").read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    for at, row in enumerate(rows):
+        row["prompt"] = [{"role": "user", "content": f"Is it {at}?"}]
+        row["reward_model"] = {"ground_truth": ["yes" if same else f"y{at}", f"no{at}"]}
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    code, found = called(capsys, monkeypatch, str(run), "--rows", "2")
+    told = [one for one in found["probe"]["findings"] if one["name"] == "cheating-pays"]
+    assert code == same
+    assert [one["policies"] for one in told] == ([["same-answer"]] if same else [])
+
+
+def test_the_answer_of_a_tool_is_none_of_the_policys(tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    body = 'return float(re.findall(r"-?[0-9]+", solution_str)[-1:] == [str(ground_truth)])'
+    code, found = called(capsys, monkeypatch, str(write_run(tmp_path, body)), "--rows", "1")
+    told = [one for one in found["probe"]["findings"] if one["name"] == "cheating-pays"]
+    assert code == 1
+    assert any(
+        "answer-first" in one["policies"] and "in what a tool returned" in one["message"] for one in told
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "fix"),
+    [("import not_there", "--python"), ('raise OSError("Network is unreachable")', "--network")],
+)
+def test_a_fault_says_what_to_give_and_no_answer_is_blamed(
+    body: str, fix: str, tmp_path: Path, capsys: Any, monkeypatch: Any
+) -> None:
+    code, found = called(capsys, monkeypatch, str(write_run(tmp_path, body)), "--rows", "1")
+    told = {one["name"]: one for one in found["probe"]["findings"]}
+    assert code == 1 and fix in told["reward-fault"]["fix"]
+    assert "answer-not-accepted" not in told
+
+
+def test_a_term_that_the_scorer_stops_waiting_for_hangs(tmp_path: Path) -> None:
+    """As the bundle's scorer says it of a term, whose thread would run on through all that is scored later."""
+    spec = write_spec(
+        tmp_path, reward="{correct: {weight: 1, match: number}, own: {slow: {weight: 1, python: o.py:slow}}}"
+    )
+    fault = 'raise TimeoutError("slow did not answer within 10 seconds")'
+    (tmp_path / "o.py").write_text(f"def slow(trajectory):\n    {fault}\n", "utf-8")
+    probe = played(spec, rows=2)
+    assert [one.lost.how for one in probe.episodes if one.lost is not None] == ["hung"] * 4
+    assert len(probe.episodes) == 4, "each policy is given up at its first"
+
+
+def test_an_old_name_that_the_release_does_not_read_is_told(
+    tmp_path: Path, capsys: Any, monkeypatch: Any
+) -> None:
+    run = write_run(tmp_path, "return 1.0")
+    run.write_text(run.read_text("utf-8").replace("reward.custom_reward", "custom_reward"), "utf-8")
+    monkeypatch.setattr(sys, "argv", ["toolspec", "reward", str(run), "--probe", "--target", "verl==0.9.1"])
+    assert main() == 1
+    assert "reads no `custom_reward_function.path`" in capsys.readouterr().err
+
+
 def test_without_data_rows_are_made_up_and_said_to_be(tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
     for match in ("choice", "json", "number"):
         spec = write_spec(tmp_path, reward=f"{{correct: {{weight: 1, match: {match}}}}}")

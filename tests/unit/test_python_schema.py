@@ -657,3 +657,17 @@ def test_generated_schemas_are_json_schema_and_agree_with_pydantic(
             except ValidationError:
                 belongs = False
             assert Draft202012Validator(schema).is_valid(value) == belongs, (annotation, value, schema)
+
+
+def test_names_alone_are_one_fault_with_one_fix() -> None:
+    source = "def score(datas, texts):\n    return 1.0\n"
+    told = keyword_call_problems(
+        function_signature(source, "r.py", "score"), ("data", "text"), "verl calls it"
+    )
+    assert [(one.fix, one.span.line) for one in told if one.span] == [("name them `data`, `text`", 1)]
+    (one,) = keyword_call_problems(
+        function_signature("def f(t):\n    return 0\n", "r.py", "f"), ("trajectory",), "it calls"
+    )
+    assert (
+        one.message == "`f` takes `t`, and is called with `trajectory`" and one.fix == "name it `trajectory`"
+    )

@@ -112,11 +112,15 @@ def test_honest_calls_as_often_as_needed_and_answers_right() -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_scripts_repeat_and_differ_by_what_the_policy_does(policy: str) -> None:
-    made = [script(policy, number, task()) for number in range(len(POLICIES[policy]))]
+    made = [
+        script(policy, number, task(common="yes", form="#### {}")) for number in range(len(POLICIES[policy]))
+    ]
     assert [one.variant for one in made] == list(POLICIES[policy])
-    assert made == [script(policy, number, task()) for number in range(len(POLICIES[policy]))]
+    assert made == [
+        script(policy, number, task(common="yes", form="#### {}")) for number in range(len(POLICIES[policy]))
+    ]
     assert all(one.turns for one in made)
-    bare = task(schemas=[], limited=False)
+    bare = task(schemas=[], limited=False, common="yes")
     if any(made(bare) for made in POLICIES[policy].values()):
         turns = [turn for number in range(9) for turn in script(policy, number, bare).turns]
         assert not any("tool_call" in turn.text or turn.endless for turn in turns)

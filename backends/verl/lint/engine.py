@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from toolspec.backends.verl.lint.not_known import NotKnownError
+from toolspec.backends.verl.lint.not_known import NothingError, NotKnownError
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.rules.registry import Loaded
@@ -37,6 +37,8 @@ def apply(view: View, rules: Iterable[Loaded]) -> Report:
         try:
             for found in check(view):
                 findings.append(problem(view, rule, found))
+            checked.append(rule)
+        except NothingError:
             checked.append(rule)
         except NotKnownError as error:
             skipped.append(Skipped(rule, error.needs))

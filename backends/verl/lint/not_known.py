@@ -9,3 +9,7 @@ class NotKnownError(Exception):
     def __init__(self, needs: str) -> None:
         super().__init__(needs)
         self.needs = needs
+
+
+class NothingError(NotKnownError):
+    """There is nothing to look at, and nothing that could be provided: the rule holds."""

@@ -7,9 +7,12 @@ from typing import Any, Literal, NamedTuple
 
 from toolspec.backends.verl.probe.experiment import BUILTIN
 from toolspec.backends.verl.probe.prober import Probe
-from toolspec.backends.verl.probe.table import NOTHING, SAME, Row, Table
+from toolspec.backends.verl.probe.table import NOTHING, SAME, SOLVING, Row, Table
 from toolspec.backends.verl.rehearsal.episode import Episode
+from toolspec.backends.verl.rehearsal.row_answers import text_of, truth_of
+from toolspec.backends.verl.rehearsal.summary import spans
 
+SAME_ANSWER = "same-answer"
 PRINTED = 64 << 10
 """Bytes over a probe from which a reward is said to print much."""
 
@@ -27,7 +30,7 @@ class Finding(NamedTuple):
 
 def findings(probe: Probe, table: Table) -> tuple[Finding, ...]:
     """Errors first."""
-    made = [*_load(probe), *_paying(probe, table), *_trouble(table)]
+    made = [*_load(probe), *_paying(probe, table), *_trouble(probe, table)]
     made += [*_honest(table), *_printed(probe), *_left_out(probe)]
     order = {"error": 0, "warning": 1, "note": 2}
     return tuple(sorted(made, key=lambda one: order[one.severity]))
@@ -127,6 +130,7 @@ def _less(term: Mapping[str, Any]) -> str:
 TEXT: Mapping[str, str] = {
     "forged": "a tool's answer in solution_str may be the policy's own, and is none of its answers: leave all of them "
     "out of what is searched",
+    "tool": "the text behind the last of the tools' answers in solution_str is the policy's answer: search that alone",
     "call": "`<tool_call>` in solution_str is text: a call is what a parser read (num_turns, tool_rewards)",
     "answer": "take one answer, the last of the final turn, and compare the whole of it",
     "form": "pay for the form only where the answer is right",
@@ -148,10 +152,23 @@ def _of_a_function(probe: Probe, row: Row) -> tuple[str, str, str]:
     if told == BUILTIN:
         why = "verl's own scorer for this data_source looks at the whole response, tool texts too"
         return "", why, "a function of one's own, or a spec with `correct: {match: …}`"
+    if row.policy == SAME_ANSWER:
+        return "", "no question has to be read for it", "rows whose answers differ"
+    if told and row.kind == "unsolved" and row.shown is not None and _only_a_tool_said_it(probe, row.shown):
+        return "", f"{told['function']} finds the right answer in what a tool returned", TEXT["tool"]
     family = FAMILIES.get(row.policy, "answer")
-    if row.policy == "honest-wrong" and row.shown is not None and row.shown.calls:
-        family = "forged"
     return "", f"{told['function']} pays for what it writes" if told else "", TEXT[family]
+
+
+def _only_a_tool_said_it(probe: Probe, one: Episode) -> bool:
+    """Whether the row's answer stands in a tool's text and in none of the policy's."""
+    truth = truth_of(probe.experiment.rows[one.row], probe.experiment.reward)
+    said = {
+        by: "".join(span.text for span in spans(one) if span.by == by) for by in ("policy", "environment")
+    }
+    return (
+        truth is not None and text_of(truth) in said["environment"] and text_of(truth) not in said["policy"]
+    )
 
 
 def _honest_episode(probe: Probe, like: Episode) -> Episode | None:
@@ -159,7 +176,15 @@ def _honest_episode(probe: Probe, like: Episode) -> Episode | None:
     return next((one for one in found if one.policy == "honest"), None)
 
 
-def _trouble(table: Table) -> Iterator[Finding]:
+REMEDIES: Mapping[str, str] = {
+    "ModuleNotFoundError": "--python PATH, an interpreter that has it",
+    "unreachable": "--network, which lets the reward use the network",
+    "name resolution": "--network, which lets the reward use the network",
+}
+"""What a user may do, by what stands in the fault of a reward."""
+
+
+def _trouble(probe: Probe, table: Table) -> Iterator[Finding]:
     """What the reward does in place of a score, by what it does."""
     groups: dict[tuple[str, str], list[str]] = {}
     for row in table.rows:
@@ -168,7 +193,9 @@ def _trouble(table: Table) -> Iterator[Finding]:
             groups.setdefault((how, row.trouble), []).append(row.policy)
     for (how, trouble), policies in groups.items():
         name = {"hangs": "reward-hangs", "ends": "reward-crashes", "raises": "reward-fault"}[how]
-        yield Finding("error", name, tuple(policies), "", f"over {policies[0]} it {trouble}")
+        fix = next((fix for mark, fix in REMEDIES.items() if mark in trouble), "")
+        fix = "" if probe.network and fix.startswith("--network") else fix
+        yield Finding("error", name, tuple(policies), "", f"over {policies[0]} it {trouble}", fix)
 
 
 def _honest(table: Table) -> Iterator[Finding]:
@@ -179,7 +206,7 @@ def _honest(table: Table) -> Iterator[Finding]:
             message = "no honest policy has a score" + (f": {why}" if why else "")
             yield Finding("error", "honest-not-scored", ("honest",), "", message)
         return
-    if not table.accepted:
+    if not table.accepted and not all(rows[one].trouble for one in SOLVING if one in rows):
         nothing = rows[NOTHING].mean
         message = "the accepted answer is paid no more than none, in any of the forms that were tried"
         message += f": {table.honest:.4g} against {nothing:.4g}"

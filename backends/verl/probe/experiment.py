@@ -35,6 +35,7 @@ from toolspec.backends.verl.rehearsal.experiment import (
     without_limits,
 )
 from toolspec.backends.verl.rehearsal.stand_in_model import NO_LIMIT
+from toolspec.backends.verl.renames import LEGACY, LEGACY_READ, legacy_of
 from toolspec.backends.verl.reward.subject import subject_of
 from toolspec.specs.problem import Problem, ProblemError, Span
 
@@ -170,6 +171,11 @@ def _reward(
     if one is None:
         if view.value(key):
             raise NotKnownError(f"the module {view.value(key)}")
+        unread = next((said for said in view.final.values() if _once_was(said.key, key)), None)
+        if unread is not None and view.version not in LEGACY_READ:
+            message = f"verl {view.version} reads no `{unread.key}`, and would use a scorer of its own"
+            fix = f"{key}={unread.text or unread.value}, or --target verl=={LEGACY_READ[-1]}"
+            raise _problem("TS049", "not-probed", message, unread.key_span, fix)
         sources = sorted({str(row.get("data_source")) for row in rows})
         strange = [source for source in sources if not knows(source)]
         if strange:
@@ -185,6 +191,12 @@ def _reward(
         "version": 1,
         "python": {"file": file, "function": view.text(f"{FUNCTION}.name") or "compute_score"},
     }, _nested(given)
+
+
+def _once_was(old: str, key: str) -> bool:
+    """Whether a key is an old name of `key`."""
+    moved = legacy_of(old)
+    return moved is not None and LEGACY[moved] + old[len(moved) :] == key
 
 
 def _nested(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from toolspec.backends.verl.rehearsal.conversation import Task
 from toolspec.backends.verl.rehearsal.episode import Episode, Lost
 from toolspec.backends.verl.rehearsal.experiment import Experiment
 from toolspec.backends.verl.rehearsal.rehearse import Stage
-from toolspec.backends.verl.rehearsal.row_answers import drawn, text_of, truth_of
+from toolspec.backends.verl.rehearsal.row_answers import drawn, expected_calls, text_of, truth_of
 from toolspec.backends.verl.rehearsal.user_process import Limits, LostError
 from toolspec.compiler.chat.process import ChatProcess
 
@@ -31,7 +31,8 @@ MOST_LOST = 4
 class Probe(NamedTuple):
     """episodes: with their pieces. load: why the reward cannot be loaded. unplayed: policies that were left out.
 
-    form, form_score: as Rehearsal. printed: bytes that the reward printed, over all episodes.
+    form, form_score: as Rehearsal. printed: bytes that the reward printed, over all episodes. network: whether it had
+    one.
     """
 
     experiment: Experiment
@@ -44,6 +45,7 @@ class Probe(NamedTuple):
     printed: int = 0
     log: tuple[str, ...] = ()
     seconds: float = 0.0
+    network: bool = False
 
 
 Progress = Callable[[int, int], None]
@@ -93,13 +95,15 @@ class Prober(Stage):
         return super().play(task._replace(told=NO_TRUTH if truth is None else text_of(truth)))
 
     def probed(self, progress: Progress) -> Probe:
-        nothing = Probe(self.experiment, self.asked)
+        nothing = Probe(self.experiment, self.asked, network=self.network)
         lost, form, worth = self._begun()
         if lost is not None:
             self.leave()
             return nothing._replace(load=lost, log=tuple(self.log), printed=self.printed)
         reward, rows = self.experiment.reward, self.experiment.rows
         answered = [at for at, row in enumerate(rows) if truth_of(row, reward) is not None]
+        # Of a row that asks for no call every answer is right.
+        answered = [at for at in answered if expected_calls(rows[at], reward) != ()] or answered
         chosen = drawn(rows, self.asked, answered)
         episodes: list[Episode] = []
         stopped: list[str] = []

@@ -29,8 +29,17 @@ def answer_list(task: Task) -> Sequence[Turn]:
     return [task.say("One of these is right:\n" + "\n".join(task.candidates))]
 
 
+def same_answer(task: Task) -> Sequence[Turn] | None:
+    return None if task.common is None else [task.answer(task.common)]
+
+
 def form_spam(task: Task) -> Sequence[Turn]:
     return [task.say("\n".join(task.formed(one) for one in task.candidates))]
+
+
+def form_list(task: Task) -> Sequence[Turn] | None:
+    """Where the form is none, this is the answer list."""
+    return None if task.form == "{}" else [task.answer(", ".join(task.candidates))]
 
 
 def boxed_spam(task: Task) -> Sequence[Turn]:

@@ -25,7 +25,9 @@ class Cheat(NamedTuple):
 
 CHEATS: Mapping[str, Cheat] = {
     "answer-list": Cheat("answers with every answer that it knows of", answers.answer_list),
+    "same-answer": Cheat("gives the one answer that all rows accept", answers.same_answer),
     "form-spam": Cheat("writes every answer in the form that is read", answers.form_spam),
+    "form-list": Cheat("writes every answer into one answer of the form that is read", answers.form_list),
     "boxed-spam": Cheat("writes every answer in a \\boxed{} of its own", answers.boxed_spam),
     "boxed-list": Cheat("writes every answer into one \\boxed{}", answers.boxed_list),
     "json-answers": Cheat("answers with a JSON list of every answer", answers.json_answers),

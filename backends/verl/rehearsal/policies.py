@@ -19,7 +19,7 @@ def _without_a_call(task: Task) -> Sequence[Turn]:
 
 
 def _wrong(task: Task) -> Sequence[Turn]:
-    return [*map(Turn, task.needed_calls()), task.answer(task.guess)]
+    return [*map(Turn, task.wrong_calls()), task.answer(task.guess)]
 
 
 def _guesses(task: Task) -> Sequence[Turn]:

@@ -23,9 +23,11 @@ from toolspec.backends.verl.rehearsal.policies import script
 from toolspec.backends.verl.rehearsal.result_form import result_form
 from toolspec.backends.verl.rehearsal.row_answers import (
     candidates,
+    common_answer,
     drawn,
     expected_calls,
     guess_for,
+    other_calls,
     question_of,
     text_of,
     truth_of,
@@ -101,6 +103,10 @@ def verl_stage() -> type[Stage]:
     return VerlStage
 
 
+TIMED_OUT = "did not answer within"
+"""As inside/worker.py."""
+
+
 class Stage:
     """The process of the user's code, begun anew where it was lost."""
 
@@ -116,6 +122,7 @@ class Stage:
         self.pieces = Pieces(tokens)
         self._loops: dict[tuple[str, ...] | None, Loop] = {}
         self._result: str | None = None
+        self._common = common_answer(experiment.rows, experiment.reward)
         self._candidates = candidates(
             experiment.rows, experiment.reward, drawn(experiment.rows, asked), asked.seed
         )
@@ -288,9 +295,15 @@ class Stage:
 
     def play(self, task: Task) -> Episode:
         assert self.process is not None
-        return Conversation(
+        found = Conversation(
             self.experiment, self.tokens, self.process, task, self.eos, self.asked.step, self.author(task)
         ).played()
+        fault = found.scored.fault if found.scored else None
+        if not fault or TIMED_OUT not in fault:
+            return found
+        # The thread that it waited for runs on, and holds up whatever is scored next.
+        self.process.close()
+        return found._replace(scored=None, lost=Lost("hung", ("reward",), fault.partition(": ")[2] or fault))
 
     def author(self, task: Task) -> Author | None:
         """Who writes in place of the task's script."""
@@ -319,6 +332,8 @@ class Stage:
             self._candidates,
             self._result_form(loop),
             expected_calls(row, experiment.reward),
+            other_calls(experiment.rows, experiment.reward, number),
+            self._common,
         )
 
     def _result_form(self, loop: Loop) -> str:

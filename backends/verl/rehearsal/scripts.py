@@ -31,7 +31,9 @@ class Task(NamedTuple):
     form: of an answer that the reward reads, with `{}` for the answer. schemas: the row's tools. rounds: of calls at
     most, None for no limit. limited: whether a turn has a limit of tokens. candidates: accepted answers of many rows,
     this one's among them. result: how the run's template writes a tool's answer, with `{}` for it. expected: the calls
-    that are the row's answer, name and arguments each, where it asks for calls.
+    that are the row's answer, name and arguments each, None where it does not ask for calls. others: calls of another
+    row, which are no answer of this one. common: an answer that every row
+    accepts, None where there is none.
     """
 
     question: str
@@ -46,7 +48,9 @@ class Task(NamedTuple):
     dice: random.Random
     candidates: Sequence[str] = ()
     result: str = PLAIN_RESULT
-    expected: Sequence[tuple[str, Mapping[str, Any]]] = ()
+    expected: Sequence[tuple[str, Mapping[str, Any]]] | None = None
+    others: Sequence[tuple[str, Mapping[str, Any]]] = ()
+    common: str | None = None
 
     def answer(self, text: str | None) -> Turn:
         """In the form that the reward reads."""
@@ -84,9 +88,25 @@ class Task(NamedTuple):
 
     def needed_calls(self) -> list[str]:
         """As many as the row needs, or as the budget has rounds for; those that it expects."""
-        if self.expected:
-            return [written(self.format, name, given) for name, given in self.expected][: self.rounds]
+        if self.expected is not None:
+            return self._written(self.expected)
         return self.calls(self.needed if self.rounds is None else min(self.needed, self.rounds))
+
+    def wrong_calls(self) -> list[str]:
+        """As many as the row needs; where its answer is calls, those of another row, or one that is not asked for."""
+        if self.expected is None:
+            return self.needed_calls()
+        known = set(self._written(self.expected))
+        return (
+            self._written(self.others) or [call for call in self.different_calls(8) if call not in known][:1]
+        )
+
+    def _written(self, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
+        """A turn each, or several in one where there are more than rounds; those of a last turn are scored too."""
+        texts = [written(self.format, name, given) for name, given in calls]
+        rounds = len(texts) if self.rounds is None else max(1, self.rounds)
+        each = max(1, -(-len(texts) // max(1, rounds)))
+        return ["\n".join(texts[at : at + each]) for at in range(0, len(texts), each)]
 
     def unknown_call(self) -> str | None:
         """Of a tool that is not there."""

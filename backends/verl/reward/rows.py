@@ -33,7 +33,7 @@ def rows_of(compiled: Compiled) -> Rows:
         view = View(run_of(compiled), release(compiled.plan.target), Files())
         return view.facts.rows("train").sample[:MOST_ROWS], ""
     except NotKnownError as error:
-        return (), str(error)
+        return (), f"this needs {error.needs}"
     except ProblemError as error:
         return (), error.problems[0].message
 

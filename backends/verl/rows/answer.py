@@ -44,7 +44,8 @@ def _text(value: Any, path: str) -> str:
         )
     if isinstance(value, int | float | Decimal):
         return number_text(value, path)
-    raise Unusable(f"`{path}` is {word(value)}", "an answer is text, a number, or a list of them")
+    as_text = ", a mapping as JSON text" if isinstance(value, dict | list | tuple) else ""
+    raise Unusable(f"`{path}` is {word(value)}", f"an answer is text, a number, or a list of them{as_text}")
 
 
 def number_text(value: int | float | Decimal, path: str) -> str:

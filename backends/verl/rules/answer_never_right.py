@@ -1,7 +1,8 @@
 """An accepted answer that the reward's matcher takes for right in no trajectory.
 
 The matcher is asked whether the row's own answer is right, as it stands and in the usual forms: `match: choice` knows
-letters and not the number of an option, `match: number` no words, SQuAD's normal form of `the` is empty.
+letters and not the number of an option, `match: number` no words, SQuAD's normal form of `the` is empty. `match: calls`
+takes no call of a tool that the spec does not have, or against the tool's schema.
 
 Why: these rows are never solved: they teach what else is paid, and success looks lower than it is.
 Source: ts_compare.py of the bundle, which is asked; docs/reward.md
@@ -49,6 +50,7 @@ FIXES = {
     "number": "match: exact, or rows with a number and nothing else",
     "choice": "rows with the letter, or `choices:` with all letters",
     "json": "match: exact, or rows with JSON",
+    "calls": 'rows whose calls are of the spec\'s tools, as JSON text: [{"name": …, "arguments": {…}}]',
 }
 
 
@@ -58,7 +60,7 @@ def check(view: View) -> Iterator[Found]:
         rows = f"{of} {one.looked_at:,} {one.split} rows"
         yield Found(
             f"`match: {one.match}` never takes the accepted answer of {rows} for right; the first is row "
-            f"{one.first:,}: {cut(repr(one.answer))}",
+            f"{one.first:,}: {cut(repr(one.answer))}" + (f"; {one.why}" if one.why else ""),
             (f"data.{one.split}_files",),
             fix=FIXES.get(one.match, "match: exact"),
             why="such a row is never solved, whatever the policy answers",

@@ -25,7 +25,13 @@ def document(report: Report, shown: Transcripts) -> dict[str, Any]:
     head: dict[str, Any] = {"version": 1, "name": subject.name, "verl": subject.release}
     if analysis is None:
         return {**head, "analysed": False}
-    return {**head, "analysed": True, **body(analysis, shown), "signal": _signal(report)}
+    return {
+        **head,
+        "analysed": True,
+        **body(analysis, shown),
+        "signal": _signal(report),
+        "rows_missing": report.rows_missing or None,
+    }
 
 
 def probe_document(told: Told) -> dict[str, Any]:

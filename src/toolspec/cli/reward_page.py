@@ -88,6 +88,7 @@ def page(report: Report, shown: Transcripts, told: Told | None = None) -> str:
             "maps": list(maps(analysis)),
             "signal": list(signal_words(report.signal)) if report.signal else [],
             "missing": shown.missing,
+            "rows_missing": report.rows_missing,
             "template": shown.template,
             "frame_missing": shown.frame_missing,
             "prompt": shown.prompt,

@@ -55,6 +55,8 @@ def lines(report: Report, shown: Transcripts, brief: bool = False) -> Iterator[s
         before = verdict.why
         yield from _property(analysis, told, shown if verdict in first or verdict.by_probe else None)
     yield from _cases(analysis)
+    if report.rows_missing:
+        yield from (paint(line, "2") for line in wrapped(f"made-up rows: {report.rows_missing}", 2))
     if shown.missing:
         yield from (paint(line, "2") for line in wrapped(f"without a transcript: {shown.missing}", 2))
     if shown.frame_missing:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from toolspec.backends.verl.lint.not_known import NotKnownError
+from toolspec.backends.verl.lint.not_known import NothingError, NotKnownError
 from toolspec.backends.verl.lint.view import View
 from toolspec.specs.reads import stamp
 
@@ -66,6 +66,8 @@ def read_rows(view: View, key: str) -> Rows:
         rows: Rows = view.run.rows.rows(split)
         return rows
     named = view.value(key)
+    if view.run.rows is not None and split == "val" and named == view.value("data.train_files"):
+        raise NothingError("rows of data.val, which are those of data.train")
     names = named if isinstance(named, list) else [named]
     files: list[Path] = []
     for name in names:

@@ -22,6 +22,8 @@ from rehearsal_watch import Notes, Watch
 
 BUILTIN = "verl"
 """In place of a file and a function: verl's own scorer by the row's data_source."""
+TIMED_OUT = "did not answer within"
+"""In the fault of a term that the bundle's scorer stopped waiting for."""
 
 
 class Tokenizer:
@@ -117,8 +119,13 @@ class Work:
             "global_steps": self.given["step"] - 1,
         }
         seen = {**row, "__num_turns__": 2, "tool_extra_fields": fields}
-        scored = [await self.scorer.score(ids, [[0, len(ids)]], seen) for ids in answers]
-        return [one.score for one in scored]
+        scores = []
+        for ids in answers:
+            one = await self.scorer.score(ids, [[0, len(ids)]], seen)
+            if one.fault and TIMED_OUT in one.fault:
+                raise TimeoutError(one.fault)  # each form would take as long, and leave a thread behind
+            scores.append(one.score)
+        return scores
 
     async def episode(self, row: dict[str, Any], told: str | None = None) -> dict[str, Any]:
         """told: what tools that only have a schema answer."""
