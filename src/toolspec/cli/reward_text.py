@@ -184,7 +184,8 @@ def _transcript(transcript: Transcript) -> Iterator[str]:
         text = text if len(text) <= room else f"{text[: room - 1]}…"
         yield paint(f"            {by:<7} {text}", "2")
     truth = obeying_nothing(shortened(str(transcript.truth)))
-    said = f"scored {transcript.paid:g} by the bundle's reward (answer asked for: {truth})"
+    # A sum of doubles: 0.1 + 0.2 - 0.3 is shown as 0.
+    said = f"scored {round(transcript.paid, 9) + 0.0:g} by the bundle's reward (answer asked for: {truth})"
     style = "2" if transcript.agrees else "31"
     for line in wrapped(said if transcript.agrees else f"{said}, which disagrees", 12):
         yield paint(line, style)
