@@ -37,6 +37,8 @@ def rewards(draw: st.DrawFn) -> Reward:
         entries.append({"name": "bad_call", "weight": 0, **draw(st.sampled_from([{}, {"schema": -0.3}]))})
     if draw(st.booleans()):
         entries.append({"name": "format", "weight": 0, "pattern": draw(st.sampled_from([None, "x"]))})
+    if draw(st.booleans()):
+        entries.append({"name": "truncated", "weight": 0, "turns": draw(st.booleans())})
     found = reward(entries)
     own = draw(st.lists(st.sampled_from(sorted(OWN)), unique=True, max_size=3))
     terms = (*found.terms, *(Term(name, Fraction(0), OWN[name]) for name in own))

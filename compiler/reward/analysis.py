@@ -120,7 +120,7 @@ def analyse(
     reward = found[0].reward
     if not numbers:
         return Analysis(reward, budget, told, (), (), assumed, parts)
-    wide = wider(budget)
+    wide = wider(reward, budget)
     more_calls = [Pay(stage.case.reward, wide, tables) for stage in alike] if wide is not None else []
     intervals = Intervals([stage.pay(1) for stage in alike], more_calls)
     all_spans = spans(intervals, told) if spanned else ()

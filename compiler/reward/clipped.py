@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from toolspec.compiler.reward.inner import Inner
 from toolspec.compiler.reward.pay import Pay
 from toolspec.compiler.reward.region import Move, Region, Set
-from toolspec.compiler.reward.search import answers_of, vector_of
+from toolspec.compiler.reward.search import after, answers_of, vector_of
 from toolspec.compiler.reward.states import INNER, State, states
 from toolspec.compiler.reward.vector import Answer, Vector
 
@@ -71,7 +71,7 @@ def worst_step(pay: Pay, where: Set, move: Move) -> Step | None:
         group, here, trace = trace
         counts[group] = here
     one = vector_of(answer, state, counts)
-    return Step(margin, one, move.of(one, state.turns_after))
+    return Step(margin, one, after(state, move, one))
 
 
 def gains_of(pay: Pay, where: Set, move: Move, apart: str) -> Gains:

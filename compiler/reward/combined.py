@@ -41,7 +41,7 @@ def combined(found: Sequence[Verdict], stages: Sequence[Stage], guessed: bool) -
         where = "; ".join(stages[place].case.words for place in refuted[:MOST_NAMED])
         more = f" and {len(refuted) - MOST_NAMED} more" if len(refuted) > MOST_NAMED else ""
         if guessed and len({stages[place].case.need for place in refuted}) < len(
-            {stage.case.need for stage in stages}
+            {stage.case.need for stage, each in zip(stages, found, strict=True) if each.outcome != "no-case"}
         ):
             why = f"it is broken for {where}{more}, and the rows are not at hand"
             return first._replace(outcome="unknown", why=why)

@@ -2,7 +2,7 @@
 
 The best repetitions depend on the valid calls alone, the best failures on how many of them were executed, the best
 kinds of bad calls on how many there are and how many of them need not be parsed, flags and length on whether a call is
-valid.
+valid, flags on whether the turns ran out too.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from toolspec.compiler.reward.pay import Counts, Pay
 from toolspec.compiler.reward.region import Move, Region
 from toolspec.compiler.reward.states import STAY
 from toolspec.compiler.reward.vector import Answer
+from toolspec.compiler.reward.worth import GROUPS
 
-FLAGS = ("formed", "truncated", "forged", "used")
+FLAGS = GROUPS["flags"]
 
 
 class Found(NamedTuple):
@@ -58,7 +59,7 @@ class Inner:
                     if not read:
                         return
             case "errors":
-                for number in range(binds[0] + 1 if read else 1):
+                for number in range(binds[0] + 1 if read and not region.plain else 1):
                     yield (number,), (number,)
             case "tokens":
                 for length in (0,) if region.plain else self.pay.lengths:
@@ -66,7 +67,7 @@ class Inner:
             case "kinds":
                 yield from self.kinds(*binds)
             case _:
-                yield from self._flags(bool(binds[0]))
+                yield from self._flags(*binds)
 
     def kinds(self, bad: int, unparsed: int, least: int = 0) -> Iterator[tuple[Counts, Counts]]:
         """The kinds of bad calls, with `least` to `unparsed` of them that are not parsed."""
@@ -79,20 +80,23 @@ class Inner:
                 kinds = bad - malformed - schema, schema, malformed
                 yield kinds, self.move.kinds(kinds)
 
-    def _flags(self, valid: bool) -> Iterator[tuple[Counts, Counts]]:
+    def _flags(self, valid: int, out: int, out_after: int) -> Iterator[tuple[Counts, Counts]]:
         raised = FLAGS.index(self.move.flag) if self.move.flag else None
         for flags in self.pay.counts("flags", self.answer):
-            formed, truncated, forged, used = flags
+            formed, truncated, forged, used, ends = flags
+            if ends != out:
+                continue
             if self.region.plain and (used or bool(formed) != (self.answer != "none")):
                 continue
             if bool(truncated) not in self.region.truncated or bool(forged) not in self.region.forged:
                 continue
             if used and not valid:
                 continue
+            after = (*flags[:-1], out_after)
             if raised is None:
-                yield flags, flags
+                yield flags, after
             elif not flags[raised]:
-                yield flags, (*flags[:raised], 1, *flags[raised + 1 :])
+                yield flags, (*after[:raised], 1, *after[raised + 1 :])
 
     def _kinds(self, bad: int, unparsed: int) -> Found | None:
         """That with fewer unparsed calls, or with exactly so many. It is the same for every region."""

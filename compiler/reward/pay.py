@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from toolspec.compiler.reward.reward import Reward, Term
 from toolspec.compiler.reward.vector import ANSWERS, Answer, Budget, Vector
-from toolspec.compiler.reward.worth import NOTHING, Value
+from toolspec.compiler.reward.worth import GROUPS, NOTHING, Value
 
 Counts = tuple[int, ...]
 """The counts of a group, in the order of worth.GROUPS. Flags are counts too."""
@@ -42,7 +42,7 @@ class Pay:
         self.reward, self.budget = reward, budget
         self.groups = {each.worth.group for each in reward.terms}
         kept = {} if tables is None else tables
-        shared = reward.has_pattern, budget, self.lengths
+        shared = reward.has_pattern, reward.by_last_turn, budget, self.lengths
         for each in reward.terms:
             if (each, shared) not in kept:
                 kept[each, shared] = self._term_tables(each)
@@ -136,11 +136,12 @@ class Pay:
                             yield unknown, schema, unparsed
 
     def _flags(self, answer: Answer) -> Iterator[Counts]:
-        """formed, truncated, forged, used."""
+        """In the order of worth.GROUPS."""
         forms = (0,) if answer == "none" else (1, 0) if self.reward.has_pattern else (1,)
         uses = (0,) if answer == "none" else (0, 1)
-        for used, forged, truncated, formed in itertools.product(uses, (0, 1), (0, 1), forms):
-            yield formed, truncated, forged, used
+        ends = (0, 1) if answer == "none" and self.reward.by_last_turn else (0,)
+        for used, forged, truncated, formed, out in itertools.product(uses, (0, 1), (0, 1), forms, ends):
+            yield formed, truncated, forged, used, out
 
     @cached_property
     def lengths(self) -> tuple[int, ...]:
@@ -194,8 +195,7 @@ def vector(group: str, counts: Counts, answer: Answer = "right") -> Vector:
     """A vector with the counts of one group, good for terms that read no other."""
     match group:
         case "flags":
-            formed, truncated, forged, used = map(bool, counts)
-            return Vector(answer=answer, formed=formed, truncated=truncated, forged=forged, used=used)
+            return Vector(answer=answer, **dict(zip(GROUPS[group], map(bool, counts), strict=True)))
         case "calls":
             return Vector(valid=counts[0], schema=counts[1])
         case "kinds":

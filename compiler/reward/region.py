@@ -13,7 +13,8 @@ EITHER = (False, True)
 class Region(NamedTuple):
     """The vectors whose counts lie within inclusive ranges. calls: valid and bad together.
 
-    plain: only short trajectories whose answer, if any, has the asked form and uses no result.
+    plain: only short trajectories whose answer, if any, has the asked form and uses no result, and none of whose tools
+    failed.
     """
 
     answers: tuple[Answer, ...] = ANSWERS
@@ -33,7 +34,9 @@ class Region(NamedTuple):
             one.answer in self.answers
             and one.truncated in self.truncated
             and one.forged in self.forged
-            and not (self.plain and (one.used or one.tokens or one.formed != (one.answer != "none")))
+            and not (
+                self.plain and (one.used or one.tokens or one.errors or one.formed != (one.answer != "none"))
+            )
             and all(low <= count <= high for (low, high), count in zip(ranges, counts, strict=True))
         )
 

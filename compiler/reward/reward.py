@@ -64,6 +64,11 @@ class Reward(NamedTuple):
         """Whether an answer may be partly right."""
         return any(each.worth.partial for each in self.terms)
 
+    @property
+    def by_last_turn(self) -> bool:
+        """Whether a term reads that the turns ran out."""
+        return any(each.worth.by_last_turn for each in self.terms)
+
     def sum(self, one: Vector) -> Fraction:
         """The score before it is clipped."""
         return sum((each.pays(each.value(one)) for each in self.terms), ZERO)

@@ -67,11 +67,16 @@ def answers_of(pay: Pay, where: Set) -> Iterator[tuple[Region, Answer]]:
                 yield region, answer
 
 
+def after(state: State, move: Move, one: Vector) -> Vector:
+    """The vector after a step from a vector of the state."""
+    return move.of(one, state.turns_after)._replace(out_of_turns=bool(state.bound("flags")[2]))
+
+
 def vector_of(answer: Answer, state: State, counts: Mapping[str, Counts]) -> Vector:
     """counts: of the inner groups."""
     (repeated,), (errors,), (tokens,) = counts["repeated"], counts["errors"], counts["tokens"]
     unknown, schema, unparsed = counts["kinds"]
-    formed, truncated, forged, used = map(bool, counts["flags"])
+    formed, truncated, forged, used, out_of_turns = map(bool, counts["flags"])
     return Vector(
         state.turns,
         state.valid,
@@ -86,6 +91,7 @@ def vector_of(answer: Answer, state: State, counts: Mapping[str, Counts]) -> Vec
         used,
         errors,
         tokens,
+        out_of_turns,
     )
 
 
@@ -187,7 +193,7 @@ class _Search:
         counts = {group: found.counts for group, found in inner.items() if found is not None}
         one = vector_of(self.answer, state, counts)
         stepping = self.asked.move is not None
-        return Best(self.sign * total, one, self.move.of(one, state.turns_after) if stepping else None)
+        return Best(self.sign * total, one, after(state, self.move, one) if stepping else None)
 
     @cached_property
     def _calls(self) -> Table:

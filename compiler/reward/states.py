@@ -43,11 +43,13 @@ def states(pay: Pay, region: Region, move: Move | None, answer: Answer) -> tuple
 def _states(pay: Pay, region: Region, asked: Move | None, answer: Answer) -> Iterator[State]:
     """Where no term reads the turns, the fewest leave the most room."""
     budget, move = pay.budget, asked or STAY
-    turns_read = bool(pay.groups & {"turns", "errors"})
+    ends = pay.reward.by_last_turn and answer == "none"
+    turns_read = bool(pay.groups & {"turns", "errors"}) or ends
     fits = [turns_of(calls, answer, budget) for calls in range(budget.calls + 1)]
     fits += [(1, 0)] * (move.valid + move.bad)
     # Raising a flag costs the same whatever the calls are, but that there is a valid one.
-    most = min(budget.calls, region.calls[1], 1 if move.flag and pay.reward.clip is None else budget.calls)
+    alike = move.flag and pay.reward.clip is None and not ends
+    most = min(budget.calls, region.calls[1], 1 if alike else budget.calls)
     # An answer that is the calls themselves is right without a bad one.
     most_bad = 0 if pay.reward.by_calls and answer == "right" else budget.calls
     for calls in range(region.calls[0], most + 1):
@@ -73,6 +75,7 @@ def _states(pay: Pay, region: Region, asked: Move | None, answer: Answer) -> Ite
                 bad = calls - valid
                 executed = min(valid, budget.executed(turns))
                 unparsed = min(bad, unparsed)
-                flagged = (int(valid > 0),)
-                binds = flagged, flagged, (valid,), (bad, unparsed), (executed,)
+                flagged = int(valid > 0)
+                out, out_after = (int(ends and each == budget.turns) for each in (before, after))
+                binds = (flagged, out, out_after), (flagged,), (valid,), (bad, unparsed), (executed,)
                 yield State(valid, bad, before, after, unparsed, executed, binds)

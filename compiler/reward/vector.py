@@ -54,7 +54,8 @@ class Vector(NamedTuple):
     unknown: of tools that are not there. schema: that break a schema. unparsed: opened and not readable.
     formed: the answer has the form that `format` asks for. truncated: a limit cut the last turn. forged: the policy
     wrote a tool response itself. used: the answer holds what a tool returned. errors: valid calls whose tool failed.
-    tokens: length of the response, 0 for a short one.
+    tokens: length of the response, 0 for a short one. out_of_turns: the last turn that the budget has gives no answer;
+    False where no term asks for it.
     """
 
     turns: int = 1
@@ -70,6 +71,7 @@ class Vector(NamedTuple):
     used: bool = False
     errors: int = 0
     tokens: int = 0
+    out_of_turns: bool = False
 
     @property
     def bad(self) -> int:
@@ -87,6 +89,8 @@ def feasible(one: Vector, budget: Budget) -> bool:
     if one.repeated > max(0, one.valid - 1):
         return False
     if (one.formed and one.answer == "none") or (one.used and (one.answer == "none" or not one.valid)):
+        return False
+    if one.out_of_turns and (one.answer != "none" or one.turns != budget.turns):
         return False
     if not 0 <= one.errors <= min(one.valid, budget.executed(one.turns)):
         return False

@@ -57,6 +57,7 @@ def described(one: Vector) -> str:
     said += [f"{counted(one.errors, 'call')} failed"] if one.errors else []
     said += ["not in the asked form"] if one.answer != "none" and not one.formed else []
     said += ["cut by a limit"] if one.truncated else []
+    said += ["out of turns"] if one.out_of_turns and not one.truncated else []
     said += ["a forged result"] if one.forged else []
     said += ["uses a result"] if one.used else []
     said += [f"{one.tokens:,} tokens"] if one.tokens else []

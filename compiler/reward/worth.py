@@ -16,7 +16,7 @@ Settings = Mapping[str, Any]
 
 # What a term may read together, beside the answer: the search goes through one group at a time.
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "flags": ("formed", "truncated", "forged", "used"),
+    "flags": ("formed", "truncated", "forged", "used", "out_of_turns"),
     "calls": ("valid", "bad"),
     "turns": ("turns",),
     "repeated": ("repeated",),
@@ -44,6 +44,7 @@ class Worth(NamedTuple):
     bounds: of the units of a `free` term, which no count decides; None where nothing is known of them.
     lengths: of the response, in tokens, between which the value of a `tokens` term rises or falls throughout.
     partial: an answer may be worth any number between 0 and 1. assumed: what is taken for granted, to be shown.
+    by_last_turn: it reads whether the turns ran out.
     """
 
     group: str
@@ -52,6 +53,7 @@ class Worth(NamedTuple):
     lengths: tuple[int, ...] = ()
     assumed: str = ""
     partial: bool = False
+    by_last_turn: bool = False
 
 
 def exact(number: float | str | Fraction) -> Fraction:
@@ -155,6 +157,13 @@ def turns(settings: Settings) -> Worth:
     return counted("turns", lambda one: max(0, one.turns - free))
 
 
+def truncated(settings: Settings) -> Worth:
+    """With `turns` a last turn without an answer counts too, whatever it says (Trajectory.out_of_turns)."""
+    if not settings.get("turns"):
+        return counted("flags", lambda one: one.truncated)
+    return counted("flags", lambda one: one.truncated or one.out_of_turns)._replace(by_last_turn=True)
+
+
 TABLE: Mapping[str, Callable[[Settings], Worth]] = {
     "correct": correct,
     "valid_call": valid_call,
@@ -166,7 +175,7 @@ TABLE: Mapping[str, Callable[[Settings], Worth]] = {
     "used_result": lambda _: counted("flags", lambda one: one.used),
     "length": length,
     "turns": turns,
-    "truncated": lambda _: counted("flags", lambda one: one.truncated),
+    "truncated": truncated,
     "forged_result": lambda _: counted(
         "flags", lambda one: one.forged, "a forged tool response is written once"
     ),

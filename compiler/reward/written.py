@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from toolspec.compiler.reward.pay import Pay
 from toolspec.compiler.reward.properties import Property
+from toolspec.compiler.reward.reward import Reward
 from toolspec.compiler.reward.search import Asked, search
 from toolspec.compiler.reward.throughout import Stage
 from toolspec.compiler.reward.vector import Budget
@@ -34,12 +35,15 @@ def most_written(budget: Budget) -> int:
     return most if budget.parallel and most > budget.calls else 0
 
 
-def wider(budget: Budget, most: int = MOST) -> Budget | None:
-    """A budget of few turns with so many calls at most, or with as many as its tokens allow; None for no more calls."""
+def wider(reward: Reward, budget: Budget, most: int = MOST) -> Budget | None:
+    """A budget of few turns with so many calls at most, or with as many as its tokens allow; None for no more calls.
+
+    All turns are left where the last of them is paid.
+    """
     most = min(most, budget.tokens // CALL_TOKENS)
     if not budget.parallel or most <= budget.calls:
         return None
-    turns = min(budget.turns, 2)
+    turns = budget.turns if reward.by_last_turn else min(budget.turns, 2)
     return budget._replace(turns=turns, beyond=max(0, most // turns - budget.parallel))
 
 
@@ -56,7 +60,7 @@ def _refuted(stages: Sequence[Stage], asked: Property) -> Iterator[Verdict]:
     for stage in stages:
         pay = stage.pay(stage.case.first)
         for most in (MOST, LONGEST):
-            wide = wider(stage.budget, most)
+            wide = wider(stage.case.reward, stage.budget, most)
             if wide is None or (most > MOST and not _rising(pay, asked)):
                 continue
             pay = Pay(stage.case.reward, wide, stage.tables)

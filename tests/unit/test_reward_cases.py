@@ -133,3 +133,32 @@ def test_calls_that_are_not_executed_are_paid_too() -> None:
     # A few calls fit into 64 tokens, and they do not make up for the answer.
     short = {each.asked.name: each for each in analyse({"terms": terms}, Budget(2, 1, 64)).verdicts}
     assert short["best-is-solved"].outcome == "proved"
+
+
+def test_a_call_that_failed_is_no_bad_call() -> None:
+    """A pay for failed calls says nothing of whether a right answer outweighs bad ones."""
+    terms = [SEED[0], {"name": "tool_error", "weight": 1.6}]
+    found = {
+        each.asked.name: each for each in analyse({"terms": terms}, Budget(3, 1), numbers=False).verdicts
+    }
+    assert found["answer-outweighs"].outcome == "proved"
+    assert found["answer-outweighs"].margin == 1
+
+
+def test_out_of_turns_is_paid_where_the_last_turn_gives_no_answer() -> None:
+    """truncated.turns: with one turn more than it takes to be solved, calling on to the end is paid best."""
+    term = {"name": "truncated", "weight": 1.5}
+    by_turns = {"name": "truncated", "weight": 1.5, "turns": True, "cap": 1.2}
+    budget = Budget(2, 1)
+    found = {
+        each.asked.name: each
+        for each in analyse({"terms": [SEED[0], SEED[1], by_turns]}, budget, numbers=False).verdicts
+    }
+    worse = found["unparsed-call"].pair
+    assert found["unknown-tool"].outcome == "refuted"
+    assert worse is not None
+    pair = found["unknown-tool"].plainest
+    assert pair is not None
+    assert (pair.worse.turns, pair.worse.out_of_turns, pair.better.out_of_turns) == (2, True, False)
+    plain = analyse({"terms": [SEED[0], SEED[1], term]}, budget, numbers=False).verdicts
+    assert {each.asked.name: each.outcome for each in plain}["unknown-tool"] == "proved"

@@ -51,7 +51,7 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
         {"end": 300, "buffer": 200, "shape": "overlong"},
     ],
     "turns": [{}, {"free": 2}],
-    "truncated": [{}],
+    "truncated": [{}, {"turns": True}],
     "forged_result": [{}],
 }
 
@@ -95,6 +95,8 @@ def vectors(random_: random.Random, of: Reward, used: bool, number: int) -> list
             random_.choice((0, 0, 1, 2)),
             random_.choice((0, 100, 250)),
         )
+        ends = of.by_last_turn and one.answer == "none" and one.turns == BUDGET.turns
+        one = one._replace(out_of_turns=ends)
         # The answer is taken from a tool that answered.
         if of.by_calls and answer == "right" and one.bad:
             continue

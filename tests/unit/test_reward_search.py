@@ -108,7 +108,13 @@ def there_is(of: Reward, budget: Budget) -> frozenset[Vector]:
         there = frozenset(one for one in there if one.answer not in PARTLY)
     if of.by_calls:
         there = frozenset(one for one in there if not one.bad or one.answer != "right")
-    return there
+    return frozenset(ended(of, budget, one) for one in there)
+
+
+def ended(of: Reward, budget: Budget, one: Vector) -> Vector:
+    """With the word that the turns ran out, where the reward asks for it."""
+    out = of.by_last_turn and one.answer == "none" and one.turns == budget.turns
+    return one._replace(out_of_turns=out)
 
 
 def scored(of: Reward, one: Vector) -> Fraction:
@@ -133,7 +139,7 @@ def margin(asked: Property, of: Reward, budget: Budget) -> Fraction | None:
             if asked.move.flag and getattr(one, asked.move.flag):
                 continue
             for turns in {one.turns + further for further in asked.move.further_turns}:
-                after = asked.move.of(one, turns)
+                after = ended(of, budget, asked.move.of(one, turns))
                 if after in there:
                     steps.append(score(one) - score(after))
         return min(steps, default=None)

@@ -121,6 +121,7 @@ class _Paying:
             "tool_extra_fields": {
                 "ts_spans": spans,
                 "ts_truncated": int(vector["truncated"]),
+                "ts_stop": "max_assistant_turns" if vector["out_of_turns"] else "",
                 "ts_answers": told,
             },
         }
