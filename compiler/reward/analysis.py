@@ -17,7 +17,7 @@ from toolspec.compiler.reward.throughout import Stage
 from toolspec.compiler.reward.vector import Budget
 from toolspec.compiler.reward.verdict import Verdict
 from toolspec.compiler.reward.words import counted
-from toolspec.compiler.reward.written import most_written, wider, written
+from toolspec.compiler.reward.written import most_written, wider
 
 MOST_CALLS = 120
 """Calls of a trajectory beyond which the analysis takes the part of the budget that it can go through."""
@@ -71,7 +71,8 @@ def read(
     """
     assumed = []
     if budget.calls > MOST_CALLS:
-        fits = budget._replace(turns=max(2, MOST_CALLS // budget.written))
+        turns = max(2, MOST_CALLS // budget.written)
+        fits = budget._replace(turns=turns, limit=budget.limit or budget.turns)
         if fits.calls > MOST_CALLS:
             fits = fits._replace(parallel=max(1, MOST_CALLS // fits.turns), beyond=0)
         assumed.append(
@@ -104,7 +105,7 @@ def analyse(
     tables: dict[Hashable, TermTables] = {}
     stages = [Stage(case, budget, tables) for case in found]
     whole, parts = verdicts_of(stages, needs is None and found[0].need is not None)
-    told = (*written(stages, whole), *matcher_verdicts(settings, tried))
+    told = (*whole, *matcher_verdicts(settings, tried))
     alike = [stage for stage in stages if stage.case.first == 1]
     if len(alike) > MOST_ALIKE or needs is None:
         alike = alike[1:2] or alike
@@ -114,7 +115,7 @@ def analyse(
     if budget.parallel:
         most = counted(budget.written, "call")
         more.append(f"for warnings and notes, a turn opens at most {most}, as many as are executed")
-        if written_most := most_written(budget):
+        if written_most := most_written(found[0].reward, budget):
             more.append(f"for errors, a trajectory has up to {written_most} calls, executed or not")
     assumed = (*assumed, *more)
     reward = found[0].reward

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from toolspec.compiler.reward.properties import PROPERTIES
 from toolspec.compiler.reward.throughout import Stage
 from toolspec.compiler.reward.verdict import Outcome, Verdict
+from toolspec.compiler.reward.written import written
 
 
 class Part(NamedTuple):
@@ -19,7 +20,7 @@ class Part(NamedTuple):
 
 def verdicts_of(stages: Sequence[Stage], guessed: bool) -> tuple[tuple[Verdict, ...], tuple[Part, ...]]:
     """guessed: whether the cases are of rows that may not be there: what only some of them break is open then."""
-    found = [[stage.verdict(asked) for stage in stages] for asked in PROPERTIES]
+    found = [[written(stage, stage.verdict(asked)) for stage in stages] for asked in PROPERTIES]
     whole = tuple(combined(each, stages, guessed) for each in found)
     if len(stages) == 1:
         return whole, ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from toolspec.compiler.reward.vector import Budget, Vector
+from toolspec.compiler.reward.vector import Budget, Vector, closed
 
 Kind = Literal["valid", "repeated", "schema", "unknown", "unparsed"]
 
@@ -64,8 +64,9 @@ def _spread(one: Vector, budget: Budget) -> list[list[Kind]]:
         raise ValueError("a turn has no call that is parsed")
     for turn in turns[:going_on]:
         turn.append(parsed.pop(0))
-    open_ = turns[: going_on + (one.answer == "none")]
+    calling = turns[: going_on + (one.answer == "none")]
     for call in [*parsed, *rest]:
+        open_ = turns[:going_on] if call != "unparsed" and closed(one, budget) else calling
         # Those that are executed before those that only count.
         room = [turn for turn in turns[:going_on] if len(turn) < budget.parallel]
         room = room or [turn for turn in open_ if len(turn) < budget.written]

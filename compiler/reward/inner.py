@@ -1,8 +1,8 @@
 """Groups of counts that few numbers bind to the rest: what each can be, and the best of it.
 
-The best repetitions depend on the valid calls alone, the best failures on how many of them were executed, the best
-kinds of bad calls on how many there are and how many of them need not be parsed, flags and length on whether a call is
-valid, flags on whether the turns ran out too.
+The best repetitions depend on the valid calls alone, the best failures on how many of them may have failed, the best
+kinds of bad calls on how many there are and how many of them need not be parsed or must not be, flags on whether there
+is a result that can be used, whether the turns ran out and whether the last one is cut.
 """
 
 from __future__ import annotations
@@ -72,25 +72,27 @@ class Inner:
     def kinds(self, bad: int, unparsed: int, least: int = 0) -> Iterator[tuple[Counts, Counts]]:
         """The kinds of bad calls, with `least` to `unparsed` of them that are not parsed."""
         if "kinds" not in self.pay.groups:
-            if least == 0 <= unparsed:
-                yield (0, bad, 0), (0, bad + self.move.bad, 0)
+            if least <= unparsed:
+                kinds = 0, bad - least, least
+                yield kinds, (0, kinds[1] + self.move.bad, least)
             return
         for malformed in range(least, unparsed + 1):
             for schema in range(bad - malformed + 1):
                 kinds = bad - malformed - schema, schema, malformed
                 yield kinds, self.move.kinds(kinds)
 
-    def _flags(self, valid: int, out: int, out_after: int) -> Iterator[tuple[Counts, Counts]]:
+    def _flags(self, result: int, out: int, out_after: int, cut: int) -> Iterator[tuple[Counts, Counts]]:
+        """result: whether one may be used. cut: 1 or 0 where the last turn has to be cut or must not be, else −1."""
         raised = FLAGS.index(self.move.flag) if self.move.flag else None
         for flags in self.pay.counts("flags", self.answer):
             formed, truncated, forged, used, ends = flags
-            if ends != out:
+            if ends != out or (cut >= 0 and truncated != cut):
                 continue
             if self.region.plain and (used or bool(formed) != (self.answer != "none")):
                 continue
             if bool(truncated) not in self.region.truncated or bool(forged) not in self.region.forged:
                 continue
-            if used and not valid:
+            if used and not result:
                 continue
             after = (*flags[:-1], out_after)
             if raised is None:
@@ -98,19 +100,19 @@ class Inner:
             elif not flags[raised]:
                 yield flags, (*after[:raised], 1, *after[raised + 1 :])
 
-    def _kinds(self, bad: int, unparsed: int) -> Found | None:
-        """That with fewer unparsed calls, or with exactly so many. It is the same for every region."""
+    def _kinds(self, bad: int, unparsed: int, least: int) -> Found | None:
+        """The best with `least` to `unparsed` calls that are not parsed. It is the same for every region."""
         kept: dict[Counts, Found | None] = self.pay.settled.setdefault(
             (self.answer, self.asked, self.sign), {}
         )
-        found: Found | None = None
-        if (bad, unparsed) in kept:
-            return kept[bad, unparsed]
-        for number in range(unparsed + 1):
-            if (bad, number) not in kept:
-                one = self._settled("kinds", self.kinds(bad, number, number))
-                kept[bad, number] = min(filter(None, (found, one)), key=lambda each: each.pay, default=None)
-            found = kept[bad, number]
+        if (bad, unparsed, least) in kept:
+            return kept[bad, unparsed, least]
+        if "kinds" not in self.pay.groups or least >= unparsed:
+            found = self._settled("kinds", self.kinds(bad, unparsed, least))
+        else:
+            one, other = self._kinds(bad, unparsed - 1, least), self._kinds(bad, unparsed, unparsed)
+            found = min(filter(None, (one, other)), key=lambda each: each.pay, default=None)
+        kept[bad, unparsed, least] = found
         return found
 
     def _settled(self, group: str, pairs: Iterable[tuple[Counts, Counts]]) -> Found | None:

@@ -128,7 +128,9 @@ class Pay:
                 yield from ((number,) for number in range(calls + 1))
             case "kinds":
                 if group not in self.groups:
-                    yield from ((0, bad, 0) for bad in range(calls + 1))
+                    yield from (
+                        (0, bad, unparsed) for bad in range(calls + 1) for unparsed in range(calls + 1)
+                    )
                     return
                 for unparsed in range(calls + 1):
                     for schema in range(calls + 1 - unparsed):

@@ -151,18 +151,18 @@ class _Search:
     def _bound_pairs(
         self, group: str, bound: Mapping[tuple[int | None, Counts], tuple[int, State]]
     ) -> Iterator[tuple[int | None, Iterator[tuple[Counts, Counts]], tuple[int, State]]]:
-        """The counts of a group with the best state for them. So many unparsed calls go with states that allow more."""
+        """The counts of a group with the best state for them. So many unparsed calls go with states that allow them."""
         if group != "kinds" or group not in self.pay.groups:
             for (share, binds), best in bound.items():
                 yield share, self.inner.pairs(group, binds), best
             return
-        running: dict[tuple[int | None, int], tuple[int, State]] = {}
-        for unparsed in range(self.pay.budget.calls, -1, -1):
-            for (share, (bad, most)), best in bound.items():
-                if most == unparsed:
-                    old = running.get((share, bad))
-                    running[share, bad] = best if old is None or best[0] < old[0] else old
-            for (share, bad), best in running.items():
+        for unparsed in range(self.pay.budget.calls + 1):
+            found: dict[tuple[int | None, int], tuple[int, State]] = {}
+            for (share, (bad, most, least)), best in bound.items():
+                if least <= unparsed <= most:
+                    old = found.get((share, bad))
+                    found[share, bad] = best if old is None or best[0] < old[0] else old
+            for (share, bad), best in found.items():
                 yield share, self.inner.kinds(bad, unparsed, unparsed), best
 
     def _totals(self, without: str) -> Iterator[tuple[State, int]]:
@@ -174,8 +174,11 @@ class _Search:
             if group != without and (group in self.pay.groups or group == "repeated" or self.asked.move)
         ]
         calls, turns = self._calls, self._turns
+        skipped = self._without_corners if without not in ("errors", "flags") else frozenset()
         for state in self.states:
-            valid, bad, before, after, _, _, binds = state
+            valid, bad, before, after, _, executed, binds = state
+            if executed in skipped and not binds[0][0]:
+                continue
             total = calls[valid, bad] + turns[before, after]
             for place, group, kept in groups:
                 bound = binds[place]
@@ -187,6 +190,18 @@ class _Search:
                 total += found.pay
             else:
                 yield state, total
+
+    @cached_property
+    def _without_corners(self) -> frozenset[int]:
+        """Numbers of executed calls of which no best needs all to fail: there a result may be used as well."""
+        if "errors" not in self.pay.groups or self.answer == "none" or self.region.plain:
+            return frozenset()
+        found = []
+        for executed in {state.executed for state in self.states} - {0}:
+            one, other = (self.inner.best("errors", (most,)) for most in (executed, executed - 1))
+            if one is not None and other is not None and other.pay <= one.pay:
+                found.append(executed)
+        return frozenset(found)
 
     def _best(self, total: int, state: State, known: Mapping[str, Found]) -> Best:
         inner = {group: known.get(group) or self.inner.best(group, state.bound(group)) for group in INNER}

@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 from toolspec.compiler.reward.pay import Counts, Pay
 from toolspec.compiler.reward.region import Move, Region
-from toolspec.compiler.reward.vector import Answer, turns_of
+from toolspec.compiler.reward.vector import Answer, Budget, turns_of
 
 INNER = ("flags", "tokens", "repeated", "kinds", "errors")
 """Groups that are settled for themselves."""
 STAY = Move()
+EITHER = -1
+"""Of a flag: it may be raised or not."""
 
 
 class State(NamedTuple):
@@ -44,7 +46,8 @@ def _states(pay: Pay, region: Region, asked: Move | None, answer: Answer) -> Ite
     """Where no term reads the turns, the fewest leave the most room."""
     budget, move = pay.budget, asked or STAY
     ends = pay.reward.by_last_turn and answer == "none"
-    turns_read = bool(pay.groups & {"turns", "errors"}) or ends
+    # Which turns an unanswered one has decides too which calls have room before the last.
+    turns_read = bool(pay.groups & {"turns", "errors"}) or answer == "none"
     fits = [turns_of(calls, answer, budget) for calls in range(budget.calls + 1)]
     fits += [(1, 0)] * (move.valid + move.bad)
     # Raising a flag costs the same whatever the calls are, but that there is a valid one.
@@ -68,14 +71,31 @@ def _states(pay: Pay, region: Region, asked: Move | None, answer: Answer) -> Ite
         least = max(0, region.valid[0], calls - min(region.bad[1], most_bad - move.bad))
         for valid in range(least, min(calls - region.bad[0], region.valid[1]) + 1):
             for before, after in pairs:
-                unparsed, turns = calls - before + 1, before
+                unparsed, turns, bad = calls - before + 1, before, calls - valid
+                open_calls = _open(budget, calls, before) if answer == "none" else 0
                 if asked:
-                    unparsed = min(unparsed, calls + move.valid + move.bad - after + 1 - move.unparsed)
+                    calls_after = calls + move.valid + move.bad
+                    unparsed = min(unparsed, calls_after - after + 1 - move.unparsed)
                     turns = min(before, after)
-                bad = calls - valid
-                executed = min(valid, budget.executed(turns))
+                    if answer == "none" and not move.flag:
+                        open_calls = max(open_calls, _open(budget, calls_after, after) - move.unparsed)
                 unparsed = min(bad, unparsed)
-                flagged = int(valid > 0)
-                out, out_after = (int(ends and each == budget.turns) for each in (before, after))
-                binds = (flagged, out, out_after), (flagged,), (valid,), (bad, unparsed), (executed,)
-                yield State(valid, bad, before, after, unparsed, executed, binds)
+                executed = min(valid, budget.executed(turns))
+                out, out_after = (int(ends and budget.ends_at(each)) for each in (before, after))
+                # Calls in a last turn: not parsed, or the turn was cut.
+                lasts = [(EITHER, 0)] if not open_calls else [(0, open_calls)] * (False in region.truncated)
+                lasts += [(1, 0)] * (open_calls > 0 and True in region.truncated)
+                # A result that is used is of a call that did not fail.
+                used = [1] if executed and answer != "none" and not region.plain else []
+                for result in [*used, 0] if "errors" in pay.groups else used or [0]:
+                    for cut, least_unparsed in lasts:
+                        if least_unparsed > unparsed:
+                            continue
+                        kinds, failing = (bad, unparsed, least_unparsed), (executed - result,)
+                        binds = (result, out, out_after, cut), (int(valid > 0),), (valid,), kinds, failing
+                        yield State(valid, bad, before, after, unparsed, executed, binds)
+
+
+def _open(budget: Budget, calls: int, turns: int) -> int:
+    """Calls that have to stand in the last turn, and so must not be parsed where nothing else ended it."""
+    return 0 if budget.ends_at(turns) else max(0, calls - (turns - 1) * budget.written)

@@ -2,8 +2,9 @@
 
 A trajectory of `turns` policy turns is a list of turns, each with at most `written` calls. Every turn but the last has
 a call that was parsed, else it would be the last (verl's ToolAgentLoop ends at `no_tool_call`). An answer is the text
-of a last turn that opens no call, so `none` stands for one that opens some, or says nothing. Calls of the last turn are
-parsed by the reward and never executed. `feasible` says exactly which vectors such lists have.
+of a last turn that opens no call, so `none` stands for one that opens some, or says nothing. A call that was parsed
+stands in a last turn only where something else ended it: the turns ran out, or a limit cut it. Calls there are counted
+by the reward and never executed. `feasible` says exactly which vectors such lists have.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ class Budget(NamedTuple):
     """The most policy turns, calls that a turn executes (0 without tools), and tokens of a response.
 
     beyond: calls that a turn may have above those, which are counted and never executed. executions: the most calls
-    that are executed in a trajectory.
+    that are executed in a trajectory; most: that are written in one. limit: the turn that is the last whatever it says,
+    where fewer `turns` are looked at; 0 where it is `turns`.
     """
 
     turns: int
@@ -31,6 +33,8 @@ class Budget(NamedTuple):
     tokens: int = 1 << 20
     beyond: int = 0
     executions: int = MANY
+    most: int = MANY
+    limit: int = 0
 
     @property
     def written(self) -> int:
@@ -40,7 +44,11 @@ class Budget(NamedTuple):
     @property
     def calls(self) -> int:
         """The most calls of a trajectory: no answer, and calls in the last turn too."""
-        return self.turns * self.written
+        return min(self.turns * self.written, self.most)
+
+    def ends_at(self, turn: int) -> bool:
+        """Whether there is no turn behind this one."""
+        return turn >= (self.limit or self.turns)
 
     def executed(self, turns: int) -> int:
         """The most calls that are executed in so many turns."""
@@ -88,21 +96,30 @@ def feasible(one: Vector, budget: Budget) -> bool:
         return False
     if one.repeated > max(0, one.valid - 1):
         return False
-    if (one.formed and one.answer == "none") or (one.used and (one.answer == "none" or not one.valid)):
+    if (one.formed or one.used) and one.answer == "none":
         return False
-    if one.out_of_turns and (one.answer != "none" or one.turns != budget.turns):
+    if one.out_of_turns and (one.answer != "none" or not budget.ends_at(one.turns)):
         return False
-    if not 0 <= one.errors <= min(one.valid, budget.executed(one.turns)):
+    # The answer of a call that failed is no result.
+    if not 0 <= one.errors <= min(one.valid, budget.executed(one.turns)) - one.used:
         return False
-    calling = one.turns - (one.answer != "none")
-    return one.turns - 1 <= one.calls - one.unparsed and one.calls <= calling * budget.written
+    parsed, going_on = one.calls - one.unparsed, one.turns - 1
+    if closed(one, budget) and parsed > going_on * budget.written:
+        return False
+    calling = going_on + (one.answer == "none")
+    return going_on <= parsed and one.calls <= min(calling * budget.written, budget.most)
+
+
+def closed(one: Vector, budget: Budget) -> bool:
+    """Whether the last turn holds no call that was parsed, since nothing else ended it."""
+    return one.answer != "none" or not (one.truncated or budget.ends_at(one.turns))
 
 
 def turns_of(calls: int, answer: Answer, budget: Budget) -> tuple[int, int]:
     """(fewest, most) turns of a trajectory with so many calls, all of them parsed; fewest > most where none has."""
     if not calls:
         return 1, 1
-    if not budget.written:
+    if not budget.written or calls > budget.most:
         return 1, 0
     answering = answer != "none"
     return -(-calls // budget.written) + answering, min(budget.turns, calls + 1)

@@ -7,8 +7,6 @@ So the properties whose break is an error are asked again of turns with as many 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from toolspec.compiler.reward.pay import Pay
 from toolspec.compiler.reward.properties import Property
 from toolspec.compiler.reward.reward import Reward
@@ -22,6 +20,8 @@ CALL_TOKENS = 16
 MOST = 20
 """Calls up to which caps and free calls are passed; beyond them pays are straight lines."""
 LONGEST = 110
+FEW = 2
+"""Turns that are looked at with more than MOST calls."""
 
 
 def grows(asked: Property) -> bool:
@@ -29,44 +29,43 @@ def grows(asked: Property) -> bool:
     return asked.severity == "error" and asked.form == "best"
 
 
-def most_written(budget: Budget) -> int:
-    """The most calls that are looked at, where that is more than the budget executes; else 0."""
-    most = min(MOST, budget.tokens // CALL_TOKENS)
-    return most if budget.parallel and most > budget.calls else 0
+def most_written(reward: Reward, budget: Budget) -> int:
+    """The most calls that are looked at, where a turn can have more than are executed; else 0."""
+    wide = wider(reward, budget)
+    return wide.most if wide is not None else 0
 
 
 def wider(reward: Reward, budget: Budget, most: int = MOST) -> Budget | None:
-    """A budget of few turns with so many calls at most, or with as many as its tokens allow; None for no more calls.
+    """The budget with so many calls, or as many as its tokens allow, in few turns; None where no turn has more.
 
-    All turns are left where the last of them is paid.
+    More turns let more calls fail, and are more turns: they are looked at where that is paid.
     """
     most = min(most, budget.tokens // CALL_TOKENS)
-    if not budget.parallel or most <= budget.calls:
+    if not budget.parallel or most <= budget.parallel:
         return None
-    turns = budget.turns if reward.by_last_turn else min(budget.turns, 2)
-    return budget._replace(turns=turns, beyond=max(0, most // turns - budget.parallel))
+    by_turns = reward.by_last_turn or any(
+        term.weight > 0 and term.worth.group in ("turns", "errors") for term in reward.terms
+    )
+    turns = budget.turns if by_turns and most <= MOST else min(budget.turns, FEW)
+    return budget._replace(
+        turns=turns, beyond=most - budget.parallel, most=most, limit=budget.limit or budget.turns
+    )
 
 
-def written(stages: Sequence[Stage], found: Sequence[Verdict]) -> Iterator[Verdict]:
-    """The verdicts, with those that calls beyond the executed ones refute."""
-    for each in found:
-        if grows(each.asked) and each.outcome == "proved":
-            yield next(_refuted(stages, each.asked), each)
-        else:
-            yield each
-
-
-def _refuted(stages: Sequence[Stage], asked: Property) -> Iterator[Verdict]:
-    for stage in stages:
-        pay = stage.pay(stage.case.first)
-        for most in (MOST, LONGEST):
-            wide = wider(stage.case.reward, stage.budget, most)
-            if wide is None or (most > MOST and not _rising(pay, asked)):
-                continue
-            pay = Pay(stage.case.reward, wide, stage.tables)
-            again = verdict(pay, asked)
-            if again.outcome == "refuted":
-                yield again._replace(case=stage.case)
+def written(stage: Stage, found: Verdict) -> Verdict:
+    """The verdict of a stage, refuted where calls beyond the executed ones break it."""
+    if not grows(found.asked) or found.outcome != "proved":
+        return found
+    pay = stage.pay(stage.case.first)
+    for most in (MOST, LONGEST):
+        wide = wider(stage.case.reward, stage.budget, most)
+        if wide is None or (most > MOST and not _rising(pay, found.asked)):
+            continue
+        pay = Pay(stage.case.reward, wide, stage.tables)
+        again = verdict(pay, found.asked)
+        if again.outcome == "refuted":
+            return again._replace(case=stage.case)
+    return found
 
 
 def _rising(pay: Pay, asked: Property) -> bool:

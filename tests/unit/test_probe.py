@@ -52,7 +52,8 @@ def test_every_policy_makes_a_trajectory_in_every_format(form: str, release: str
     spec.write_text(spec.read_text("utf-8").replace("tool_format: hermes", f"tool_format: {form}"), "utf-8")
     probe = played(spec, rows=1)
     lost = {one.policy: one.lost.reason for one in probe.episodes if one.lost is not None}
-    assert lost.keys() <= {"duplicate-keys"}, lost  # only where arguments are no JSON
+    # Arguments that are no JSON have no key twice; the form has no tags; the rows have different answers.
+    assert lost.keys() <= {"duplicate-keys", "form-list", "same-answer"}, lost
     for one in probe.episodes:
         assert len(one.mask) == len(one.response_ids)
         assert one.scored is None or (one.scored.fault is None and one.stop)

@@ -29,6 +29,8 @@ BUDGETS = (
     Budget(2, 1, beyond=1),
     Budget(3, 1, executions=1),
     Budget(3, 2),
+    Budget(2, 1, limit=4),
+    Budget(2, 1, beyond=2, most=3),
 )
 HAIR = Fraction(1, 10**6)
 """Partial credit this near to 0 and to 1 stands for all that is nearer."""
@@ -45,7 +47,9 @@ def episodes(budget: Budget) -> Iterator[tuple[Turn, ...]]:
             for last in kinds:
                 calls = [call for turn in (*before, last) for call in turn]
                 # The first of equal calls is new.
-                if "again" not in calls or "valid" in calls[: calls.index("again")]:
+                if len(calls) <= budget.most and (
+                    "again" not in calls or "valid" in calls[: calls.index("again")]
+                ):
                     yield (*before, last)
 
 
@@ -69,12 +73,14 @@ def vectors(budget: Budget) -> frozenset[Vector]:
         counts = (valid, *(calls.count(kind) for kind in CALLS[1:]))
         for answer in ANSWERS if not turns[-1] else ANSWERS[-1:]:
             for formed, used in itertools.product((False, True), repeat=2):
-                if (formed and answer == "none") or (used and (answer == "none" or not valid)):
-                    continue
                 # A call of the last turn is never executed, so its tool cannot fail.
                 executed = most_executed(turns[:-1], budget)
-                for cut, forged in itertools.product((False, True), repeat=2):
-                    for errors in range(executed + 1):
+                if answer == "none" and (formed or used):
+                    continue
+                # Nothing but a limit ends a trajectory at a turn with a call that was parsed.
+                goes_on = any(call != "unparsed" for call in turns[-1]) and not budget.ends_at(len(turns))
+                for cut, forged in itertools.product((True,) if goes_on else (False, True), (False, True)):
+                    for errors in range(executed + 1 - used):  # what is used is of a call that did not fail
                         found.add(vector(len(turns), counts, answer, formed, cut, forged, used, errors))
     return frozenset(found)
 
@@ -85,7 +91,8 @@ def test_feasible_says_which_counts_there_are(budget: Budget) -> None:
     there = {
         one
         for one in (
-            vector(turns, counts, answer, formed)
+            vector(turns, counts, answer, formed, cut)
+            for cut in (False, True)
             for turns in range(1, budget.turns + 2)
             for counts in itertools.product(range(most + 1), repeat=5)
             if sum(counts) - counts[1] <= most
@@ -94,9 +101,7 @@ def test_feasible_says_which_counts_there_are(budget: Budget) -> None:
         )
         if feasible(one, budget)
     }
-    assert there == {
-        one for one in vectors(budget) if not (one.truncated or one.forged or one.used or one.errors)
-    }
+    assert there == {one for one in vectors(budget) if not (one.forged or one.used or one.errors)}
 
 
 def there_is(of: Reward, budget: Budget) -> frozenset[Vector]:
@@ -113,7 +118,7 @@ def there_is(of: Reward, budget: Budget) -> frozenset[Vector]:
 
 def ended(of: Reward, budget: Budget, one: Vector) -> Vector:
     """With the word that the turns ran out, where the reward asks for it."""
-    out = of.by_last_turn and one.answer == "none" and one.turns == budget.turns
+    out = of.by_last_turn and one.answer == "none" and budget.ends_at(one.turns)
     return one._replace(out_of_turns=out)
 
 

@@ -82,7 +82,7 @@ def transcripts(report: Report, frame: Frame | str = "") -> Transcripts:
         for vector in verdict.shown[:2]:
             case, reward = verdict.case, analysis.reward_of(verdict)
             # Calls beyond the executed ones stand in few turns (compiler/reward/written.py).
-            beyond = max(0, -(-vector.calls // max(1, vector.turns - (vector.answer != "none"))))
+            beyond = -(-vector.calls // max(1, vector.turns - 1))
             budget = analysis.budget._replace(beyond=max(0, beyond - analysis.budget.parallel))
             values = {
                 term.name: float(term.worth.value(vector).units)

@@ -35,10 +35,11 @@ def broken(view: View, severity: Severity) -> Iterator[Found]:
     needs = needs_of(rows_of(view.run.spec)[0]) if asks_rows(subject.settings) else None
     whole = subject.budget
     parallel = min(whole.parallel, MOST_CALLS)
-    short = whole._replace(turns=min(whole.turns, max(2, MOST_CALLS // max(1, parallel))), parallel=parallel)
+    turns = min(whole.turns, max(2, MOST_CALLS // max(1, parallel)))
+    short = whole._replace(turns=turns, parallel=parallel, limit=whole.turns)
     if not _analysed(text, short, needs, numbers=False).broken(severity):
         return
-    analysis = _analysed(text, short, needs, numbers=short == whole)
+    analysis = _analysed(text, short, needs, numbers=short == whole._replace(limit=whole.turns))
     for verdict in analysis.broken(severity):
         pair = verdict.shown
         if pair is None:
