@@ -61,7 +61,10 @@ class Rollout(Section):
 # Keys of an entry of agent_loops.yaml, and what verl passes to every loop over the entry's own (`instantiate` in
 # agent_loop.py of the three releases): an argument of that name would never arrive, or would rename the loop.
 TAKEN_BY_THE_ENTRY = ("name", "ts_class", "_target_", "_args_", "_partial_")
-TAKEN_BY_VERL = ("trainer_config", "server_manager", "tokenizer", "processor", "dataset_cls", "data_config")
+TAKEN_BY_VERL = (
+    *("trainer_config", "server_manager", "tokenizer", "processor", "dataset_cls", "data_config"),
+    *("tools", "hf_model_type"),  # from 0.8.0 and from 0.9.1 on
+)
 
 
 class Agent(Section):

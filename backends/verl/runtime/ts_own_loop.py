@@ -31,7 +31,7 @@ def _spanned(kind: type[Any]) -> type[Any]:
         async def run(self, *args: Any, **kwargs: Any) -> Any:
             output = await super().run(*args, **kwargs)
             # 0.8.0 and later take several outputs of one prompt as well
-            for one in output if isinstance(output, list) else [output]:
+            for one in output if isinstance(output, list | tuple) else [output]:
                 one.extra_fields.setdefault("ts_spans", ts_trajectory.spans(list(one.response_mask)))
             return output
 
