@@ -102,6 +102,6 @@ def test_what_is_no_model_for_transformers_is_said(
     (folder / "config.json").write_text(json.dumps(config), "utf-8")
     ran = tmp_path / "ran"
     (folder / "mine.py").write_text(f"open({str(ran)!r}, 'w')\n", "utf-8")
-    with pytest.raises(ModelError, match="trust_remote_code"):
+    with pytest.raises(ModelError, match="custom code"):
         rehearsed(spec, **given, weights=folder)
     assert not ran.exists()

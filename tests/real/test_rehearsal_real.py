@@ -23,7 +23,7 @@ from toolspec.backends.verl.rehearsal.policies import RAMBLE, Task, Turn
 
 pytestmark = pytest.mark.real
 
-ROWS = int(os.environ.get("TOOLSPEC_REHEARSED_ROWS", "14"))
+ROWS = int(os.environ.get("TOOLSPEC_REHEARSED_ROWS", "10"))
 NAMES = ("honest", "lazy", "sloppy", "cheating", "random")
 HEAD = '''
 import asyncio, json

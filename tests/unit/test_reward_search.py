@@ -157,7 +157,7 @@ def margin(asked: Property, of: Reward, budget: Budget) -> Fraction | None:
     return least(map(score, better)) - max(map(score, worse))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(rewards(), st.sampled_from(BUDGETS[:-1]))
 def test_every_verdict_is_that_of_brute_force(of: Reward, budget: Budget) -> None:
     pay = Pay(of, budget)
