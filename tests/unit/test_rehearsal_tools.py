@@ -108,7 +108,7 @@ def test_a_tool_that_prints_megabytes(tmp_path: Path) -> None:
 
 
 def test_a_tool_that_writes_at_the_file_of_answers(tmp_path: Path) -> None:
-    body = 'import os\nfor one in range(3, 1024):\n    try: os.write(one, b"{}\\n")\n    except OSError: pass\nreturn "x"'
+    body = 'import os\nfor at in range(3, 1024):\n    try: os.write(at, b"{}\\n")\n    except OSError: pass\nreturn "x"'
     found = rehearsed(write_spec(tmp_path, body), rows=1)
     assert found.episodes[0].lost is not None or told(found, "tool-crashes").who == "tool"
 
