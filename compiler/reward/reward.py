@@ -143,3 +143,8 @@ def reward(
     calls = any(each["name"] == "correct" and each.get("match") == "calls" for each in settings)
     held = (exact(clip[0]), exact(clip[1])) if clip else None
     return Reward(tuple(terms), need, pattern, held, calls)
+
+
+def correct_of(terms: Sequence[Settings]) -> Settings:
+    """The term `correct` of those of ts_reward.json; empty where there is none."""
+    return next((each for each in terms if each["name"] == "correct" and not each.get("own")), {})

@@ -11,6 +11,7 @@ from typing import Any
 
 from toolspec.backends.verl.lower.setting import Setting, VerlConfig
 from toolspec.compiler.plan.places import RUN_FOLDER, Interpolation
+from toolspec.specs.dotted import nested
 
 # Plain words that no YAML reader takes for anything but text.
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./@-]*")
@@ -33,14 +34,7 @@ def config_yaml(config: VerlConfig, name: str, files: Mapping[str, str]) -> str:
         "  output_subdir: null",
         "defaults: [ppo_trainer, _self_]",
     ]
-    tree: dict[str, Any] = {}
-    for key, setting in sorted(config.written.items()):
-        node = tree
-        *above, last = key.split(".")
-        for part in above:
-            node = node.setdefault(part, {})
-        node[last] = setting
-    lines += _mapping(tree, 0, files)
+    lines += _mapping(nested(sorted(config.written.items())), 0, files)
     return "\n".join(lines) + "\n"
 
 

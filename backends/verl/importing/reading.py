@@ -16,6 +16,7 @@ from toolspec.backends.verl.lint.not_known import NotKnownError
 from toolspec.backends.verl.lower.table import ACTOR, MODEL, REF, ROLLOUT
 from toolspec.compiler.plan.algorithm import PRESETS
 from toolspec.compiler.plan.places import RUN_FOLDER
+from toolspec.specs.dotted import nested
 from toolspec.specs.units import share
 
 # The estimator's name in verl → the algorithm whose preset has it.
@@ -188,13 +189,11 @@ def normalize(wanted: Wanted) -> Any:
 
 def engine_options(wanted: Wanted) -> dict[str, Any]:
     engine = wanted.get(f"{ROLLOUT}.name")
-    found: dict[str, Any] = {}
-    for name, said in wanted.below(f"{ROLLOUT}.engine_kwargs.{engine}"):
-        *above, last = name.split(".")
-        node = found
-        for part in above:
-            node = node.setdefault(part, {})
-        node[last] = wanted.get(f"{ROLLOUT}.engine_kwargs.{engine}.{name}") if said is not None else None
+    section = f"{ROLLOUT}.engine_kwargs.{engine}"
+    found = nested(
+        (name, wanted.get(f"{section}.{name}") if said is not None else None)
+        for name, said in wanted.below(section)
+    )
     if not found:
         raise NotKnownError("options of the engine")
     return found

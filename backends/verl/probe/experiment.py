@@ -37,6 +37,7 @@ from toolspec.backends.verl.rehearsal.experiment import (
 from toolspec.backends.verl.rehearsal.stand_in_model import NO_LIMIT
 from toolspec.backends.verl.renames import LEGACY, LEGACY_READ, legacy_of
 from toolspec.backends.verl.reward.subject import subject_of
+from toolspec.specs.dotted import nested
 from toolspec.specs.problem import Problem, ProblemError, Span
 
 BUILTIN = "verl"
@@ -190,25 +191,13 @@ def _reward(
     return {
         "version": 1,
         "python": {"file": file, "function": view.text(f"{FUNCTION}.name") or "compute_score"},
-    }, _nested(given)
+    }, nested(given.items())
 
 
 def _once_was(old: str, key: str) -> bool:
     """Whether a key is an old name of `key`."""
     moved = legacy_of(old)
     return moved is not None and LEGACY[moved] + old[len(moved) :] == key
-
-
-def _nested(given: Mapping[str, Any]) -> dict[str, Any]:
-    """`a.b: 1` as mappings."""
-    found: dict[str, Any] = {}
-    for name, value in given.items():
-        inner = found
-        *around, last = name.split(".")
-        for part in around:
-            inner = inner.setdefault(part, {})
-        inner[last] = value
-    return found
 
 
 def _problem(code: str, name: str, message: str, span: Span | None, fix: str) -> ProblemError:

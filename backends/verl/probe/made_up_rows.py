@@ -8,6 +8,8 @@ from typing import Any
 
 from toolspec.backends.verl.rehearsal.experiment import handed_out
 from toolspec.compiler.call_arguments import fitting, of_a_number
+from toolspec.compiler.reward.reward import correct_of
+from toolspec.specs.dotted import put
 
 NUMBER = 12
 
@@ -30,17 +32,12 @@ def _row(
         "reward_model": {"style": "rule", "ground_truth": truth},
         "extra_info": {"index": number, "split": "train", "needed_calls": min(1, len(tools))},
     }
-    inner = row
-    *around, last = str(reward.get("answer_field") or "reward_model.ground_truth").split(".")
-    for part in around:
-        inner = inner.setdefault(part, {})
-    inner[last] = truth
+    put(row, str(reward.get("answer_field") or "reward_model.ground_truth"), truth)
     return handed_out(row, "prompt", loop)
 
 
 def _truth(number: int, total: int, reward: Mapping[str, Any], tools: Sequence[Mapping[str, Any]]) -> str:
-    terms: Sequence[Mapping[str, Any]] = reward.get("terms") or ()
-    term = next((one for one in terms if one["name"] == "correct"), {})
+    term = correct_of(reward.get("terms") or ())
     match term.get("match"):
         case "choice":
             letters = str(term.get("choices") or "ABCDE")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from toolspec.compiler.patterns import samples
+from toolspec.compiler.reward.reward import correct_of
 
 # (accepted answer, a right one, a wrong one) by `match`.
 TRUTHS: Mapping[str, tuple[Any, str, str]] = {
@@ -41,7 +42,7 @@ class Choice(NamedTuple):
 
 def choices(terms: Sequence[Mapping[str, Any]], answer: str) -> Iterator[Choice]:
     """To be tried in this order. answer: right, almost, barely, wrong or none."""
-    term = next((each for each in terms if each["name"] == "correct"), {})
+    term = correct_of(terms)
     match = str(term.get("match", "exact"))
     truth, right, wrong = TRUTHS.get(match, NUMBERS)
     if answer == "none":
@@ -80,3 +81,8 @@ def expected_calls(calls: Sequence[tuple[str, str]], right: bool) -> str:
     """The row's calls that a trajectory makes, or others."""
     made = [{"name": name, "arguments": json.loads(given)} for name, given in calls]
     return json.dumps(made if right else [*made, {"name": "another", "arguments": {}}])
+
+
+def text_of(truth: Any) -> str:
+    """An accepted answer as it would be given: a text as it is, all else as JSON."""
+    return truth if isinstance(truth, str) else json.dumps(truth, ensure_ascii=False, default=str)

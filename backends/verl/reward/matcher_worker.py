@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from toolspec.backends.verl.reward.answers import text_of
 from toolspec.backends.verl.reward.guesses import GENERIC, WORDS, forms, guesses
 from toolspec.backends.verl.reward.paid_worker import limited
 
@@ -54,7 +55,7 @@ async def _matched(settings: Mapping[str, Any], asked: Sequence[Sequence[Any]]) 
     seen = importlib.import_module("ts_trajectory")
     term = _term(settings)
     truths = [truth for truth, _ in asked] or list(GENERIC.get(match, WORDS))
-    own = [[_text(each) for each in seen.accepted(truth)] for truth in truths]
+    own = [[text_of(each) for each in seen.accepted(truth)] for truth in truths]
     texts = list(dict.fromkeys(text for each in own for text in each[:3]))
     tried = guesses(settings, texts)
 
@@ -83,10 +84,6 @@ async def _matched(settings: Mapping[str, Any], asked: Sequence[Sequence[Any]]) 
         ],
         "lost": lost,
     }
-
-
-def _text(truth: Any) -> str:
-    return truth if isinstance(truth, str) else json.dumps(truth, ensure_ascii=False)
 
 
 async def _used(settings: Mapping[str, Any]) -> list[str] | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from toolspec.backends.verl.reward.answers import Choice, choices, expected_calls
 from toolspec.backends.verl.reward.writing import NoTextError, Style, Writer, style_of
+from toolspec.compiler.reward.reward import correct_of
 
 MEMORY = 1 << 30
 CPU_SECONDS = 8
@@ -92,10 +93,7 @@ class _Paying:
 
     @property
     def _match(self) -> str:
-        terms: Iterator[Mapping[str, Any]] = (
-            each for each in self.settings["terms"] if each["name"] == "correct"
-        )
-        return str(next(terms, {}).get("match", "exact"))
+        return str(correct_of(self.settings["terms"]).get("match", "exact"))
 
     def _scored(
         self,

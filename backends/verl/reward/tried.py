@@ -11,6 +11,7 @@ from typing import Any
 
 from toolspec.backends.verl.reward.paid import NoPayError, asked_of
 from toolspec.compiler.reward.matcher import Tried, Witness
+from toolspec.compiler.reward.reward import correct_of
 
 MOST_TRUTHS = 80
 """Different accepted answers that are asked for, the most frequent."""
@@ -22,9 +23,7 @@ PAID_ROWS = Fraction(1, 4)
 
 def tried(settings: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Tried:
     """settings: ts_reward.json's content. rows: as verl's reward gets them, none where they are not at hand."""
-    term: Mapping[str, Any] = next(
-        (each for each in settings["terms"] if each["name"] == "correct" and not each.get("own")), {}
-    )
+    term = correct_of(settings["terms"])
     match = term.get("match", "exact")
     if term and match in ("calls", "math", "verl", "python"):
         kept = [each for each in settings["terms"] if each is not term]

@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from toolspec.cli.document import print_json
-from toolspec.cli.options import FORMAT, TARGET, given
+from toolspec.cli.options import FORMAT, HTML, TARGET
 
 MOST_SAMPLED = 100_000
 """Rows of a sample are held in memory."""
@@ -26,9 +26,7 @@ MOST_SAMPLED = 100_000
     metavar="N",
     help="Count N rows, drawn the same way each time, and say what follows for all.",
 )
-@click.option(
-    "--html", type=click.Path(path_type=str), metavar="FILE", callback=given, help="Write a page as well."
-)
+@HTML
 @click.option("--no-cache", is_flag=True, help="Count again what was counted before.")
 @TARGET
 @FORMAT

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from toolspec.cli.output import paint
 from toolspec.cli.preview import columns, ends
-from toolspec.cli.terminal import width
+from toolspec.cli.terminal import width, wrapped
 
 if TYPE_CHECKING:
     from toolspec.backends.verl.chat.length_report import Report
@@ -27,7 +26,7 @@ def lines(report: Report) -> Iterator[str]:
     yield from _trajectory(report)
     yield from _verdict(report)
     for each in report.assumed:
-        yield from _wrapped(f"assumed  {each}", 0)
+        yield from wrapped(f"assumed  {each}", 0)
 
 
 def _prompts(report: Report) -> Iterator[str]:
@@ -38,7 +37,7 @@ def _prompts(report: Report) -> Iterator[str]:
     )
     yield paint(f"prompts of {what} ({report.asked.split})", "1")
     if report.asked.quick:
-        yield from _wrapped(quick_words(report), 2)
+        yield from wrapped(quick_words(report), 2)
     elif spread.lengths:
         shown = [
             (name, spread.quantile(share)) for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
@@ -46,7 +45,7 @@ def _prompts(report: Report) -> Iterator[str]:
         yield "  " + "   ".join(f"{name} {value:,}" for name, value in [*shown, ("longest", spread.longest)])
         yield from _chart(report)
     if limits.prompt_why:
-        yield from _wrapped(f"the limit: {limits.prompt_why}", 2)
+        yield from wrapped(f"the limit: {limits.prompt_why}", 2)
     over = report.over
     if over:
         yield paint(f"  {over_words(report)}", "31")
@@ -54,7 +53,7 @@ def _prompts(report: Report) -> Iterator[str]:
         every = "every row fits" if sampled is None else "every row of the sample fits"
         yield f"  fix: {limits.prompt_key}: {report.need.prompt[1]}   {every}"
     elif spread.lengths and not spread.refused and not report.asked.quick:
-        yield from _wrapped(
+        yield from wrapped(
             f"{'every prompt fits' if sampled is None else 'every prompt of the sample fits'} in "
             f"{limits.prompt:,} tokens, {limits.prompt_name}; the longest leaves {limits.prompt - spread.longest:,}",
             2,
@@ -65,7 +64,7 @@ def _prompts(report: Report) -> Iterator[str]:
         yield paint(f"  {counted(number, 'row')} {'is' if number == 1 else 'are'} refused: {why}", "31")
         yield from _rows(found.refused[:MOST_ROWS])
     if sampled is not None:
-        yield from _wrapped(sample_words(report), 2)
+        yield from wrapped(sample_words(report), 2)
 
 
 def counted(number: int, what: str) -> str:
@@ -145,7 +144,7 @@ def _trajectory(report: Report) -> Iterator[str]:
         left = limits.response - path.worst.total
         if left > 0:
             turns = path.rounds + 1
-            yield from _wrapped(
+            yield from wrapped(
                 f"{left:,} are left at the worst for what else the policy says: {left // turns:,} in each of "
                 f"{turns} turns",
                 2,
@@ -158,9 +157,9 @@ def _trajectory(report: Report) -> Iterator[str]:
         yield f"  {typical:,} such rounds fit, and {worst:,} of the worst"
     ascii_, any_ = path.hard
     beyond = f", {any_:,} of any text" if any_ > ascii_ else ""
-    yield from _wrapped(f"tools bring in at most {ascii_:,} tokens{' of ASCII' if beyond else ''}{beyond}", 2)
+    yield from wrapped(f"tools bring in at most {ascii_:,} tokens{' of ASCII' if beyond else ''}{beyond}", 2)
     for each in path.assumed:
-        yield from (paint(line, "2") for line in _wrapped(f"taken: {each}", 2))
+        yield from (paint(line, "2") for line in wrapped(f"taken: {each}", 2))
 
 
 def part_rows(rounds: int, parallel: int, typical: Parts, worst: Parts) -> tuple[tuple[str, int, int], ...]:
@@ -181,7 +180,7 @@ def _verdict(report: Report) -> Iterator[str]:
     ):
         yield _row(name, f"{now:,}", "-" if least is None else f"{least:,}", note)
     if memory is None:
-        yield from _wrapped(f"KV cache: this needs {report.memory_unknown}", 2)
+        yield from wrapped(f"KV cache: this needs {report.memory_unknown}", 2)
         return
     for name, times in (
         ("KV cache of a sequence", 1),
@@ -189,7 +188,7 @@ def _verdict(report: Report) -> Iterator[str]:
     ):
         now_size, least_size = (size(tokens * memory.each * times) for tokens in need.both)
         yield _row(name, now_size, least_size, memory.why if times > 1 else "")
-    yield from (paint(line, "2") for line in _wrapped(f"{memory.each:,} bytes a token: {memory.formula}", 2))
+    yield from (paint(line, "2") for line in wrapped(f"{memory.each:,} bytes a token: {memory.formula}", 2))
 
 
 def _row(name: str, now: str, least: str, note: str) -> str:
@@ -222,14 +221,3 @@ def size(number: int) -> str:
         if number >= scale:
             return f"{number / scale:,.1f} {unit}"
     return f"{number / 1024:,.1f} KiB"
-
-
-def _wrapped(text: str, indent: int) -> list[str]:
-    return textwrap.wrap(
-        text,
-        width(),
-        initial_indent=" " * indent,
-        subsequent_indent=" " * (indent + 2),
-        break_on_hyphens=False,
-        break_long_words=False,
-    )

@@ -109,6 +109,9 @@ OUT = click.option(
     callback=given,
     help="The bundle's folder. Default: build/NAME.",
 )
+HTML = click.option(
+    "--html", type=click.Path(path_type=str), metavar="FILE", callback=given, help="Write a page as well."
+)
 SPEC = click.argument("spec", type=click.Path(path_type=str), callback=_spec)
 SPECS = click.argument(
     "specs", nargs=-1, required=True, metavar="SPEC...", type=click.Path(path_type=str), callback=_each_spec
@@ -123,3 +126,69 @@ def sides(command: Callable[..., Any]) -> Callable[..., Any]:
         )
         command = argument(command)
     return command
+
+
+def rows_option(most: int, default: int, before: str = "") -> Callable[[Any], Any]:
+    """How many rows an experiment is tried on. before: what the option belongs to, "With --probe: "."""
+    return click.option(
+        "--rows",
+        type=click.IntRange(1, most),
+        default=default,
+        show_default=True,
+        metavar="N",
+        help=_behind(before, "How many rows, drawn from the first 512."),
+    )
+
+
+def trial_options(
+    imports: str, timeout: str, process: str, before: str = ""
+) -> Callable[[Callable[..., Any]], Any]:
+    """Which rows a trial of the user's code takes, with which Python, and its limits.
+
+    imports: whose imports the Python has, as a clause. timeout: what it is of. process: whose memory it is.
+    before: as in rows_option.
+    """
+    options = (
+        click.option(
+            "--split",
+            type=click.Choice(["train", "val"]),
+            default="train",
+            show_default=True,
+            help=_behind(before, "Which rows."),
+        ),
+        click.option(
+            "--text",
+            is_flag=True,
+            help=_behind(before, "Without the model's tokenizer, though it is at hand."),
+        ),
+        click.option(
+            "--python",
+            type=click.Path(path_type=str),
+            metavar="PATH",
+            callback=given,
+            help=_behind(before, f"The interpreter that has what {imports}. Default: toolspec's own."),
+        ),
+        click.option(
+            "--timeout",
+            type=click.FloatRange(0.1),
+            metavar="SECONDS",
+            help=_behind(before, timeout),
+        ),
+        click.option(
+            "--memory",
+            type=click.IntRange(1),
+            metavar="GIB",
+            help=_behind(before, f"Of {process}. Default: 8."),
+        ),
+    )
+
+    def all_of_them(command: Callable[..., Any]) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return all_of_them
+
+
+def _behind(before: str, text: str) -> str:
+    return f"{before}{text[0].lower()}{text[1:]}" if before else text

@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from toolspec.cli.document import print_json
-from toolspec.cli.options import FORMAT, SET, SPEC, TARGET, given
+from toolspec.cli.options import FORMAT, HTML, SET, SPEC, TARGET, given, rows_option, trial_options
 
 if TYPE_CHECKING:
     from toolspec.backends.verl.rehearsal.experiment import Experiment
@@ -51,14 +51,7 @@ class PolicyName(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 @SPEC
 @TARGET
 @SET
-@click.option(
-    "--rows",
-    type=click.IntRange(1, MOST_ROWS),
-    default=ROWS,
-    show_default=True,
-    metavar="N",
-    help="How many rows, drawn from the first 512.",
-)
+@rows_option(MOST_ROWS, ROWS)
 @click.option(
     "--policy",
     "policies",
@@ -76,25 +69,10 @@ class PolicyName(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     show_default=True,
     help="Of the training, for schedules of weights.",
 )
-@click.option(
-    "--split", type=click.Choice(["train", "val"]), default="train", show_default=True, help="Which rows."
-)
-@click.option("--text", is_flag=True, help="Without the model's tokenizer, though it is at hand.")
-@click.option(
-    "--python",
-    type=click.Path(path_type=str),
-    metavar="PATH",
-    callback=given,
-    help="The interpreter that has what your tools import. Default: toolspec's own.",
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0.1),
-    metavar="SECONDS",
-    help="Of any call, where its tool has no shorter one. Default: 30.",
-)
-@click.option(
-    "--memory", type=click.IntRange(1), metavar="GIB", help="Of the process of your code. Default: 8."
+@trial_options(
+    "your tools import",
+    "Of any call, where its tool has no shorter one. Default: 30.",
+    "the process of your code",
 )
 @click.option(
     "--model",
@@ -117,9 +95,7 @@ class PolicyName(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     show_default=True,
     help="verl: its real loop and reward worker, in the Python of --python.",
 )
-@click.option(
-    "--html", type=click.Path(path_type=str), metavar="FILE", callback=given, help="Write a page as well."
-)
+@HTML
 @click.option("--all", "every", is_flag=True, help="Print every transcript, in place of one a policy.")
 @FORMAT
 def rehearse(

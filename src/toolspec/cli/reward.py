@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolspec.cli.document import print_json
-from toolspec.cli.options import FORMAT, SET, SPEC, TARGET, given
+from toolspec.cli.options import FORMAT, HTML, SET, SPEC, TARGET, rows_option, trial_options
 from toolspec.cli.output import progress
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ROWS = 4
 MOST_ROWS = 64
+PROBE = "With --probe: "
 
 
 @click.command("reward")
@@ -25,45 +26,11 @@ MOST_ROWS = 64
 @SET
 @click.option("--sweep", is_flag=True, help="Judge every point of the spec's sweep.")
 @click.option("--probe", is_flag=True, help="Run the reward against policies that cheat as well.")
-@click.option(
-    "--rows",
-    type=click.IntRange(1, MOST_ROWS),
-    default=ROWS,
-    show_default=True,
-    metavar="N",
-    help="With --probe: how many rows, drawn from the first 512.",
-)
+@rows_option(MOST_ROWS, ROWS, PROBE)
 @click.option("--seed", type=int, default=0, show_default=True, help="With --probe: of the rows.")
-@click.option(
-    "--split",
-    type=click.Choice(["train", "val"]),
-    default="train",
-    show_default=True,
-    help="With --probe: which rows.",
-)
-@click.option(
-    "--text", is_flag=True, help="With --probe: without the model's tokenizer, though it is at hand."
-)
-@click.option(
-    "--python",
-    type=click.Path(path_type=str),
-    metavar="PATH",
-    callback=given,
-    help="With --probe: the interpreter that has what the reward imports. Default: toolspec's own.",
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0.1),
-    metavar="SECONDS",
-    help="With --probe: of the score of one trajectory. Default: 10.",
-)
-@click.option(
-    "--memory", type=click.IntRange(1), metavar="GIB", help="With --probe: of the reward. Default: 8."
-)
+@trial_options("the reward imports", "Of the score of one trajectory. Default: 10.", "the reward", PROBE)
 @click.option("--network", is_flag=True, help="With --probe: the reward may use the network.")
-@click.option(
-    "--html", type=click.Path(path_type=str), metavar="FILE", callback=given, help="Write a page as well."
-)
+@HTML
 @FORMAT
 def reward(
     spec: str,

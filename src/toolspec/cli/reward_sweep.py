@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolspec.cli.document import print_json
 from toolspec.cli.output import paint, progress
-from toolspec.cli.reward_text import wrapped
-from toolspec.cli.terminal import width
+from toolspec.cli.terminal import width, wrapped
 from toolspec.compiler.reward.words import described, number
 from toolspec.specs.problem import Problem, ProblemError
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from toolspec.cli.output import obeying_nothing, paint
-from toolspec.cli.terminal import width
+from toolspec.cli.terminal import width, wrapped
 from toolspec.compiler.reward.matcher import shown as shortened
 from toolspec.compiler.reward.words import counted, described, interval, number, plain, summed
 
@@ -245,14 +244,3 @@ def signal_words(signal: Signal) -> Iterator[str]:
             f"KL stands in the loss with {signal.kl_coef:g}: it is weighed against whitened or normalised "
             "advantages, not against these scores"
         )
-
-
-def wrapped(text: str, indent: int) -> list[str]:
-    return textwrap.wrap(
-        text,
-        width(),
-        initial_indent=" " * indent,
-        subsequent_indent=" " * (indent + 2),
-        break_on_hyphens=False,
-        break_long_words=False,
-    )

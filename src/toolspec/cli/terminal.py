@@ -19,3 +19,17 @@ def wants_colour(stream: IO[str]) -> bool:
 def width() -> int:
     """Columns to write in: the terminal's, at most 100."""
     return max(40, min(100, shutil.get_terminal_size((100, 24)).columns))
+
+
+def wrapped(text: str, indent: int) -> list[str]:
+    """The lines of a text that starts `indent` columns in and goes on two further."""
+    import textwrap
+
+    return textwrap.wrap(
+        text,
+        width(),
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + 2),
+        break_on_hyphens=False,
+        break_long_words=False,
+    )

@@ -7,7 +7,6 @@ in this process: they are no code of the user's, and patterns, which are, are no
 from __future__ import annotations
 
 import importlib
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,7 +15,9 @@ from toolspec.backends.verl.emit.modules import RUNTIME
 from toolspec.backends.verl.lint.facts.rows import rows_at_hand
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.rehearsal.row_answers import listed_calls
+from toolspec.backends.verl.reward.answers import text_of
 from toolspec.backends.verl.reward.guesses import forms
+from toolspec.compiler.reward.reward import correct_of
 from toolspec.specs.nearest import nearest
 
 ASKED = ("number", "choice", "json", "qa_em", "qa_f1")
@@ -43,8 +44,6 @@ class NeverRight(NamedTuple):
 def never_right(view: View) -> Iterator[NeverRight]:
     """Splits that have such rows. Raises NotKnownError, behind those that can be read, where rows are not at hand."""
     term = _correct(view)
-    if term is None:
-        return
     fault = _fault(view, term)
     if fault is None:
         return
@@ -95,14 +94,13 @@ def _of_calls(view: View) -> Callable[[Any], str | None]:
     return fault
 
 
-def _correct(view: View) -> Mapping[str, Any] | None:
-    """The term as ts_reward.json has it; None for runs that are no specs, and rewards without it."""
+def _correct(view: View) -> Mapping[str, Any]:
+    """The term as ts_reward.json has it; empty for runs that are no specs, and rewards without it."""
     if view.run.spec is None:
-        return None
+        return {}
     from toolspec.backends.verl.reward.subject import subject_of
 
-    terms = subject_of(view.run.spec).settings.get("terms") or ()
-    return next((each for each in terms if each["name"] == "correct" and not each.get("own")), None)
+    return correct_of(subject_of(view.run.spec).settings.get("terms") or ())
 
 
 def _runtime(name: str) -> Any:
@@ -114,9 +112,8 @@ def _runtime(name: str) -> Any:
 def _can_be_right(term: Mapping[str, Any], compare: Callable[[str, Any], float], answer: Any) -> bool:
     accepted: Sequence[Any] = answer if isinstance(answer, list | tuple) else (answer,)
     return any(
-        compare(form, each) >= 1 for each in accepted if each is not None for form in forms(term, _text(each))
+        compare(form, each) >= 1
+        for each in accepted
+        if each is not None
+        for form in forms(term, text_of(each))
     )
-
-
-def _text(answer: Any) -> str:
-    return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False, default=str)
