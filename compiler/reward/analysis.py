@@ -17,7 +17,7 @@ from toolspec.compiler.reward.throughout import Stage
 from toolspec.compiler.reward.vector import Budget
 from toolspec.compiler.reward.verdict import Verdict
 from toolspec.compiler.reward.words import counted
-from toolspec.compiler.reward.written import most_written, wider
+from toolspec.compiler.reward.written import wider
 
 MOST_CALLS = 120
 """Calls of a trajectory beyond which the analysis takes the part of the budget that it can go through."""
@@ -115,13 +115,13 @@ def analyse(
     if budget.parallel:
         most = counted(budget.written, "call")
         more.append(f"for warnings and notes, a turn opens at most {most}, as many as are executed")
-        if written_most := most_written(found[0].reward, budget):
-            more.append(f"for errors, a trajectory has up to {written_most} calls, executed or not")
-    assumed = (*assumed, *more)
     reward = found[0].reward
+    wide = wider(reward, budget)
+    if wide is not None:
+        more.append(f"for errors, a trajectory has up to {wide.most} calls, executed or not")
+    assumed = (*assumed, *more)
     if not numbers:
         return Analysis(reward, budget, told, (), (), assumed, parts)
-    wide = wider(reward, budget)
     more_calls = [Pay(stage.case.reward, wide, tables) for stage in alike] if wide is not None else []
     intervals = Intervals([stage.pay(1) for stage in alike], more_calls)
     all_spans = spans(intervals, told) if spanned else ()

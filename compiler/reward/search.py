@@ -176,7 +176,7 @@ class _Search:
         calls, turns = self._calls, self._turns
         skipped = self._without_corners if without not in ("errors", "flags") else frozenset()
         for state in self.states:
-            valid, bad, before, after, _, executed, binds = state
+            valid, bad, before, after, executed, binds = state
             if executed in skipped and not binds[0][0]:
                 continue
             total = calls[valid, bad] + turns[before, after]

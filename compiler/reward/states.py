@@ -17,7 +17,7 @@ EITHER = -1
 
 
 class State(NamedTuple):
-    """turns_after: after the step. unparsed: the most bad calls that need not be parsed. executed: valid calls.
+    """turns_after: after the step. executed: the most valid calls that are.
 
     binds: what of it each inner group depends on, in the order of INNER.
     """
@@ -26,7 +26,6 @@ class State(NamedTuple):
     bad: int
     turns: int
     turns_after: int
-    unparsed: int
     executed: int
     binds: tuple[Counts, ...]
 
@@ -93,7 +92,7 @@ def _states(pay: Pay, region: Region, asked: Move | None, answer: Answer) -> Ite
                             continue
                         kinds, failing = (bad, unparsed, least_unparsed), (executed - result,)
                         binds = (result, out, out_after, cut), (int(valid > 0),), (valid,), kinds, failing
-                        yield State(valid, bad, before, after, unparsed, executed, binds)
+                        yield State(valid, bad, before, after, executed, binds)
 
 
 def _open(budget: Budget, calls: int, turns: int) -> int:

@@ -29,12 +29,6 @@ def grows(asked: Property) -> bool:
     return asked.severity == "error" and asked.form == "best"
 
 
-def most_written(reward: Reward, budget: Budget) -> int:
-    """The most calls that are looked at, where a turn can have more than are executed; else 0."""
-    wide = wider(reward, budget)
-    return wide.most if wide is not None else 0
-
-
 def wider(reward: Reward, budget: Budget, most: int = MOST) -> Budget | None:
     """The budget with so many calls, or as many as its tokens allow, in few turns; None where no turn has more.
 
