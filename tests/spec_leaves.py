@@ -342,11 +342,16 @@ LEAVES: dict[str, dict[str, Strategy]] = {
         "constraint": TEXT,
         "exclude": TEXT,
         "mail": st.just("someone@example.org"),
+        "cpus": st.integers(1, 128),
+        "memory": word("all", "500GB", "1.5TB"),
+        "restarts": st.integers(0, 99),
+        "notice": DURATION,
         "extra": st.just({"gres-flags": "enforce-binding", "requeue": True, "nice": 10}),
         "modules": st.lists(TEXT, max_size=2),
         "setup": st.lists(TEXT, max_size=2),
     },
-    "cluster.slurm.container": {"image": TEXT, "mounts": st.just(["/data:/data"]), "workdir": TEXT},
+    "cluster.slurm.container": {"image": TEXT, "mounts": st.just(["/data:/data"]), "workdir": TEXT}
+    | {"runtime": word("pyxis", "apptainer")},
 }
 # Words that stand for a whole section, beside its mapping.
 WORDS: dict[str, Strategy] = {
