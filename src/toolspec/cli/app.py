@@ -38,6 +38,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "toolspec.cli.rehearse:rehearse",
         "Run the whole experiment on CPU: your tools and reward, scripted policies.",
     ),
+    "submit": (
+        "toolspec.cli.submit:submit",
+        "Check a spec or a bundle and the cluster, and start the run: on Slurm or here.",
+    ),
     "plan": ("toolspec.cli.plan:plan", "Show every decision with its reason."),
     "why": ("toolspec.cli.why:why", "Say where a verl key's value comes from, or what a spec path becomes."),
     "diff": ("toolspec.cli.diff:diff", "Show what changes between two specs, bundles or targets."),
