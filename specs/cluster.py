@@ -48,7 +48,8 @@ class Slurm(Section):
     notice: Duration = Field(
         default=180,
         description=(
-            "How long before the time limit the run is told: it then ends with its newest checkpoint and is queued again."
+            "How long before the time limit the run is told: it then ends, with its newest checkpoint, and is "
+            "queued again."
         ),
     )
     mail: Text | None = Field(default=None, description="Address told of start, end and failure.")

@@ -37,7 +37,9 @@ class RunBundle(NamedTuple):
     notes: tuple[Problem, ...] = ()
 
 
-def compile_for(run: Path, spec: Path, sets: tuple[str, ...], target: str | None, pack: bool, progress: Progress) -> Compiled:
+def compile_for(
+    run: Path, spec: Path, sets: tuple[str, ...], target: str | None, pack: bool, progress: Progress
+) -> Compiled:
     """The spec compiled as for the run's folder, which need not be there. Raises ProblemError."""
     return compile_spec(spec, sets, target, run / NAME, pack, progress=progress)
 
@@ -49,7 +51,13 @@ def write_into(run: Path, compiled: Compiled, progress: Progress) -> RunBundle:
     steps = planned_steps(compiled.plan, _manifest(run / NAME))
     loaded = compiled.loaded
     return RunBundle(
-        compiled.plan, outcome.bundle.digest, (), loaded.file.resolve(), tuple(loaded.sets), steps, outcome.warnings
+        compiled.plan,
+        outcome.bundle.digest,
+        (),
+        loaded.file.resolve(),
+        tuple(loaded.sets),
+        steps,
+        outcome.warnings,
     )
 
 
@@ -61,7 +69,9 @@ def edited(source: Path) -> tuple[Problem, ...]:
     shown = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
     message = f"{source} is not as it was compiled: {shown} differ from its manifest"
     why = "what runs would not be what its spec says"
-    return (Problem("TS940", "bundle-edited", message, None, "", why, "compile it, or --force 'TS940=REASON'"),)
+    return (
+        Problem("TS940", "bundle-edited", message, None, "", why, "compile it, or --force 'TS940=REASON'"),
+    )
 
 
 def copied_into(run: Path, source: Path) -> RunBundle:
@@ -85,10 +95,15 @@ def _manifest(bundle: Path) -> Mapping[str, Any]:
 def _rebased(source: Path) -> Iterator[str]:
     """Paths outside of the bundle, relative to it, that the copy would look for at another place."""
     config = parse((source / "config.yaml").read_bytes(), str(source / "config.yaml")).value
-    for key, value in leaves({name: part for name, part in config.items() if name not in ("hydra", "defaults")}):
+    for key, value in leaves(
+        {name: part for name, part in config.items() if name not in ("hydra", "defaults")}
+    ):
         entries = value if isinstance(value, list) else [value]
         if any(_outside(entry) for entry in entries):
-            moved = [quoted(str((source / entry).resolve())) if _outside(entry) else quoted(entry) for entry in entries]
+            moved = [
+                quoted(str((source / entry).resolve())) if _outside(entry) else quoted(entry)
+                for entry in entries
+            ]
             yield f"{key}=[{','.join(moved)}]" if isinstance(value, list) else f"{key}={moved[0]}"
 
 

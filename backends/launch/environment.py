@@ -24,8 +24,8 @@ _NOT_LOOKED_AT = Absent("not looked at")
 def job_environment(plan: Plan, needs: Needs, place: Place, here: bool = False) -> Iterator[Problem]:
     """What doctor says of the Python that `python3` is behind `cluster.slurm`'s modules and setup.
 
-    They are run here as on the node; a container's Python cannot be looked at from outside. here: a run on this machine,
-    which has none of them.
+    They are run here as on the node; a container's Python cannot be looked at from outside. here: a run on this
+    machine, which has none of them.
     """
     span = place(SETUP) or place("cluster.slurm")
     if not here and "cluster.slurm.container.image" in plan:
@@ -112,7 +112,9 @@ def interpreter_after(lines: list[str]) -> Interpreter | str:
     what = "the setup lines fail" if lines else "python3 cannot be asked"
     if done.returncode:
         words = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-        return f"{what} here with exit code {done.returncode}: {words[-1][:200] if words else 'without a word'}"
+        return (
+            f"{what} here with exit code {done.returncode}: {words[-1][:200] if words else 'without a word'}"
+        )
     try:
         return read_interpreter(done.stdout.decode("utf-8", "replace"))
     except (ValueError, LookupError, TypeError):

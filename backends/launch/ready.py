@@ -21,6 +21,7 @@ from toolspec.specs.problem import Problem, ProblemError, Span
 
 Place = Callable[[str], Span | None]
 
+
 class Ready(NamedTuple):
     """options: of sbatch, with the share of a node's cores and memory. cluster: None for a local run."""
 
@@ -32,11 +33,19 @@ class Ready(NamedTuple):
 
 def ready_here(plan: Plan, needs: Needs, place: Place, runs: Path) -> Ready:
     """For a run on this machine."""
-    found = [*secrets(plan, place), *job_environment(plan, needs, place, here=True), *disks(needs, runs, place)]
+    found = [
+        *secrets(plan, place),
+        *job_environment(plan, needs, place, here=True),
+        *disks(needs, runs, place),
+    ]
     if plan["cluster.nodes"] > 1:
         message = f"{plan['cluster.nodes']} nodes, and --local runs on this machine alone"
         path = "cluster.nodes"
-        found.append(Problem("TS948", "several-nodes", message, place(path), path, fix="--slurm, or --set cluster.nodes=1"))
+        found.append(
+            Problem(
+                "TS948", "several-nodes", message, place(path), path, fix="--slurm, or --set cluster.nodes=1"
+            )
+        )
     return Ready({}, tuple(found), None, "this machine")
 
 
@@ -49,7 +58,9 @@ def ready_for_slurm(
     """
     if not here():
         if nothing_is_sent:
-            note = Problem("TS942", "no-slurm", "no Slurm here: the cluster was not looked at", severity="note")
+            note = Problem(
+                "TS942", "no-slurm", "no Slurm here: the cluster was not looked at", severity="note"
+            )
             return Ready(options(plan), (note,), None, "not looked at")
         message = "there is no Slurm on this machine: sbatch, scontrol and sinfo are not on the path"
         fix = "submit from a login node, or run it here: --local"
@@ -110,7 +121,15 @@ def secrets(plan: Plan, place: Place) -> Iterator[Problem]:
         if not os.environ.get(name):
             message = f"{name} is not set here, and the spec passes it on"
             why = "launch.sh would end the job at once on each node"
-            yield Problem("TS943", "secret-missing", message, place(f"{path}.{name}") or place(path), path, why, f"export {name}=…")
+            yield Problem(
+                "TS943",
+                "secret-missing",
+                message,
+                place(f"{path}.{name}") or place(path),
+                path,
+                why,
+                f"export {name}=…",
+            )
     export = os.environ.get("SBATCH_EXPORT")
     told = plan["cluster.slurm.extra"].get("export") if "cluster.slurm.extra" in plan else None
     kept = told if told is not None else export
@@ -119,7 +138,14 @@ def secrets(plan: Plan, place: Place) -> Iterator[Problem]:
         if lacking:
             where = "cluster.slurm.extra.export" if told is not None else "SBATCH_EXPORT"
             message = f"{where} is {kept}: {', '.join(lacking)} would not reach the job"
-            yield Problem("TS943", "secret-missing", message, place("cluster.slurm.extra"), path, fix=f"add it: {kept},{lacking[0]}")
+            yield Problem(
+                "TS943",
+                "secret-missing",
+                message,
+                place("cluster.slurm.extra"),
+                path,
+                fix=f"add it: {kept},{lacking[0]}",
+            )
 
 
 def shared(runs: Path, cluster: Cluster) -> Iterator[Problem]:
@@ -136,15 +162,43 @@ def shared(runs: Path, cluster: Cluster) -> Iterator[Problem]:
 def notice(plan: Plan, place: Place) -> Iterator[Problem]:
     """What a restart would begin from."""
     seconds = plan["cluster.time_seconds"]
-    every, restarts = plan["checkpoint.every"], plan["cluster.slurm.restarts"] if "cluster.slurm.restarts" in plan else 0
+    every = plan["checkpoint.every"]
+    restarts = 0
+    if "cluster.slurm.restarts" in plan:
+        restarts = plan["cluster.slurm.restarts"]
     if "cluster.slurm.notice" in plan and seconds and plan["cluster.slurm.notice"] >= seconds:
-        message = f"the run would be told {plan['cluster.slurm.notice']} s before a limit of {seconds} s: at its beginning"
         path = "cluster.slurm.notice"
-        yield Problem("TS945", "notice", message, place(path) or place("cluster.slurm.time"), path, fix=f"{path}: {max(1, seconds // 10)}s")
+        message = f"a notice {plan[path]} s before the time limit of {seconds} s would come at the beginning"
+        yield Problem(
+            "TS945",
+            "notice",
+            message,
+            place(path) or place("cluster.slurm.time"),
+            path,
+            fix=f"{path}: {max(1, seconds // 10)}s",
+        )
     if restarts and seconds and every == "never":
-        message = "no checkpoint is ever saved: at the time limit, or after a lost node, the run would begin from its first step"
+        message = (
+            "no checkpoint is saved: after its time limit, or a lost node, the run begins from its first step"
+        )
         path = "checkpoint.every"
-        yield Problem("TS946", "checkpoints-rare", message, place(path), path, severity="warning", fix="checkpoint.every: 50, say, or cluster.slurm.restarts: 0")
+        yield Problem(
+            "TS946",
+            "checkpoints-rare",
+            message,
+            place(path),
+            path,
+            severity="warning",
+            fix="checkpoint.every: 50, say, or cluster.slurm.restarts: 0",
+        )
     if restarts and plan["checkpoint.resume"] == "never" and every != "never":
         message = "checkpoint.resume is never: each restart begins from the first step"
-        yield Problem("TS946", "checkpoints-rare", message, place("checkpoint.resume"), "checkpoint.resume", severity="warning", fix="checkpoint.resume: auto")
+        yield Problem(
+            "TS946",
+            "checkpoints-rare",
+            message,
+            place("checkpoint.resume"),
+            "checkpoint.resume",
+            severity="warning",
+            fix="checkpoint.resume: auto",
+        )

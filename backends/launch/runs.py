@@ -154,7 +154,9 @@ def read_run(folder: Path) -> Run:
         whole(said, "gpus") or 0,
         real(said, "gpu_hours"),
         whole(said, "steps"),
-        InSweep(text(sweep, "id") or "", text(sweep, "point") or "", inner(sweep, "values")) if sweep else None,
+        InSweep(text(sweep, "id") or "", text(sweep, "point") or "", inner(sweep, "values"))
+        if sweep
+        else None,
         said,
         submissions,
         tuple(_events(folder, submissions, faults)),
@@ -246,7 +248,9 @@ def _event(name: str, said: Mapping[str, Any]) -> Event:
 
 PHASES: Mapping[str, int] = {
     kind: number
-    for number, kind in enumerate(("submitted", "began", "cluster", "environment", "started", "ending", "ended"))
+    for number, kind in enumerate(
+        ("submitted", "began", "cluster", "environment", "started", "ending", "ended")
+    )
 }
 """Kinds that come once an attempt, in this order."""
 

@@ -24,14 +24,19 @@ ALWAYS = (
 def of_spec(compiled: Compiled, sets: Sequence[str]) -> tuple[str, ...]:
     """Overrides that make the run a trial: ALWAYS, and the keys that the smallest batch changes.
 
-    A batch must divide over ranks, mini and micro batches, and more (compiler/plan/relations.py), so sizes are tried from
-    the smallest on, by compiling; without one that is smaller, the run's own is kept.
+    A batch must divide over ranks, mini and micro batches, and more (compiler/plan/relations.py), so sizes are tried
+    from the smallest on, by compiling; without one that is smaller, the run's own is kept.
     """
     for size in _sizes(compiled.plan):
         smaller = [*sets, f"algorithm.batch={size}", f"algorithm.mini_batch={size}", f"budget.steps={STEPS}"]
         try:
             tried = compile_spec(
-                compiled.loaded.file, smaller, compiled.plan.target, compiled.folder, writing=False, counting=False
+                compiled.loaded.file,
+                smaller,
+                compiled.plan.target,
+                compiled.folder,
+                writing=False,
+                counting=False,
             )
         except ProblemError:
             continue

@@ -46,7 +46,9 @@ class Submitted(NamedTuple):
     job: str
 
 
-def write_run(run: Path, bundle: RunBundle, forced: Sequence[Mapping[str, str]], sweep: Mapping[str, Any] | None) -> None:
+def write_run(
+    run: Path, bundle: RunBundle, forced: Sequence[Mapping[str, str]], sweep: Mapping[str, Any] | None
+) -> None:
     """run.json. Raises OSError."""
     plan = bundle.plan
     hours = plan["budget.gpu_hours"]
@@ -79,7 +81,9 @@ def _version() -> str:
 def script_of(run: Path, submission: Submission) -> str:
     """What sbatch is given."""
     options = {"job-name": run.name, **submission.options}
-    return run_script(options, run, submission.number, submission.nonce, submission.overrides, submission.extra)
+    return run_script(
+        options, run, submission.number, submission.nonce, submission.overrides, submission.extra
+    )
 
 
 def submit(run: Path, submission: Submission) -> Submitted:
@@ -95,12 +99,19 @@ def submit(run: Path, submission: Submission) -> Submitted:
 
 def _check_place(run: Path) -> None:
     if "\n" in str(run):
-        raise ProblemError((Problem("TS930", "run-folder", f"{str(run)!r} has a line break, which no job script bears"),))
+        raise ProblemError(
+            (Problem("TS930", "run-folder", f"{str(run)!r} has a line break, which no job script bears"),)
+        )
 
 
 def _unwritten(run: Path, error: OSError) -> Problem:
     what = f"{error.strerror or error}: {error.filename or run}"
-    return Problem("TS930", "run-folder", f"the submission could not be written: {what}", fix="free space, or TOOLSPEC_RUNS")
+    return Problem(
+        "TS930",
+        "run-folder",
+        f"the submission could not be written: {what}",
+        fix="free space, or TOOLSPEC_RUNS",
+    )
 
 
 def fields(submission: Submission, **told: Any) -> dict[str, Any]:
@@ -131,18 +142,32 @@ def _slurm(run: Path, submission: Submission) -> Submitted:
     place_text(script, script_of(run, submission))
     file = script.with_suffix(".json")
     with signals_wait():
-        place_json(file, fields(submission))
+        _reserve(file, fields(submission))
         try:
             job = BundleExecutor(script, int(submission.options["nodes"])).submit_script()
         except RefusedError as error:
-            job = adopted(run.name, submission.nonce) if error.silent else None
-            if job is None:
+            found = adopted(run.name, submission.nonce) if error.silent else None
+            if found is None:
                 if not error.silent:
                     file.unlink(missing_ok=True)
                 raise ProblemError((refused(str(error), run, error.silent),)) from None
+            job = found
         place_json(file, fields(submission, job=job))
         write_event(run, "submitted", submission.number, submission.nonce, job=job)
     return Submitted(run, job)
+
+
+def _reserve(file: Path, value: Mapping[str, Any]) -> None:
+    """Writes the submission's file, which nobody else may have begun. Raises ProblemError, OSError."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}.draft")
+    place_json(draft, value)
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        message = f"{file.parent.parent.name} is being submitted by another command"
+        raise ProblemError((Problem("TS952", "not-over", message, fix="toolspec status"),)) from None
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def refused(said: str, run: Path, silent: bool) -> Problem:
@@ -183,7 +208,7 @@ def _local(run: Path, submission: Submission) -> Submitted:
     }
     file = run / "submissions" / f"{submission.number:04d}.json"
     with signals_wait():
-        place_json(file, fields(submission))
+        _reserve(file, fields(submission))
         command = ["bash", str(run / NAME / "launch.sh"), *submission.overrides]
         started = LocalExecutor(run, log, environment).submit_command(command)
         place_json(file, fields(submission, **started._asdict()))

@@ -64,7 +64,9 @@ class LocalExecutor(core.Executor):
         pid = int(job.job_id)
         return Started(pid, started_at(pid), boot())
 
-    def _internal_process_submissions(self, delayed_submissions: list[utils.DelayedSubmission]) -> list[core.Job[Any]]:
+    def _internal_process_submissions(
+        self, delayed_submissions: list[utils.DelayedSubmission]
+    ) -> list[core.Job[Any]]:
         jobs: list[core.Job[Any]] = []
         for each in delayed_submissions:
             command = [sys.executable, "-I", str(SUPERVISOR), *each.result()]
@@ -98,5 +100,3 @@ def boot() -> str | None:
         return Path("/proc/sys/kernel/random/boot_id").read_text("utf-8").strip()
     except OSError:
         return None
-
-

@@ -24,7 +24,9 @@ def main(command: list[str]) -> int:
     asked = []
 
     def pass_on(number: int, _: object) -> None:
-        asked.append(number)  # the group has it already where it was sent to the group; ts_job.py bears it twice
+        asked.append(
+            number
+        )  # the group has it already where it was sent to the group; ts_job.py bears it twice
         process.send_signal(number)
 
     for number in (signal.SIGTERM, signal.SIGINT):

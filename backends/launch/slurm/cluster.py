@@ -1,4 +1,4 @@
-"""What the cluster is, as Slurm says it: partitions, nodes, what the user may charge. Asked all at once, under a limit."""
+"""What the cluster is, as Slurm says it: partitions, nodes, what the user may charge. All asked at once, in limits."""
 
 from __future__ import annotations
 
@@ -88,11 +88,15 @@ def ask_cluster(limit: float = SECONDS) -> Cluster:
             silent[what] = str(why)
             return otherwise
 
-    form = ",".join(f"{name}:|" for name in ("NodeHost", "Partition", "StateLong", "CPUs", "Memory", "Gres", "Features"))
+    form = ",".join(
+        f"{name}:|" for name in ("NodeHost", "Partition", "StateLong", "CPUs", "Memory", "Gres", "Features")
+    )
     owner = f"user={user()}"
     with ThreadPoolExecutor(4) as pool:
         up = pool.submit(said, "controller", ["scontrol", "ping"], read_ping, "")
-        partitions = pool.submit(said, "partitions", ["scontrol", "show", "partition", "-o"], read_partitions, ())
+        partitions = pool.submit(
+            said, "partitions", ["scontrol", "show", "partition", "-o"], read_partitions, ()
+        )
         nodes = pool.submit(said, "nodes", ["sinfo", "-h", "-a", "-N", "-O", form], read_nodes, ())
         listed = ["sacctmgr", "-nP", "show", "assoc", owner, "format=account,partition,qos"]
         charges = pool.submit(said, "accounts", listed, read_charges, None)
@@ -102,8 +106,12 @@ def ask_cluster(limit: float = SECONDS) -> Cluster:
 
 
 def read_ping(text: str) -> str:
-    """Why no controller answers, or "". """
-    return "" if re.search(r"is UP\b", text) else (text.strip().splitlines() or ["scontrol ping said nothing"])[0]
+    """Why no controller answers, or ""."""
+    return (
+        ""
+        if re.search(r"is UP\b", text)
+        else (text.strip().splitlines() or ["scontrol ping said nothing"])[0]
+    )
 
 
 def read_partitions(text: str) -> tuple[Partition, ...]:
@@ -177,7 +185,9 @@ def _gpus(text: str) -> Mapping[str, int]:
 
 def read_charges(text: str) -> tuple[Charge, ...]:
     rows = (line.split("|") for line in text.splitlines())
-    return tuple(Charge(row[0], row[1], frozenset(filter(None, row[2].split(",")))) for row in rows if len(row) >= 3)
+    return tuple(
+        Charge(row[0], row[1], frozenset(filter(None, row[2].split(",")))) for row in rows if len(row) >= 3
+    )
 
 
 def here() -> bool:

@@ -1,7 +1,7 @@
 """What of a job the cluster would refuse, or take and never run. Pure: options and the cluster → problems.
 
-Slurm itself judges few of them at submit: with EnforcePartLimits=NO, its default, a job over the partition's time limit or
-in a partition that is down is accepted, and waits for ever (22.05; `sbatch --test-only` says nothing either).
+Slurm itself judges few of them at submit: with EnforcePartLimits=NO, its default, a job over the partition's time limit
+or in a partition that is down is accepted, and waits for ever (22.05; `sbatch --test-only` says nothing either).
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def _no_partition(asked: Asked, cluster: Cluster, place: Place) -> Iterator[Prob
         return
     close = nearest(asked.partition, names)
     message = f"the cluster has no partition `{asked.partition}`"
-    yield Problem("TS932", "partition", message, span, path, f"it has {_listed(names)}", close[0] if close else "")
+    yield Problem(
+        "TS932", "partition", message, span, path, f"it has {_listed(names)}", close[0] if close else ""
+    )
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -85,7 +87,9 @@ def _partition(asked: Asked, partition: Partition, place: Place) -> Iterator[Pro
     if asked.time is None:
         if partition.usual is not None:
             message = f"no time limit is said: {partition.name} gives {_time(partition.usual)}"
-            yield Problem("TS933", "time-limit", message, span, path, fix=f"{path}: 12h, say", severity="warning")
+            yield Problem(
+                "TS933", "time-limit", message, span, path, fix=f"{path}: 12h, say", severity="warning"
+            )
     elif partition.longest is not None and asked.time > partition.longest:
         yield Problem(
             "TS933",
@@ -113,7 +117,9 @@ def _charge(asked: Asked, partition: Partition, cluster: Cluster, place: Place) 
         message = f"the partition {partition.name} is closed to the account {asked.account}"
         yield Problem("TS934", "account", message, span, path)
     elif asked.account and partition.accounts and asked.account not in partition.accounts:
-        message = f"the partition {partition.name} is open to {_listed(partition.accounts)}, not to {asked.account}"
+        message = (
+            f"the partition {partition.name} is open to {_listed(partition.accounts)}, not to {asked.account}"
+        )
         yield Problem("TS934", "account", message, span, path)
     if not cluster.charges:
         return
@@ -121,7 +127,9 @@ def _charge(asked: Asked, partition: Partition, cluster: Cluster, place: Place) 
     if asked.account and asked.account not in own:
         close = nearest(asked.account, own)
         message = f"you have no account `{asked.account}`"
-        yield Problem("TS934", "account", message, span, path, f"you have {_listed(own)}", close[0] if close else "")
+        yield Problem(
+            "TS934", "account", message, span, path, f"you have {_listed(own)}", close[0] if close else ""
+        )
         return
     path = f"{SECTION}.qos"
     known = {name for each in cluster.charges if asked.account in (None, each.account) for name in each.qos}
@@ -142,7 +150,9 @@ def _size(asked: Asked, partition: Partition, cluster: Cluster, place: Place) ->
     yield from _features(asked, partition, nodes, place)
     fitting = fitting_nodes(asked, nodes)
     if partition.most_nodes is not None and asked.nodes > partition.most_nodes:
-        message = f"{asked.nodes} nodes are over the {partition.most_nodes} that {partition.name} gives one job"
+        message = (
+            f"{asked.nodes} nodes are over the {partition.most_nodes} that {partition.name} gives one job"
+        )
         yield Problem("TS936", "too-many-nodes", message, place("cluster.nodes"), "cluster.nodes")
     elif len(fitting) < asked.nodes:
         most = max(node.gpu_count for node in nodes)
@@ -156,13 +166,19 @@ def _size(asked: Asked, partition: Partition, cluster: Cluster, place: Place) ->
             place(path) or place("cluster"),
             path,
             "Slurm would refuse the job, or accept it and never run it",
-            f"cluster.gpus: {most}" if 0 < most < asked.gpus else f"cluster.nodes: {len(fitting)}" if fitting else "",
+            f"cluster.gpus: {most}"
+            if 0 < most < asked.gpus
+            else f"cluster.nodes: {len(fitting)}"
+            if fitting
+            else "",
         )
     elif sum(node.usable for node in fitting) < asked.nodes:
         up = sum(node.usable for node in fitting)
         states = ", ".join(sorted({node.state for node in fitting if not node.usable}))
-        message = f"only {up} of the {len(fitting)} nodes that have {asked.gpus} GPUs are in service ({states}): it waits"
-        yield Problem("TS936", "too-many-nodes", message, place("cluster.nodes"), "cluster.nodes", severity="warning")
+        message = f"{up} of the {len(fitting)} nodes with {asked.gpus} GPUs are in service ({states}): it would wait"
+        yield Problem(
+            "TS936", "too-many-nodes", message, place("cluster.nodes"), "cluster.nodes", severity="warning"
+        )
     yield from _type(asked, fitting, place)
 
 
@@ -213,7 +229,9 @@ def _type(asked: Asked, nodes: Sequence[Node], place: Place) -> Iterator[Problem
     if not any(model in kind.lower() for kind in types):
         message = f"the spec is for {asked.gpu}, and the nodes that fit have {_listed(types)}"
         why = "what was checked of memory does not hold there"
-        yield Problem("TS938", "gpu-type", message, place("cluster.gpu"), "cluster.gpu", why, severity="warning")
+        yield Problem(
+            "TS938", "gpu-type", message, place("cluster.gpu"), "cluster.gpu", why, severity="warning"
+        )
 
 
 def _counts(nodes: Sequence[Node]) -> list[tuple[int, int]]:

@@ -11,9 +11,15 @@ from toolspec.backends.verl.emit.job_files import header
 Options = Mapping[str, str | int | bool]
 
 
-def run_script(options: Options, run: Path, number: int, nonce: str, overrides: Sequence[str], extra: Mapping[str, str]) -> str:
+def run_script(
+    options: Options, run: Path, number: int, nonce: str, overrides: Sequence[str], extra: Mapping[str, str]
+) -> str:
     """The script of one run's submission. extra: further variables, as `TOOLSPEC_SMOKE`."""
-    said = {"output": escaped(run / "submissions" / f"{number:04d}.out"), "comment": mark(run.name, nonce), **options}
+    said = {
+        "output": escaped(run / "submissions" / f"{number:04d}.out"),
+        "comment": mark(run.name, nonce),
+        **options,
+    }
     lines = [
         "#!/bin/bash",
         *header(dict(sorted(said.items()))),
@@ -25,7 +31,13 @@ def run_script(options: Options, run: Path, number: int, nonce: str, overrides: 
 
 
 def array_script(
-    options: Options, folder: Path, number: int, nonce: str, count: int, parallel: int, extra: Mapping[str, str]
+    options: Options,
+    folder: Path,
+    number: int,
+    nonce: str,
+    count: int,
+    parallel: int,
+    extra: Mapping[str, str],
 ) -> str:
     """The script of an array: task K is the run of line K + 1 of NUMBER.txt beside it."""
     table = folder / f"{number:04d}.txt"

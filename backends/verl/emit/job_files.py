@@ -84,7 +84,7 @@ def header(said: Mapping[str, str | int | bool]) -> Iterator[str]:
 
 
 def job_sbatch(plan: Plan) -> str:
-    """For `sbatch job.sbatch` in the bundle's folder; `toolspec submit` writes a script of its own, with the same job."""
+    """For `sbatch job.sbatch` in the bundle's folder; `toolspec submit` writes a script of its own for the same job."""
     lines = [
         "#!/bin/bash",
         *header({"job-name": plan.name, **options(plan)}),
@@ -123,6 +123,23 @@ def batch_sh(plan: Plan) -> str:
         'if [ -n "${SLURM_ARRAY_TASK_ID:-}" ]; then job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID; fi',
         'exec >>"$TOOLSPEC_LOG" 2>&1',
         'echo "toolspec: job $job, restart $restart, on ${SLURM_JOB_NODELIST:-?}, $(date -u +%FT%TZ)"',
+        'attempt="$TOOLSPEC_RUN_DIR/attempts/$SLURM_JOB_ID.$restart.$TOOLSPEC_NONCE"',
+        "",
+        "# Where nobody else has said how it ended: setup, launch.sh or Python failed, or the node's tasks were killed.",
+        "say_end() {",
+        "  code=$?",
+        '  if [ "$code" = 0 ] || [ -s "$attempt/code" ]; then return; fi',
+        '  mkdir -p "$TOOLSPEC_RUN_DIR/events"',
+        "  file=$TOOLSPEC_RUN_DIR/events/$(date +%s%N)-ended-$(hostname -s)-$$.json",
+        '  cat >"$file.part" <<EVENT',
+        '{"version": 1, "kind": "ended", "time": $(date +%s.%N), "host": "$(hostname -s)", "job": "$job",',
+        ' "submission": $TOOLSPEC_SUBMISSION, "nonce": "$TOOLSPEC_NONCE", "restart": $restart, "code": $code,',
+        ' "cause": {"kind": "error", "message": "ended with $code before verl began, or with its node; see its log",',
+        '  "fix": "", "signature": "error:start $code", "step": null}, "next": "stop", "why": "nothing has decided"}',
+        "EVENT",
+        '  mv "$file.part" "$file"',
+        "}",
+        "trap say_end EXIT",
         "",
         "# When the allocation ends: Slurm before 23.02 does not say it in the environment.",
         "TOOLSPEC_JOB_END=${SLURM_JOB_END_TIME:-}",
@@ -144,25 +161,8 @@ def batch_sh(plan: Plan) -> str:
         "",
         *_srun(plan),
         "",
-        'attempt="$TOOLSPEC_RUN_DIR/attempts/$SLURM_JOB_ID.$restart.$TOOLSPEC_NONCE"',
         "# verl's own exit code, whatever srun makes of several tasks' ends.",
         'if [ -s "$attempt/code" ]; then code=$(cat "$attempt/code"); fi',
-        'if [ ! -s "$attempt/code" ] && [ "$code" != 0 ]; then',
-        "  # Nobody has said how it ended: setup, launch.sh or Python failed, or the first node's tasks were killed.",
-        '  mkdir -p "$TOOLSPEC_RUN_DIR/events"',
-        '  file=$TOOLSPEC_RUN_DIR/events/$(date +%s%N)-ended-$(hostname -s)-$$.json',
-        '  printf \'{"version": 1, "kind": "ended", "time": %s, "host": "%s", "submission": %d, "nonce": "%s", "job": "%s", \''
-        " \\",
-        '    "$(date +%s.%N)" "$(hostname -s)" "$TOOLSPEC_SUBMISSION" "$TOOLSPEC_NONCE" "$job" >"$file.part"',
-        '  printf \'"restart": %d, "code": %d, "cause": {"kind": "error", "message": "ended with %d before verl began, or \''
-        " \\",
-        '    "$restart" "$code" "$code" >>"$file.part"',
-        "  printf 'killed with its node; the log says more\", \"fix\": \"\", \"signature\": \"error:start %d\", \"step\": null}, '"
-        " \\",
-        '    "$code" >>"$file.part"',
-        "  printf '\"next\": \"stop\", \"why\": \"it did not begin\"}\\n' >>\"$file.part\"",
-        '  mv "$file.part" "$file"',
-        "fi",
         'if [ -e "$attempt/requeue" ]; then',
         '  if timeout 60 scontrol requeue "$job"; then',
         "    sleep 120  # Slurm ends this shell",
@@ -191,10 +191,10 @@ def _srun(plan: Plan) -> list[str]:
         "code=0",
         'srun --ntasks="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 --kill-on-bad-exit=1 --unbuffered \\',
     ]
-    image = plan["cluster.slurm.container.image"] if "cluster.slurm.container.image" in plan else None
-    if image is None:
+    if "cluster.slurm.container.image" not in plan:
         return [*call, '  bash "$bundle/launch.sh" "$@" || code=$?']
     path = "cluster.slurm.container"
+    image = plan[f"{path}.image"]
     mounts = [
         *map(shlex.quote, plan[f"{path}.mounts"]),
         '"$TOOLSPEC_RUN_DIR:$TOOLSPEC_RUN_DIR"',

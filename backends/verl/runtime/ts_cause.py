@@ -1,8 +1,8 @@
 """Why a run ended, read off its exit code and the end of its log: what kind of fault, in which words, what to change.
 
 The words are those of verl's, Ray's, torch's, sglang's, vllm's, NCCL's and Slurm's own errors; the last that is found
-counts, save that a node's fault is told before what followed from it. A signature is the same for the same fault: digits,
-addresses and paths are taken out of its words.
+counts, save that a full disk or memory is told before what followed from it. A signature is the same for the same
+fault: digits, addresses and paths are taken out of its words.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ SIGNS = (
     _Sign(
         "gpu-memory",
         re.compile(
-            r"(?:torch\.(?:cuda\.)?OutOfMemoryError|CUDA out of memory|HIP out of memory|CUDA error: out of memory"
-            r"|No available memory for the cache blocks|Not enough memory\. Please try to increase --mem-fraction-static"
+            r"(?:torch\.(?:cuda\.)?OutOfMemoryError|CUDA out of memory|HIP out of memory"
+            r"|CUDA error: out of memory"
+            r"|No available memory for the cache blocks|Not enough memory\. Please try to increase --mem-fraction"
             r"|CUBLAS_STATUS_ALLOC_FAILED|NCCL.*out of memory)[^\n]*"
         ),
         _LESS_MEMORY,
@@ -71,8 +72,8 @@ SIGNS = (
     _Sign(
         "gpu",
         re.compile(
-            r"(?:CUDA error: (?:uncorrectable ECC|an illegal memory access|unspecified launch failure|device-side assert"
-            r"|no CUDA-capable device|invalid device ordinal)|GPU has fallen off the bus|Xid \(PCI)[^\n]*"
+            r"(?:CUDA error: (?:uncorrectable ECC|an illegal memory access|unspecified launch failure"
+            r"|device-side assert|no CUDA-capable device|invalid device ordinal)|GPU has fallen off the bus|Xid \(PCI)[^\n]*"
         ),
         "",
     ),
@@ -80,8 +81,8 @@ SIGNS = (
         "nodes",
         re.compile(
             r"(?:ray\.exceptions\.(?:ActorDiedError|ActorUnavailableError|NodeDiedError|LocalRayletDiedError"
-            r"|RaySystemError|OwnerDiedError|WorkerCrashedError|ObjectLostError)|The node this task was running on was dead"
-            r"|Failed to connect to GCS|GCS.{0,40}(?:died|unreachable)|raylet.{0,40}died)[^\n]*"
+            r"|RaySystemError|OwnerDiedError|WorkerCrashedError|ObjectLostError)"
+            r"|The node this task was running on was dead|Failed to connect to GCS|GCS.{0,40}(?:died|unreachable)|raylet.{0,40}died)[^\n]*"
         ),
         "",
     ),
@@ -90,8 +91,8 @@ SIGNS = (
 TRANSIENT = frozenset({"nccl", "gpu", "nodes", "ray", "killed"})
 # Phases of a step, as verl's methods are named, innermost last in a traceback.
 _PHASE = re.compile(
-    r"in (update_actor|update_critic|update_policy|compute_log_prob|compute_ref_log_prob|compute_values|generate_sequences"
-    r"|save_checkpoint|load_checkpoint|init_model|update_weights|_build_model_optimizer)\b"
+    r"in (update_actor|update_critic|update_policy|compute_log_prob|compute_ref_log_prob|compute_values"
+    r"|generate_sequences|save_checkpoint|load_checkpoint|init_model|update_weights|_build_model_optimizer)\b"
 )
 _LAST = re.compile(
     r"^(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Warning|Died|NotFound|Timeout)\b(?:: .*)?$"

@@ -14,7 +14,7 @@ QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,driver_version,uuid", "--f
 
 def environment() -> dict[str, Any]:
     """{"python": version, "packages": {name: version}}."""
-    packages = {}
+    packages: dict[str, str] = {}
     for each in metadata.distributions():
         try:
             name, version = each.metadata["Name"], each.version

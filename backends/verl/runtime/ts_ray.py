@@ -17,6 +17,7 @@ Standard library only; `ray` is started as a program.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -174,9 +175,9 @@ def start(
         / f"r{os.getuid()}_{attempt.job_number}_{attempt.restart}"
     )
     services = (
-        "node-manager-port object-manager-port runtime-env-agent-port dashboard-agent-listen-port "
-        "dashboard-agent-grpc-port metrics-export-port"
-    ).split()
+        *("node-manager-port", "object-manager-port", "runtime-env-agent-port"),
+        *("dashboard-agent-listen-port", "dashboard-agent-grpc-port", "metrics-export-port"),
+    )
     command = [
         *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"),
         f"--num-gpus={gpus}",
@@ -264,10 +265,8 @@ def _lines(reader: int) -> Iterator[str]:
     """Lines from a pipe as they come, and "" every 0.1 s between."""
     kept = b""
     while True:
-        try:
+        with contextlib.suppress(BlockingIOError):
             kept += os.read(reader, 65536)
-        except BlockingIOError:
-            pass
         *lines, kept = kept.split(b"\n")
         yield from (line.decode("utf-8", "replace") for line in lines)
         if not lines:

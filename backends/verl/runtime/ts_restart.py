@@ -63,8 +63,8 @@ def decide(
         if further:
             return Next("requeue", f"goes on from step {newest}")
         if any(_kind(end) == "time-limit" for end in ends[-1:]):
-            why = "no new checkpoint within two whole time limits: a longer cluster.slurm.time, or a smaller checkpoint.every"
-            return Next("stop", why)
+            fix = "a longer cluster.slurm.time, or a smaller checkpoint.every"
+            return Next("stop", f"no new checkpoint within two whole time limits: {fix}")
         return Next("requeue", f"begins again at step {newest}: no new checkpoint in this time")
     if ends and str((ends[-1].get("cause") or {}).get("signature")) == cause.signature:
         return Next("stop", "the same error twice in a row")

@@ -1,8 +1,8 @@
 """What a start of the run takes up: its newest whole checkpoint, and no other run's.
 
-verl's own `resume_mode=auto` goes by latest_checkpointed_iteration.txt alone. A job that died while it saved leaves that
-file empty or ahead of what is whole, and then each restart fails; so the checkpoint is chosen here, by what is in the
-files, and named to verl (`resume_path`). Half ones are moved to `aside/`, never removed.
+verl's own `resume_mode=auto` goes by latest_checkpointed_iteration.txt alone. A job that died while it saved leaves
+that file empty or ahead of what is whole, and then each restart fails; so the checkpoint is chosen here, by what is in
+the files, and named to verl (`resume_path`). Half ones are moved to `aside/`, never removed.
 """
 
 from __future__ import annotations

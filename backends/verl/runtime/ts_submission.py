@@ -87,7 +87,7 @@ class _Lead:
         self, attempt: ts_attempt.Attempt, settings: dict[str, Any], told: Told, faults: ts_faults.Watched
     ) -> None:
         self.attempt, self.settings, self.told, self.faults = attempt, settings, told, faults
-        self.log_begins = _size(attempt.log)
+        self.log, self.log_begins = attempt.log, _size(attempt.log)
         self.resume = ts_resume.Resume(0, (), attempt.run)
         self.cluster: ts_ray.Cluster | None = None
 
@@ -159,25 +159,55 @@ class _Lead:
             )
             # verl hands it to ray.init, which refuses a number where a cluster is there already.
             command = [*command, "ray_kwargs.ray_init.num_cpus=null"]
+        smoke = os.environ.pop("TOOLSPEC_SMOKE", "")
+        environment.pop("TOOLSPEC_SMOKE", None)
+        if smoke and not self.resume.step:
+            code, cause = self._try(command, json.loads(smoke), environment)
+            if code:
+                return code, cause
         command = [*command, *self.resume.overrides]
+        return self._to_its_end(
+            command, environment, attempt.log, "started", resume_from=self.resume.step or None
+        )
+
+    def _try(
+        self, command: list[str], overrides: list[str], environment: dict[str, str]
+    ) -> tuple[int, ts_cause.Cause]:
+        """The first steps of a small batch, in a folder of their own. What fails here ends the run."""
+        attempt = self.attempt
+        place = attempt.run / "smoke"
+        place.mkdir(exist_ok=True)
+        log = attempt.log.with_suffix(".smoke.log") if attempt.log else None
+        print(f"toolspec: two steps of a small batch first (--smoke), log {log}", flush=True)
+        code, cause = self._to_its_end(
+            [*command, *overrides], {**environment, "TOOLSPEC_RUN_DIR": str(place)}, log, "smoke"
+        )
+        print(f"toolspec: --smoke ended with {code}", flush=True)
+        return code, cause._replace(message=f"--smoke: {cause.message}")
+
+    def _to_its_end(
+        self, command: list[str], environment: dict[str, str], log: Path | None, kind: str, **fields: Any
+    ) -> tuple[int, ts_cause.Cause]:
+        """Starts a command, records the event `kind`, and watches it. Raises ClusterError."""
+        self.log, self.log_begins = log, _size(log)
         try:
             process = self._start(command, environment)
         except OSError as error:
             words = f"{command[0]} could not be started: {error.strerror}"
             print(f"toolspec: {words}", file=sys.stderr, flush=True)
             return 127, ts_cause.Cause("error", words, "", ts_cause.signature("error", words))
-        ts_event.write(attempt, "started", pid=process.pid, resume_from=self.resume.step or None)
+        ts_event.write(self.attempt, kind, pid=process.pid, **fields)
         try:
             return self._watch(process)
         finally:
             process.end(SOON)
 
     def _start(self, command: list[str], environment: dict[str, str]) -> ts_process.Process:
-        """Raises OSError. Its output goes to the log directly: through srun it would come late, or be lost at the end."""
-        if self.attempt.log is None:
+        """Raises OSError. Its output goes to the log directly: through srun it comes late, or is lost at the end."""
+        if self.log is None:
             return ts_process.Process(command, environment, ignoring=(signal.SIGUSR2,))
         sys.stdout.flush()
-        with self.attempt.log.open("ab") as log:
+        with self.log.open("ab") as log:
             return ts_process.Process(command, environment, log, ignoring=(signal.SIGUSR2,))
 
     def _watch(self, process: ts_process.Process) -> tuple[int, ts_cause.Cause]:
@@ -239,7 +269,7 @@ class _Lead:
         return 128 + self.told.stop, ts_cause.Cause("signal", words, "", f"signal:{name}")
 
     def _cause(self, code: int) -> ts_cause.Cause:
-        return ts_cause.cause_of(code, ts_cause.tail(self.attempt.log, self.log_begins))
+        return ts_cause.cause_of(code, ts_cause.tail(self.log, self.log_begins))
 
     def _end(self, code: int, cause: ts_cause.Cause, gpus: int) -> None:
         """Decides what comes next, records it, and leaves it for batch.sh and for the other nodes."""

@@ -78,4 +78,6 @@ def show(problems: Sequence[Problem]) -> None:
     if problems and not json_wanted():
         from toolspec.specs.excerpt import render
 
-        sys.stderr.write(render(problems, with_files(problems, {}), color=wants_colour(sys.stderr), width=width()))
+        sys.stderr.write(
+            render(problems, with_files(problems, {}), color=wants_colour(sys.stderr), width=width())
+        )

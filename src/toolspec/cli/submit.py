@@ -98,9 +98,7 @@ def submit(
     found = admitted((*source.problems, *ready.problems), forced)
     extra = {"TOOLSPEC_SMOKE": _json(source.smoke)} if smoke else {}
     overrides = ("trainer.val_only=true", "trainer.val_before_train=true") if validate_only else ()
-    submission = Submission(
-        1, nonce(), kind, ready.options, overrides, extra, "auto", smoke, validate_only
-    )
+    submission = Submission(1, nonce(), kind, ready.options, overrides, extra, "auto", smoke, validate_only)
     if dry_run:
         show(found.shown)
         _show_dry(run, submission, ready, found.shown, form)
@@ -167,7 +165,11 @@ def _linted(file: str, sets: Sequence[str], target: str | None) -> tuple[Problem
     from toolspec.cli.lint import run
     from toolspec.cli.lint_options import parse
 
-    words = [file, *(word for one in sets for word in ("--set", one)), *(("--target", target) if target else ())]
+    words = [
+        file,
+        *(word for one in sets for word in ("--set", one)),
+        *(("--target", target) if target else ()),
+    ]
     asked = parse(words)
     assert asked is not None
     progress("lint")
@@ -220,7 +222,15 @@ def _show_dry(run: Path, submission: Submission, ready: Ready, told: Sequence[Pr
 
     script = script_of(run, submission) if submission.kind == "slurm" else f"bash {run}/bundle/launch.sh\n"
     if form == "json":
-        print_json({"version": 1, "run": run.name, "script": script, "cluster": ready.summary, "findings": to_json(told)})
+        print_json(
+            {
+                "version": 1,
+                "run": run.name,
+                "script": script,
+                "cluster": ready.summary,
+                "findings": to_json(told),
+            }
+        )
         return
     print(script, end="")
 
