@@ -56,7 +56,7 @@ SIGNS = (
         re.compile(
             r"(?:torch\.(?:cuda\.)?OutOfMemoryError|CUDA out of memory|HIP out of memory"
             r"|CUDA error: out of memory"
-            r"|No available memory for the cache blocks|Not enough memory\. Please try to increase --mem-fraction"
+            r"|No available memory for the cache blocks|Not enough memory\. Please try to increase --mem"
             r"|CUBLAS_STATUS_ALLOC_FAILED|NCCL.*out of memory)[^\n]*"
         ),
         _LESS_MEMORY,
