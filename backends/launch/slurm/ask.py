@@ -103,7 +103,9 @@ def ask(ids: Iterable[str], limit: float = LIMIT_SECONDS) -> Words:
     if doubted:
         form = ",".join(f"{name}:|" for name in _SQUEUE)
         try:
-            text = call(["squeue", "-h", "-r", "-t", "all", "-O", form, "-j", ",".join(_bases(doubted))], limit)
+            text = call(
+                ["squeue", "-h", "-r", "-t", "all", "-O", form, "-j", ",".join(_bases(doubted))], limit
+            )
         except Silent as why:
             text, queue = "", "" if _KNOWS_NONE in str(why) else str(why)
         jobs |= {key: _with_earlier(job, jobs.get(key)) for key, job in read_squeue(text).items()}
@@ -129,7 +131,11 @@ def call(command: Sequence[str], limit: float) -> str:
     except subprocess.TimeoutExpired:
         raise Silent(f"{command[0]} did not answer within {limit:g} s") from None
     except OSError as error:
-        there = "is not on this machine" if isinstance(error, FileNotFoundError) else f"cannot be run: {error.strerror}"
+        there = (
+            "is not on this machine"
+            if isinstance(error, FileNotFoundError)
+            else f"cannot be run: {error.strerror}"
+        )
         raise Silent(f"{command[0]} {there}") from None
     if done.returncode:
         raise Silent(f"{command[0]}: {_said(done.stderr) or f'exit code {done.returncode}'}")
@@ -245,7 +251,8 @@ def _number(text: str) -> int:
 
 
 def _time(text: str) -> float | None:
-    """Epoch seconds, or an ISO time of this zone where Slurm does not know SLURM_TIME_FORMAT; None for `N/A`, `Unknown`."""
+    """Epoch seconds, or an ISO time of this zone where Slurm does not know SLURM_TIME_FORMAT; None for `N/A`,
+    `Unknown`."""
     word = text.strip()
     if re.fullmatch(r"\d{1,12}", word, re.ASCII):
         return float(word) or None
