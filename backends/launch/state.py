@@ -33,6 +33,7 @@ class State(NamedTuple):
     restarts: of the newest submission. starts: when Slurm thinks that it may begin; limit: when its time is over; both
     epoch seconds. source: whose word it is, `slurm`, `process` or `files`. news: the time of the newest of the run's
     own news, by the clocks of its nodes. notes: what to know of the answer itself, one sentence each.
+    also: jobs of earlier submissions that wait or run as well.
     """
 
     phase: Phase
@@ -49,6 +50,7 @@ class State(NamedTuple):
     news: float | None
     attempts: tuple[Attempt, ...]
     notes: tuple[str, ...]
+    also: tuple[str, ...]
 
     @property
     def active(self) -> bool:
@@ -70,7 +72,7 @@ def state_of(run: Run, words: Words, life: Life | None, now: float, touched: flo
     last = own[-1] if own else None
     job = jobs.get(number)
     cancelled = any(event.kind == "cancelled" and event.submission == number for event in run.events)
-    notes = _older(run, jobs, number)
+    older = [job for each, job in sorted(jobs.items()) if each != number and job is not None and _active(job)]
     if newest is None:
         verdict = by_files(last, cancelled)
     elif newest.kind == "local":
@@ -79,7 +81,7 @@ def state_of(run: Run, words: Words, life: Life | None, now: float, touched: flo
         verdict = by_slurm(job, words, last, cancelled)
     else:
         verdict = without_slurm(newest, words, last, cancelled, now)
-    return _state(run, newest, job, tries, verdict, notes, touched)
+    return _state(run, newest, job, tries, verdict, older, touched)
 
 
 def _state(
@@ -88,7 +90,7 @@ def _state(
     job: Job | None,
     tries: tuple[Attempt, ...],
     verdict: Verdict,
-    notes: list[str],
+    older: list[Job],
     touched: float | None,
 ) -> State:
     number = newest.number if newest is not None else (tries[-1].submission if tries else None)
@@ -114,7 +116,11 @@ def _state(
         verdict.source,
         max(news, default=None),
         tries,
-        (*notes, *((verdict.note,) if verdict.note else ())),
+        (
+            *(f"job {each.id} of an earlier submission is {each.state} too" for each in older),
+            *((verdict.note,) if verdict.note else ()),
+        ),
+        tuple(each.id for each in older),
     )
 
 
@@ -150,10 +156,5 @@ def _own(run: Run, submission: Submission, words: Words) -> Job | None:
     return job if abs(first - submission.submitted) <= SAME_SUBMIT_SECONDS else None
 
 
-def _older(run: Run, jobs: Mapping[int, Job | None], number: int) -> list[str]:
-    """Jobs of earlier submissions that still wait or run."""
-    return [
-        f"job {job.id} of submission {each}, an earlier one, is {job.state} too: scancel {job.id}"
-        for each, job in sorted(jobs.items())
-        if each != number and job is not None and (waits(job.state) or runs(job.state))
-    ]
+def _active(job: Job) -> bool:
+    return waits(job.state) or runs(job.state)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from toolspec.backends.launch.attempts import Attempt, Cause, runs, waits
+from toolspec.backends.launch.attempts import Attempt, Cause, attempts, runs, waits
 from toolspec.backends.launch.process import Life
-from toolspec.backends.launch.runs import Submission
+from toolspec.backends.launch.runs import Run, Submission
 from toolspec.backends.launch.slurm.ask import OVER, Job, Words
 from toolspec.backends.launch.slurm.reasons import ENDS, meaning
 
@@ -245,6 +245,20 @@ def by_files(last: Attempt | None, cancelled: bool) -> Verdict:
     if last.ending:
         return Verdict("ending", last.ending)
     return Verdict("running") if last.ready else Verdict("starting", "Ray is coming up")
+
+
+def settled(run: Run) -> bool:
+    """Whether the newest submission wrote an end of which Slurm could say nothing more."""
+    newest = run.newest
+    own = [event for event in run.events if newest is not None and event.submission == newest.number]
+    if not own or own[-1].kind != "ended":
+        return False
+    last = attempts(run, {})[-1]
+    return (
+        last.next in ("done", "stop")
+        and last.cause is not None
+        and (_tells(last.cause) or last.cause.kind == "done")
+    )
 
 
 def without_slurm(
