@@ -60,6 +60,10 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS047": "rows-not-at-hand",
         "TS048": "not-rehearsed",
         "TS049": "not-probed",
+        # runs
+        "TS054": "no-run",
+        "TS055": "ambiguous-run",
+        "TS057": "no-log",
         # Python source, tool schemas, imports
         "TS060": "python-file",
         "TS061": "python-syntax",

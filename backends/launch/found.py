@@ -54,9 +54,9 @@ def labels(place: Path) -> list[Label]:
 def find(word: str, place: Path) -> Path:
     """The folder of the run that `word` means.
 
-    In this order: a folder with a run.json, by its path; an id, or a folder's name in `place`; a name (the newest run of
-    it); the start of an id, at least 3 characters long, if it is the start of one alone. Raises ProblemError (TS054,
-    TS055).
+    In this order: a folder with a run.json, by its path; an id, or a folder's name in `place`; a name (the newest run
+    of it); the start of an id, at least 3 characters long, if it is the start of one alone. Raises ProblemError
+    (TS054, TS055).
     """
     if (direct := _by_path(word)) is not None:
         return direct
@@ -129,7 +129,7 @@ def _by_path(word: str) -> Path | None:
     if os.sep not in word and word not in (".", ".."):
         return None
     path = Path(os.path.expanduser(word))  # noqa: PTH111 - pathlib's raises
-    return path if os.path.lexists(f"{path}/run.json") else None  # noqa: PTH110
+    return path if os.path.lexists(f"{path}/run.json") else None
 
 
 def _ambiguous(word: str, ids: Sequence[str]) -> Problem:

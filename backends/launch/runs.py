@@ -3,8 +3,8 @@
     $TOOLSPEC_RUNS or ./runs
       ID/run.json  submissions/0001.json  events/*.json  logs/0001.0.log  …      docs/runs.md has all of it
 
-Nothing here asks Slurm or looks at a process. A file that is missing, cut, or another run's is a fault, one sentence each
-in `Run.faults`, and the rest is read.
+Nothing here asks Slurm or looks at a process. A file that is missing, cut, or another run's is a fault, one sentence
+each in `Run.faults`, and the rest is read.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Submission(NamedTuple):
     """One `toolspec submit` or `resubmit` of a run. Times are epoch seconds.
 
     kind: `slurm` or `local`. job: Slurm's id (`81234`, or `81240_3` in an array), None before Slurm gave one, and for
-    local. pid, pid_started, boot: a local process, by its id, its start time as field 22 of /proc/PID/stat has it, and the
-    boot id of its host. parameters: partition, account, time (minutes) and so on, as they were asked for.
+    local. pid, pid_started, boot: a local process, by its id, its start time as field 22 of /proc/PID/stat has it,
+    and the boot id of its host. parameters: partition, account, time (minutes) and so on, as they were asked for.
     """
 
     number: int
@@ -54,7 +54,8 @@ class Submission(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One thing that happened. stamp: nanoseconds in the file's name, by the clock of `host`. fields: the whole file."""
+    """One thing that happened. stamp: nanoseconds in the file's name, by the clock of `host`. fields: the whole
+    file."""
 
     kind: str
     stamp: int
@@ -117,7 +118,7 @@ def folders(place: Path) -> list[Path]:
             names = sorted(entry.name for entry in entries if entry.name != SWEEPS and _is_folder(entry))
     except OSError:
         return []
-    return [place / name for name in names if os.path.lexists(f"{place}/{name}/run.json")]  # noqa: PTH110
+    return [place / name for name in names if os.path.lexists(f"{place}/{name}/run.json")]
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

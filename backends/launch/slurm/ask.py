@@ -251,7 +251,8 @@ def _number(text: str) -> int:
 
 
 def _time(text: str) -> float | None:
-    """Epoch seconds, or an ISO time of this zone where Slurm does not know SLURM_TIME_FORMAT; None for `N/A`, `Unknown`."""
+    """Epoch seconds, or an ISO time of this zone where Slurm does not know SLURM_TIME_FORMAT; None for `N/A`,
+    `Unknown`."""
     word = text.strip()
     if re.fullmatch(r"\d{1,12}", word, re.ASCII):
         return float(word) or None

@@ -1,0 +1,332 @@
+"""The phase of a run's newest submission, decided from one source after another. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from toolspec.backends.launch.attempts import Attempt, Cause, attempts, runs, waits
+from toolspec.backends.launch.process import Life
+from toolspec.backends.launch.runs import Run, Submission
+from toolspec.backends.launch.slurm.ask import OVER, Job, Words
+from toolspec.backends.launch.slurm.reasons import ENDS, meaning
+
+Phase = Literal[
+    "unsubmitted",
+    "pending",
+    "starting",
+    "running",
+    "ending",
+    "requeued",
+    "done",
+    "failed",
+    "cancelled",
+    "lost",
+]
+ACTIVE = frozenset({"pending", "starting", "running", "ending", "requeued"})
+"""Phases in which a run holds or awaits nodes."""
+ON_NODES = frozenset({"starting", "running", "ending"})
+
+JUST_SUBMITTED_SECONDS = 120.0
+"""How long a job may be unknown to Slurm, or a local process not written down yet, before that means something."""
+
+
+class Verdict(NamedTuple):
+    """why, fix, source, note: as in State."""
+
+    phase: Phase
+    why: str = ""
+    fix: str = ""
+    source: str = "files"
+    note: str = ""
+
+
+def by_slurm(job: Job, words: Words, last: Attempt | None, cancelled: bool) -> Verdict:
+    """Slurm has a word on the job. cancelled: by `toolspec cancel`."""
+    if job.source == "sacct" and job.state not in OVER:
+        return _by_accounting(job, words, last, cancelled)
+    return _by_word(job, last, cancelled)
+
+
+def _by_accounting(job: Job, words: Words, last: Attempt | None, cancelled: bool) -> Verdict:
+    """sacct says that the job is not over, and squeue does not answer, or does not know it: then it is over."""
+    over = not waits(job.state) and not runs(job.state)
+    verdict = _by_word(job, last, cancelled)
+    if words.queue:
+        again = "; whether it is queued again is not known" if over else ""
+        return verdict._replace(note=f"{words.queue}: this is the word of accounting alone{again}")
+    if over:
+        return verdict
+    own = by_files(last, cancelled)
+    if own.phase not in ACTIVE:
+        return own
+    why = f"accounting has job {job.id} as {job.state}, and no such job waits or runs"
+    return Verdict("lost", why, "toolspec resubmit", "slurm")
+
+
+def _by_word(job: Job, last: Attempt | None, cancelled: bool) -> Verdict:
+    if waits(job.state):
+        return _waiting(job, last)
+    if runs(job.state):
+        return _running(job, last)
+    if job.state == "COMPLETED":
+        if last is not None and last.over and (last.code not in (0, None) or last.next == "requeue"):
+            return _ended(last, "slurm")
+        return Verdict("done", source="slurm")
+    if job.state == "CANCELLED":
+        return _cancelled(job, last, cancelled)
+    return _over(job, last, cancelled)
+
+
+def _waiting(job: Job, last: Attempt | None) -> Verdict:
+    again = (
+        last is not None
+        or bool(job.restarts)
+        or bool(job.earlier)
+        or job.state in ("REQUEUED", "REQUEUE_HOLD")
+    )
+    told = meaning(job.reason)
+    words = told.words
+    if job.state == "CONFIGURING":
+        return Verdict("starting", "its nodes are being made ready", source="slurm")
+    if job.state in ("SPECIAL_EXIT", "REQUEUE_HOLD"):
+        told = meaning("job requeued in held state")
+        words = told.words
+    if not again:
+        return Verdict("pending", words, _fix(told.fix, job), "slurm")
+    before = _why_again(job, last)
+    if job.reason == "BeginTime":
+        words = "Slurm lets it begin in a moment"
+    return Verdict("requeued", f"{before}; {words}" if before else words, _fix(told.fix, job), "slurm")
+
+
+def _fix(fix: str, job: Job) -> str:
+    return fix.replace("JOB", job.id) if "scontrol" in fix else fix
+
+
+def _why_again(job: Job, last: Attempt | None) -> str:
+    """Why the attempt before this one ended, in a few words."""
+    if last is not None and last.over:
+        return last.cause.message if last.cause is not None and last.cause.message else last.why
+    if last is not None and last.ending:
+        return last.ending
+    state = job.earlier[-1].state if job.earlier else (last.lost if last is not None else "")
+    return _AGAIN.get(state, "")
+
+
+_AGAIN: Mapping[str, str] = {
+    "PREEMPTED": "a job of higher priority took its nodes",
+    "NODE_FAIL": "a node failed",
+    "REQUEUED": "it was queued again",
+    "TIMEOUT": "time limit",
+}
+
+
+def _running(job: Job, last: Attempt | None) -> Verdict:
+    """The attempt that Slurm runs now may not have written anything yet."""
+    # Without squeue the number of restarts is that of earlier rows; events know better where they are ahead.
+    restart = job.restarts if job.restarts is not None else len(job.earlier)
+    current = last if last is not None and last.restart >= restart else None
+    if job.state in ("SUSPENDED", "STOPPED"):
+        return Verdict("running", "Slurm has suspended it", source="slurm")
+    if current is not None and current.over:
+        return _closing(current)
+    if current is not None and current.ending:
+        return Verdict("ending", current.ending, source="slurm")
+    if job.state in ("COMPLETING", "STAGE_OUT"):
+        return Verdict("ending", "Slurm is clearing up behind it", source="slurm")
+    if current is None or not current.ready:
+        return Verdict("starting", "Ray is coming up" if current else "its job has begun", source="slurm")
+    return Verdict("running", source="slurm")
+
+
+def _closing(last: Attempt) -> Verdict:
+    """The attempt wrote its end, and its job is not over yet."""
+    if last.next == "requeue":
+        return Verdict("ending", f"{_message(last)}; it will be queued again", source="slurm")
+    ended = _ended(last, "slurm")
+    return ended._replace(note="Slurm is still clearing up behind it")
+
+
+def _cancelled(job: Job, last: Attempt | None, by_us: bool) -> Verdict:
+    who = "by toolspec cancel" if by_us else (f"by user id {job.by}" if job.by else "")
+    if last is not None and last.over and last.code == 0:
+        return Verdict("done", source="slurm")
+    when = "" if last is not None or job.started is not None else "before it began"
+    why = " ".join(filter(None, (who, when)))
+    if not by_us and last is not None and last.over and last.cause is not None and _tells(last.cause):
+        return _ended(last, "slurm")  # it had failed, and its job was cleared away
+    if "DependencyNeverSatisfied" in job.reason:
+        why = meaning(job.reason).words
+    return Verdict("cancelled", why, source="slurm")
+
+
+def _tells(cause: Cause) -> bool:
+    return cause.kind not in ("done", "cancelled", "signal", "killed", "preempted", "time-limit")
+
+
+_BELIEVED: Mapping[str, frozenset[str]] = {
+    "TIMEOUT": frozenset({"time-limit"}),
+    "OUT_OF_MEMORY": frozenset({"host-memory", "gpu-memory"}),
+    "PREEMPTED": frozenset({"preempted"}),
+}
+"""Kinds of cause that say more than a state of Slurm's does; other kinds then tell what followed from it."""
+
+
+def _over(job: Job, last: Attempt | None, cancelled: bool) -> Verdict:
+    """Slurm says that the job ended, and not well."""
+    told = ENDS.get(job.state)
+    at_end = last if last is not None and last.over and last.restart >= len(job.earlier) else None
+    cause = at_end.cause if at_end is not None else None
+    if cancelled and (cause is None or not _tells(cause)):
+        return Verdict("cancelled", "by toolspec cancel", source="slurm")
+    if at_end is not None and at_end.code != 0:
+        believed = _BELIEVED.get(job.state)
+        if told is None or (cause is not None and (cause.kind in believed if believed else _tells(cause))):
+            return _ended(at_end, "slurm")
+    if told is not None:
+        return Verdict("failed", told.words, told.fix, "slurm")
+    return Verdict("failed", _exit(job), _OF_SIGNAL.get(job.signal, ""), "slurm")
+
+
+_OF_SIGNAL: Mapping[int, str] = {
+    9: "if the host ran out of memory: more cluster.slurm.memory; else toolspec logs"
+}
+
+
+def _exit(job: Job) -> str:
+    if job.signal:
+        return f"its job was ended by signal {job.signal}" + (
+            ", as for want of memory" if job.signal == 9 else ""
+        )
+    if job.code:
+        return f"its job ended with exit code {job.code}, and wrote no reason"
+    return meaning(job.reason).words if job.reason else f"Slurm says {job.state}"
+
+
+def _message(last: Attempt) -> str:
+    if last.cause is not None and last.cause.message:
+        return last.cause.message
+    if last.why:
+        return last.why
+    return f"exit code {last.code}" if last.code is not None else "it ended"
+
+
+def _ended(last: Attempt, source: str) -> Verdict:
+    """By the end that the attempt wrote itself."""
+    kind = last.cause.kind if last.cause is not None else ""
+    if kind == "cancelled":
+        return Verdict("cancelled", "", source=source)
+    if last.next == "done" or (not last.next and last.code == 0) or kind == "done":
+        return Verdict("done", source=source)
+    fix = last.cause.fix if last.cause is not None else ""
+    why = _message(last)
+    if last.why and last.why not in why:
+        why = f"{why}; {last.why}"
+    return Verdict("failed", why, fix or "toolspec logs shows the end", source)
+
+
+def by_files(last: Attempt | None, cancelled: bool) -> Verdict:
+    """What the run wrote itself, and nothing else."""
+    if last is None:
+        if cancelled:
+            return Verdict("cancelled", "before it began")
+        return Verdict("pending", "nothing of it has begun")
+    if last.over and cancelled and (last.next == "requeue" or last.cause is None or not _tells(last.cause)):
+        return Verdict("done") if last.code == 0 else Verdict("cancelled", "by toolspec cancel")
+    if last.over and last.cause is not None and last.cause.kind == "preempted":
+        return Verdict("requeued", f"{_message(last)}; Slurm decides whether it is queued again")
+    if last.over and last.next == "requeue":
+        return Verdict("requeued", f"{_message(last)}; {last.why}" if last.why else _message(last))
+    if last.over:
+        return _ended(last, "files")
+    if cancelled:
+        return Verdict("cancelled", "by toolspec cancel")
+    if last.ending:
+        return Verdict("ending", last.ending)
+    return Verdict("running") if last.ready else Verdict("starting", "Ray is coming up")
+
+
+def settled(run: Run) -> bool:
+    """Whether the newest submission wrote an end of which Slurm could say nothing more."""
+    newest = run.newest
+    own = [event for event in run.events if newest is not None and event.submission == newest.number]
+    if not own or own[-1].kind != "ended":
+        return False
+    last = attempts(run, {})[-1]
+    return (
+        last.next in ("done", "stop")
+        and last.cause is not None
+        and (_tells(last.cause) or last.cause.kind == "done")
+    )
+
+
+def without_slurm(
+    newest: Submission, words: Words, last: Attempt | None, cancelled: bool, now: float
+) -> Verdict:
+    """Slurm has nothing on the job: it does not answer, or it does not know the job (any more, or yet)."""
+    verdict = by_files(last, cancelled)
+    if newest.job is None:
+        if verdict.phase != "pending":
+            return verdict
+        if _just(newest, now):
+            return verdict._replace(why="it is being submitted")
+        return Verdict(
+            "lost", "its submission was broken off: no job was ever written down", "toolspec resubmit"
+        )
+    if verdict.phase not in ACTIVE:
+        return verdict
+    if not words.knows_all():
+        why = "; ".join(filter(None, (words.accounting, words.queue)))
+        return verdict._replace(note=f"Slurm does not answer ({why}): this is what the run's own files say")
+    if newest.job in words.jobs:
+        name = words.jobs[newest.job].name
+        note = f"job {newest.job} of this cluster is another one ({name}), so Slurm says nothing of this run"
+        return _lost(verdict, newest)._replace(note=note)
+    if verdict.phase == "pending" and _just(newest, now):
+        return verdict._replace(why="Slurm does not show it yet")
+    return _lost(verdict, newest)
+
+
+def _lost(verdict: Verdict, newest: Submission) -> Verdict:
+    """Slurm knows nothing of a job that by the run's files waits or runs."""
+    had = {
+        "pending": "and nothing of it has begun",
+        "requeued": "though it was to be queued again",
+    }.get(verdict.phase, "and the run never wrote its end")
+    return Verdict("lost", f"Slurm knows no job {newest.job} now, {had}", "toolspec resubmit", "slurm")
+
+
+def _just(newest: Submission, now: float) -> bool:
+    return newest.submitted is not None and abs(now - newest.submitted) < JUST_SUBMITTED_SECONDS
+
+
+def by_process(
+    newest: Submission, last: Attempt | None, life: Life | None, cancelled: bool, now: float
+) -> Verdict:
+    verdict = by_files(last, cancelled)
+    if newest.pid is None:
+        if verdict.phase == "pending" and not _just(newest, now):
+            return Verdict("lost", "its process was never written down", "toolspec resubmit")
+        return verdict._replace(phase="starting", why="") if verdict.phase == "pending" else verdict
+    if life in ("elsewhere", "unknown", None):
+        if verdict.phase in ACTIVE:
+            return verdict._replace(
+                note=f"it is a process of {newest.host or 'another host'}, which cannot be seen from here"
+            )
+        return verdict
+    if life == "alive":
+        if verdict.phase in ("pending", "cancelled", "lost") and not (last is not None and last.over):
+            ending = verdict.phase == "cancelled"
+            return Verdict(
+                "ending" if ending else "starting", "it was cancelled" if ending else "", source="process"
+            )
+        if last is not None and last.over and last.next == "requeue":
+            return Verdict("requeued", verdict.why, source="process")
+        return verdict._replace(source="process")
+    if verdict.phase not in ACTIVE:
+        return verdict
+    if life == "restarted":
+        return Verdict("failed", "the machine was restarted while it ran", "toolspec resubmit", "process")
+    why = "its process is gone and wrote no reason: it was killed, perhaps for want of memory"
+    return Verdict("failed", why, "toolspec logs shows the end; toolspec resubmit", "process")
