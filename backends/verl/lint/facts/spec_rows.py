@@ -17,12 +17,20 @@ MOST_ROWS = 5_000
 """Rows that are laid out; laying one out takes ten times as long as reading it."""
 
 
-class SpecRows:
-    """Rows of the splits that compile writes anew. Each is read once."""
+MOST_KEPT = 4
+"""Layouts of rows that are kept for other specs: both splits of two."""
 
-    def __init__(self, compiled: Compiled) -> None:
+
+class SpecRows:
+    """Rows of the splits that compile writes anew. Each is read once.
+
+    kept: the last rows of other specs, by all that decides them, for specs that mostly have the same.
+    """
+
+    def __init__(self, compiled: Compiled, kept: dict[str, Preview] | None = None) -> None:
         self._compiled = compiled
         self._read: dict[str, Preview] = {}
+        self._kept = {} if kept is None else kept
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -66,6 +74,11 @@ class SpecRows:
             for source in sources:
                 for file in source.files:
                     note(file, "stamp")
-            settings = row_settings(facts, plan, split)
-            self._read[split] = preview([row_source(source) for source in sources], settings, MOST_ROWS)
+            settings, found = row_settings(facts, plan, split), [row_source(source) for source in sources]
+            what = repr((found, settings))
+            if what not in self._kept:
+                while len(self._kept) >= MOST_KEPT:
+                    del self._kept[next(iter(self._kept))]
+                self._kept[what] = preview(found, settings, MOST_ROWS)
+            self._read[split] = self._kept[what]
         return self._read[split]
