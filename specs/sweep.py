@@ -12,7 +12,7 @@ from toolspec.specs.section import Finite, Many, NonNegative, Positive, Section,
 
 MOST_POINTS = 10_000
 DIGITS = 6
-"""Significant digits of a number that is drawn: the same text on every machine, whose logarithms may differ in the last bit."""
+"""Significant digits of a drawn number: the same on every machine, though logarithms may differ in the last bit."""
 SHARES = 10_000
 """Samples of a simplex are whole numbers of this part of the total, so that their sum is exact."""
 
@@ -36,10 +36,13 @@ class Draw(Section):
         default=None,
         min_length=2,
         max_length=2,
-        description="[least, most], both above 0: the logarithm is uniform, so each decade is as likely. Rounded so too.",
+        description="[least, most], both above 0: uniform in the logarithm, so each decade is as likely. Rounded so too.",
     )
     integer: Many[int] | None = Field(
-        default=None, min_length=2, max_length=2, description="[least, most]: whole numbers, both ends among them."
+        default=None,
+        min_length=2,
+        max_length=2,
+        description="[least, most]: whole numbers, both ends among them.",
     )
 
     @field_validator("uniform", "log_uniform", "integer")
@@ -69,7 +72,7 @@ class Draw(Section):
 
 
 class Random(Section):
-    """Points that are drawn. Point n depends on the seed, n and the path alone: more points keep those that are there."""
+    """Points that are drawn. Each value hangs on seed, number and path alone: more points keep those that are there."""
 
     points: Positive = Field(description="Points that are drawn; equal ones are one.")
     seed: NonNegative = Field(default=0, description="The same seed draws the same points on every machine.")
@@ -101,7 +104,10 @@ class Simplex(Section):
         default=0.0, description="Of `keep: sum`: the least share of the total that each term has."
     )
     between: Many[Finite] = Field(
-        default=(0.0, 1.0), min_length=2, max_length=2, description="Of `keep: order`: [low, high] of the sizes."
+        default=(0.0, 1.0),
+        min_length=2,
+        max_length=2,
+        description="Of `keep: order`: [low, high] of the sizes.",
     )
     steps: Positive | None = Field(
         default=None,
@@ -114,7 +120,9 @@ class Simplex(Section):
     @classmethod
     def low_then_high(cls, value: Any) -> Any:
         if not 0 <= value[0] < value[1]:
-            raise ValueError(f"[low, high] of sizes is needed, 0 ≤ low < high, not [{value[0]:g}, {value[1]:g}]")
+            raise ValueError(
+                f"[low, high] of sizes is needed, 0 ≤ low < high, not [{value[0]:g}, {value[1]:g}]"
+            )
         return value
 
     @model_validator(mode="after")
@@ -191,14 +199,16 @@ class Sweep(Section):
         if self.random is not None:
             yield from ((("random", "over", path), path) for path in self.random.over)
         if self.simplex is not None:
-            yield from ((("simplex", "terms", str(n)), f"reward.{t}") for n, t in enumerate(self.simplex.terms))
+            yield from (
+                (("simplex", "terms", str(n)), f"reward.{t}") for n, t in enumerate(self.simplex.terms)
+            )
 
 
 KINDS = tuple(Sweep.model_fields)
 
 
 def spelled_out(value: Any, roots: frozenset[str]) -> Any:
-    """A raw `sweep` with the paths that stand in it moved to `grid`. roots: the sections of a spec, none of them a kind.
+    """A raw `sweep` with the paths that stand in it moved to `grid`. roots: keys of a spec, none of them a kind's.
 
     Raises ValueError for a path that stands in both.
     """

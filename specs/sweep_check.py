@@ -124,7 +124,9 @@ def _simplex(spec: Spec, sweep: Sweep, raw: Raw) -> Iterator[Problem]:
         fix = f"did you mean `{close[0]}`?" if close else ""
         if name in TERMS and not spec.reward.python:
             fix = f"give `reward.{name}` with a weight, which says its sign"
-        why = f"its terms: {', '.join(weights)}" if weights else "it is one Python function, and has no weights"
+        why = (
+            f"its terms: {', '.join(weights)}" if weights else "it is one Python function, and has no weights"
+        )
         message = f"the reward has no term `{name}`"
         yield Problem("TS027", "sweep", message, span, f"sweep.simplex.terms.{number}", why, fix)
     if simplex.keep == "sum" and simplex.total is None and not any(weights.get(n) for n in simplex.terms):

@@ -127,7 +127,12 @@ LEAVES: dict[str, dict[str, Strategy]] = {
             {"grid": {"algorithm.gamma": [1.0, 0.9]}, "data.seed": [1, 2], "parallel": 4},
             {"zip": {"algorithm.batch": [64, 128], "algorithm.lr": [1e-6, {"peak": 2e-6}]}},
             {"random": {"points": 3, "seed": 1, "over": {"algorithm.entropy": {"uniform": [0, 0.1]}}}},
-            {"random": {"points": 2, "over": {"algorithm.lr": {"log_uniform": [1e-7, 1e-5]}, "model": ["a/b", "c/d"]}}},
+            {
+                "random": {
+                    "points": 2,
+                    "over": {"algorithm.lr": {"log_uniform": [1e-7, 1e-5]}, "model": ["a/b", "c/d"]},
+                }
+            },
         ),
         "overrides": st.fixed_dictionaries(
             {},

@@ -45,7 +45,7 @@ class Point(NamedTuple):
 
 
 class Expansion(NamedTuple):
-    """Points in the order of the sweep, the last path of a grid varying fastest. parallel: points at once, None for all.
+    """Points in the order of the sweep, the last kind varying fastest. parallel: points at once, None for all.
 
     notes: points that were written twice, draws that are fewer than asked for.
     """
@@ -91,7 +91,10 @@ def _problem(problems: tuple[Problem, ...], loaded: LoadedSpec) -> ProblemError:
 def _key(changes: Sequence[Change]) -> str:
     """Canonical JSON of what is changed: the same for both spellings of a field, in whatever order they stand."""
     return json.dumps(
-        {_field(change): change.value for change in changes}, sort_keys=True, separators=(",", ":"), default=str
+        {_field(change): change.value for change in changes},
+        sort_keys=True,
+        separators=(",", ":"),
+        default=str,
     )
 
 
@@ -101,12 +104,12 @@ def _field(change: Change) -> str:
 
 def _one_name(one: Point, other: Sequence[Change], span: Any, name: str) -> Problem:
     message = f"two points have the name {name}: {one.values} and {dict(c[:2] for c in other)}"
-    return Problem("TS027", "sweep", message, span, "sweep", fix="write a value of one of them in another way")
+    return Problem(
+        "TS027", "sweep", message, span, "sweep", fix="write a value of one of them in another way"
+    )
 
 
-def _factors(
-    loaded: LoadedSpec, sweep: Sweep, notes: list[Problem]
-) -> Iterator[list[tuple[Change, ...]]]:
+def _factors(loaded: LoadedSpec, sweep: Sweep, notes: list[Problem]) -> Iterator[list[tuple[Change, ...]]]:
     """What is multiplied: the values of each path of a grid, rows of zip, drawn points, weights."""
     raw = loaded.raw
     for path, values in sweep.grid.items():
@@ -142,7 +145,11 @@ def _drawn(asked: Random) -> list[tuple[Change, ...]]:
     found: dict[str, tuple[Change, ...]] = {}
     for number in range(DRAWS_A_POINT * asked.points):
         row = tuple(
-            Change(path, drawn(draw, uniform("random", asked.seed, number, path)), ("sweep", "random", "over", path))
+            Change(
+                path,
+                drawn(draw, uniform("random", asked.seed, number, path)),
+                ("sweep", "random", "over", path),
+            )
             for path, draw in asked.over.items()
         )
         found.setdefault(_key(row), row)

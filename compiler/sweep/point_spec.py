@@ -1,4 +1,4 @@
-"""A point as a spec of its own: the values laid over the spec at their places in the sweep, and what must be its own."""
+"""A point as a spec of its own: its values laid over the spec, and what no two points may share."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def point_spec(loaded: LoadedSpec, point: Point) -> LoadedSpec:
         error.problems = tuple(in_words_of_the_place(one) for one in error.problems)
         error.sources = loaded.sources  # type: ignore[attr-defined]
         raise
-    return LoadedSpec(spec, raw, loaded.file, (*loaded.sets, *(_setting(path, value) for path, value, _ in laid)))
+    return LoadedSpec(
+        spec, raw, loaded.file, (*loaded.sets, *(_setting(path, value) for path, value, _ in laid))
+    )
 
 
 def _own(loaded: LoadedSpec, point: Point) -> Iterator[tuple[str, Any, Span | None]]:

@@ -15,8 +15,8 @@ Sizes = tuple[Fraction, ...]
 def weights(simplex: Simplex, now: Mapping[str, float]) -> tuple[tuple[float, ...], ...]:
     """Weights of `simplex.terms` at each point, each different from the others.
 
-    now: the reward's weight of each term, which gives the sign (0 counts as positive) and the total. A weight is the float
-    next to its exact size, so that sums are kept to the last bit of a float.
+    now: the reward's weight of each term, which gives the sign (0 counts as positive) and the total. A weight is the
+    float next to its exact size, so that sums are kept to the last bit of a float.
     """
     signs = [-1 if now[name] < 0 else 1 for name in simplex.terms]
     sizes = _summed(simplex, now) if simplex.keep == "sum" else _ordered(simplex)
@@ -26,8 +26,10 @@ def weights(simplex: Simplex, now: Mapping[str, float]) -> tuple[tuple[float, ..
 
 def _summed(simplex: Simplex, now: Mapping[str, float]) -> Iterator[Sizes]:
     """Size of each term = total × (least + what is left × its share), with shares ≥ 0 that add up to 1."""
-    total = Fraction(repr(simplex.total)) if simplex.total is not None else sum(
-        (abs(Fraction(repr(now[name]))) for name in simplex.terms), Fraction(0)
+    total = (
+        Fraction(repr(simplex.total))
+        if simplex.total is not None
+        else sum((abs(Fraction(repr(now[name]))) for name in simplex.terms), Fraction(0))
     )
     number, least = len(simplex.terms), Fraction(repr(simplex.least))
     for parts, of in _shares(simplex, number):
@@ -37,7 +39,7 @@ def _summed(simplex: Simplex, now: Mapping[str, float]) -> Iterator[Sizes]:
 def _shares(simplex: Simplex, number: int) -> Iterator[tuple[tuple[int, ...], int]]:
     """(whole numbers ≥ 0, what they add up to): all of `steps`, then samples.
 
-    A sample is the lengths between sorted uniform cuts, which is the flat Dirichlet distribution, on a grid of 1/SHARES.
+    A sample is the lengths between sorted uniform cuts: the flat Dirichlet distribution, on a grid of 1/SHARES.
     """
     if simplex.steps is not None:
         steps = simplex.steps
@@ -45,7 +47,9 @@ def _shares(simplex: Simplex, number: int) -> Iterator[tuple[tuple[int, ...], in
         for bars in combinations(range(steps + number - 1), number - 1):
             yield tuple(b - a - 1 for a, b in pairwise((-1, *bars, steps + number - 1))), steps
     for point in range(simplex.points or 0):
-        cuts = sorted(int(uniform("simplex", simplex.seed, point, n) * (SHARES + 1)) for n in range(number - 1))
+        cuts = sorted(
+            int(uniform("simplex", simplex.seed, point, n) * (SHARES + 1)) for n in range(number - 1)
+        )
         yield tuple(b - a for a, b in pairwise((0, *cuts, SHARES))), SHARES
 
 

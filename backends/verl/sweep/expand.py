@@ -24,14 +24,15 @@ from toolspec.specs.problem import Problem, ProblemError, in_file_order
 from toolspec.specs.spec import Spec
 
 BUILD = Path("build")
+EVERY_RULE = Choice()
 
 
 class SweptPoint(NamedTuple):
     """A point, and what became of it.
 
-    compiled, bundle: None where it cannot be compiled; findings then say why. digest: the bundle's, None where rows that
-    it converts are not at hand. gpu_hours: nodes × GPUs × time limit, None without a limit. same_as: the name of the point
-    before it that is the same run under another name.
+    compiled, bundle: None where it cannot be compiled; findings then say why. digest: the bundle's, None where rows
+    that it converts are not at hand. gpu_hours: nodes × GPUs × time limit, None without a limit. same_as: the name of
+    the point before it that is the same run under another name.
     """
 
     point: Point
@@ -63,7 +64,7 @@ class Sweep:
     expansion: Expansion
     target: str | None = None
     out: Path = BUILD
-    choice: Choice | None = Choice((), (), {})
+    choice: Choice | None = EVERY_RULE
     pack: bool = False
     writing: bool = False
     progress: Callable[[str], None] = lambda _: None
@@ -114,7 +115,7 @@ def expand(
     loaded: LoadedSpec,
     target: str | None = None,
     out: Path = BUILD,
-    choice: Choice | None = Choice((), (), {}),
+    choice: Choice | None = EVERY_RULE,
     pack: bool = False,
     writing: bool = False,
     progress: Callable[[str], None] = lambda _: None,

@@ -24,7 +24,10 @@ def identity(compiled: Compiled, bundle: Bundle, name: str, suffix: str) -> str:
         "config": dict(compiled.config.values),
         "launch": launch_sh(plan, compiled.config, ""),
         # Converted rows are named by a hash in the configuration, which is there only where the files are.
-        "rows": [repr((data.train, data.val, data.system)), {p: plan[p] for p in plan if p.startswith("data.")}],
+        "rows": [
+            repr((data.train, data.val, data.system)),
+            {p: plan[p] for p in plan if p.startswith("data.")},
+        ],
         "files": {
             path: hashlib.sha256(content).hexdigest()
             for path, content in sorted(bundle.files.items())

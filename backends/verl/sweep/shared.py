@@ -33,10 +33,19 @@ def reads(path: str) -> bool:
 
 
 class Shared:
-    """Compiles points. files, previews: for lint, whose rows are laid out once."""
+    """Compiles points. files, previews: for lint, whose rows are laid out once.
 
-    def __init__(self, pack: bool, writing: bool, progress: Callable[[str], None]) -> None:
-        self.pack, self.writing, self.progress = pack, writing, progress
+    quick: rows are not hashed and prompts not counted, for whoever needs neither digests nor lengths.
+    """
+
+    def __init__(
+        self,
+        pack: bool = False,
+        writing: bool = False,
+        progress: Callable[[str], None] = lambda _: None,
+        quick: bool = False,
+    ) -> None:
+        self.pack, self.writing, self.progress, self.quick = pack, writing, progress, quick
         self.files = Files()
         self.previews: dict[str, Any] = {}
         self._facts: OrderedDict[str, Facts | ProblemError] = OrderedDict()
@@ -48,7 +57,7 @@ class Shared:
             sort_keys=True,
             default=str,
         )
-        counted = key in self._facts
+        counted = self.quick or key in self._facts
         facts = self._kept(key, loaded)
         compiled = compile_loaded(
             loaded, target, folder, self.pack, self.writing, not counted, self.progress, facts
@@ -74,6 +83,8 @@ class Shared:
 
     def _gathered(self, loaded: LoadedSpec) -> Facts:
         """As for a bundle that is written, so that its digest is that bundle's; else as lint reads a spec."""
+        if self.quick:
+            return gather(loaded, self.pack, False)
         try:
             return gather(loaded, self.pack, True)
         except ProblemError:

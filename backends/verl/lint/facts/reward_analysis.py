@@ -67,7 +67,9 @@ def _told(
     if not _analysed(text, short, needs, numbers=False).broken(severity):
         return ()
     analysis = _analysed(text, short, needs, numbers=whole)
-    return tuple(_words(analysis, verdict) for verdict in analysis.broken(severity) if verdict.shown is not None)
+    return tuple(
+        _words(analysis, verdict) for verdict in analysis.broken(severity) if verdict.shown is not None
+    )
 
 
 def _words(analysis: Analysis, verdict: Verdict) -> _Told:
