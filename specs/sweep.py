@@ -36,7 +36,7 @@ class Draw(Section):
         default=None,
         min_length=2,
         max_length=2,
-        description="[least, most], both above 0: uniform in the logarithm, so each decade is as likely. Rounded so too.",
+        description="[least, most], both above 0: uniform in the logarithm; each decade is as likely. Rounded so too.",
     )
     integer: Many[int] | None = Field(
         default=None,

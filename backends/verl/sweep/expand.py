@@ -104,7 +104,7 @@ class Sweep:
         loaded = rules()
         loud = frozenset(entry.rule.code for entry in loaded if entry.rule.loud)
         linted = lint_compiled(
-            compiled, shared.files, self.choice.rules(loaded), SpecRows(compiled, shared.previews)
+            compiled, shared.files, self.choice.rules(loaded), SpecRows(compiled, shared.layouts)
         )
         kept, _ = apply(self.choice.findings(linted.findings, loud), linted.sources, loud)
         # A comment may be for the findings of other points.

@@ -34,7 +34,7 @@ class Hours(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """name, file: of the spec. common: findings of every point and of the sweep as a whole. parallel: points at once."""
+    """name, file: of the spec. common: findings of every point and of the whole sweep. parallel: points at once."""
 
     name: str
     file: str

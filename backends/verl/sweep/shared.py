@@ -6,9 +6,9 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from toolspec.backends.verl.compile import Compiled, compile_loaded
+from toolspec.backends.verl.lint.facts.spec_rows import Layouts
 from toolspec.backends.verl.written.files import Files
 from toolspec.compiler.facts.gather import Facts, gather
 from toolspec.compiler.sweep.expansion import Point
@@ -33,7 +33,7 @@ def reads(path: str) -> bool:
 
 
 class Shared:
-    """Compiles points. files, previews: for lint, whose rows are laid out once.
+    """Compiles points. files, layouts: for lint, whose rows are laid out once.
 
     quick: rows are not hashed and prompts not counted, for whoever needs neither digests nor lengths.
     """
@@ -47,7 +47,7 @@ class Shared:
     ) -> None:
         self.pack, self.writing, self.progress, self.quick = pack, writing, progress, quick
         self.files = Files()
-        self.previews: dict[str, Any] = {}
+        self.layouts: Layouts = {}
         self._facts: OrderedDict[str, Facts | ProblemError] = OrderedDict()
 
     def compiled(self, loaded: LoadedSpec, point: Point, target: str | None, folder: Path) -> Compiled:
