@@ -83,11 +83,12 @@ def compile_loaded(
     writing: bool = True,
     counting: bool = True,
     progress: Progress = lambda _: None,
+    known: Facts | None = None,
 ) -> Compiled:
-    """As compile_spec, for a spec that is loaded."""
+    """As compile_spec, for a spec that is loaded. known: its facts, where they are read already."""
     try:
         release, assumed = choose_target(loaded, target)
-        facts = gather(loaded, pack, writing)
+        facts = known if known is not None else gather(loaded, pack, writing)
         folder = out if out is not None else Path("build") / loaded.spec.name
         if facts.data.reasons and folder.name == "data":
             message = f"{folder} is where converted rows stand beside the bundles"

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Make a spec of a verl config, a run script or arguments.",
     ),
     "compile": ("toolspec.cli.compile:compile_", "Check a spec and write its bundle."),
+    "sweep": ("toolspec.cli.sweep:sweep", "List the points of a spec's sweep, with what lint finds of each."),
     "rehearse": (
         "toolspec.cli.rehearse:rehearse",
         "Run the whole experiment on CPU: your tools and reward, scripted policies.",
