@@ -185,7 +185,18 @@ class Daemons:
         raise RuntimeError(f"{what} did not come within {SECONDS_TO_START} s: {last}\n{said}")
 
     def _write(self) -> None:
-        for part in ("etc", "state", "log", "run", "dev", "spool", "munge", "small", "leases", "cgroup/memory"):
+        for part in (
+            "etc",
+            "state",
+            "log",
+            "run",
+            "dev",
+            "spool",
+            "munge",
+            "small",
+            "leases",
+            "cgroup/memory",
+        ):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         for number in range(self.layout.gpus):
             gpu = self.folder / "dev" / f"gpu{number}"

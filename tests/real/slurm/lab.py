@@ -298,7 +298,9 @@ def _bring_up(folder: Path) -> Lab:
     limit = time.monotonic() + SECONDS_TO_COME_UP
     while time.monotonic() < limit and keeper.poll() is None:
         with contextlib.suppress(OSError, LabError):
-            return Lab(folder)  # connected at once: should this process die meanwhile, the keeper finds nobody
+            return Lab(
+                folder
+            )  # connected at once: should this process die meanwhile, the keeper finds nobody
         time.sleep(0.05)
     keeper.terminate()
     keeper.wait()

@@ -40,7 +40,9 @@ class Layout(NamedTuple):
     namespaces: bool = True
     network: str = "127.0.0"
     host: str = "ctl"  # where slurmctld runs, by its own `hostname -s`
-    cgroup: str = ""  # folder of the memory cgroup (v1) of which the nodes have parts; "": slurmd polls what jobs use
+    cgroup: str = (
+        ""  # folder of the memory cgroup (v1) of which the nodes have parts; "": slurmd polls what jobs use
+    )
     ports: Ports = Ports()
 
     @property
