@@ -25,7 +25,7 @@ from real.slurm.layout import (
     slurm_conf,
     slurmdbd_conf,
 )
-from real.slurm.spaces import TOGETHER_WITH_THE_KEEPER, Space, command
+from real.slurm.spaces import TOGETHER_WITH_THE_KEEPER, Space, command, remove_cgroup
 
 SECONDS_TO_START, SECONDS_TO_STOP = 60, 10
 PR_SET_CHILD_SUBREAPER = 36
@@ -73,6 +73,8 @@ class Daemons:
             daemon.wait()
         if not self.layout.namespaces:
             _kill_descendants()
+        if self.layout.cgroup:
+            remove_cgroup(Path(self.layout.cgroup))
 
     # What tests ask for
 
@@ -104,7 +106,7 @@ class Daemons:
         if node in self.node_spaces:
             self.node_spaces.pop(node).kill()
         else:
-            _kill_those(f"SLURMD_NODENAME={node}".encode())
+            _kill_those(f"SLURMD_NODENAME={node}", f"SLURM_CONF={self.folder}/etc/slurm.conf")
         daemon.kill()
         daemon.wait()
 
@@ -123,7 +125,8 @@ class Daemons:
         if self.space:
             if node not in self.node_spaces:
                 enter = [*self.space.enter(), "nsenter", f"--net=/run/netns/{node}"]
-                self.node_spaces[node] = Space(self.folder, node, within=enter)
+                part = [str(self._cgroup(node))] if self.layout.cgroup else []
+                self.node_spaces[node] = Space(self.folder, node, *part, within=enter)
             within = self.node_spaces[node].enter()
         self._spawn(node, ["slurmd", "-D", "-N", node], within)
 
@@ -145,6 +148,13 @@ class Daemons:
             start_new_session=True,
         )
         log.close()
+
+    def _cgroup(self, node: str) -> Path:
+        """A node's part of the lab's cgroup, empty."""
+        part = Path(self.layout.cgroup) / node
+        remove_cgroup(part)
+        part.mkdir(exist_ok=True)
+        return part
 
     def _inside(self, daemon: subprocess.Popen[bytes]) -> int:
         """The daemon itself: nsenter stays as its parent."""
@@ -175,8 +185,19 @@ class Daemons:
         raise RuntimeError(f"{what} did not come within {SECONDS_TO_START} s: {last}\n{said}")
 
     def _write(self) -> None:
-        for part in ("etc", "state", "log", "run", "dev", "spool", "munge", "small", "leases"):
-            (self.folder / part).mkdir(exist_ok=True)
+        for part in (
+            "etc",
+            "state",
+            "log",
+            "run",
+            "dev",
+            "spool",
+            "munge",
+            "small",
+            "leases",
+            "cgroup/memory",
+        ):
+            (self.folder / part).mkdir(parents=True, exist_ok=True)
         for number in range(self.layout.gpus):
             gpu = self.folder / "dev" / f"gpu{number}"
             try:
@@ -277,13 +298,20 @@ def _signal(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def _kill_those(variable: bytes) -> None:
-    """Kill processes that were started with a variable."""
+def _kill_those(*variables: str) -> None:
+    """Kill processes that were started with these variables, and before them the slurmstepd that would report it."""
+    wanted = {each.encode() for each in variables}
+    jobs, steps = set(), set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             with contextlib.suppress(OSError):
-                if variable in (entry / "environ").read_bytes().split(b"\0"):
-                    _signal(int(entry.name), signal.SIGKILL)
+                if wanted <= set((entry / "environ").read_bytes().split(b"\0")):
+                    jobs.add(int(entry.name))
+                    parent = Path("/proc") / (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                    if (parent / "comm").read_text().strip() == "slurmstepd":
+                        steps.add(int(parent.name))
+    for pid in (*steps, *jobs):
+        _signal(pid, signal.SIGKILL)
 
 
 def _kill_descendants() -> None:

@@ -89,8 +89,8 @@ class Keeper:
 
     def _answer(self, asked: dict[str, Any]) -> dict[str, Any]:
         do, arguments = asked["do"], asked.get("arguments", [])
-        if do == "down":
-            self.ended = True
+        if do in ("hello", "down"):
+            self.ended = self.ended or do == "down"
             return {"answer": None}
         try:
             return {"answer": getattr(self.daemons, do)(*arguments)}
@@ -113,14 +113,16 @@ def main(folder: Path) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever uses the lab
     try:
         keeper.daemons.up()
-        (folder / "ready").write_text(f"{os.getpid()}\n")
         keeper.serve()
     except Exception as error:
         (folder / "failed").write_text(f"{error}\n")
         keeper.daemons.down()
         return 1
+    gone = folder.with_name(f"{folder.name}.{os.getpid()}")
+    folder.rename(gone)  # from here on another lab may take the place
+    listener.close()
     keeper.daemons.down()
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(gone, ignore_errors=True)
     return 0
 
 

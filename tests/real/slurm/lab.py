@@ -31,11 +31,13 @@ from real.slurm.spaces import (
     free_network,
     in_namespace,
     listening,
+    memory_cgroup,
     namespaces_allowed,
 )
 
 PREFIX = "slurm-lab-"
 SECONDS_TO_COME_UP = 180
+BY_HAND = f"by hand, of {__file__}"  # each checkout has its own
 INFRASTRUCTURE = ("slurmd", "lab-idle", "/bin/bash " + str(Path(__file__).with_name("namespaces.sh")))
 
 
@@ -50,7 +52,9 @@ class Lab:
         self.folder = folder
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(str(folder / "keeper.sock"))
+        self._connection.settimeout(SECONDS_TO_COME_UP)
         self._lines = self._connection.makefile("r")
+        self._tell("hello")  # the answer comes when the lab is up; none, when it is going down
         self.layout: Layout = read_layout(folder)
 
     def close(self) -> None:
@@ -96,7 +100,7 @@ class Lab:
     def sbatch(self, script: str, *options: str, **variables: str) -> str:
         """Submit lines of shell; the job's id."""
         words = ["sbatch", "--parsable", "--output=/dev/null", *options, f"--wrap={script}"]
-        return self.ask(*words, **variables).split(";")[0]
+        return self.ask(*words, timeout=30, **variables).split(";")[0]
 
     def squeue(self, job: str) -> str:
         """State of a job by slurmctld (RUNNING, …); "" when it knows it no more."""
@@ -105,7 +109,7 @@ class Lab:
 
     def sacct(self, job: str, *fields: str) -> list[dict[str, str]]:
         """Rows of a job and its steps by accounting, restarts included, oldest first."""
-        names = fields or ("JobID", "State", "ExitCode", "Restarts")
+        names = fields or ("JobID", "State", "ExitCode")
         words = [
             "sacct",
             "--noheader",
@@ -238,12 +242,11 @@ def start(key: str, *, accounting: bool = True, held: bool = False, nodes: int =
 
     `held`: it stays up when nobody uses it, until `down`. Raises LabError.
     """
-    digest = hashlib.sha256(f"{os.getuid()} {key} {accounting}".encode()).hexdigest()[:10]
-    folder = Path(tempfile.gettempdir()) / f"{PREFIX}{digest}"
+    folder = _folder(key, accounting)
     cache_folder().mkdir(parents=True, exist_ok=True)
     with (cache_folder() / "slurm-lab.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, LabError):
             return Lab(folder)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o755)
@@ -253,9 +256,16 @@ def start(key: str, *, accounting: bool = True, held: bool = False, nodes: int =
         return _bring_up(folder)
 
 
+def _folder(key: str, accounting: bool) -> Path:
+    digest = hashlib.sha256(f"{os.getuid()} {key} {accounting}".encode()).hexdigest()[:10]
+    return Path(tempfile.gettempdir()) / f"{PREFIX}{digest}"
+
+
 def _layout(folder: Path, accounting: bool, nodes: int) -> Layout:
     if namespaces_allowed():
-        return Layout(str(folder), nodes, accounting=accounting, network=free_network(folder.name))
+        cgroup = str(memory_cgroup(f"{folder.name}.{os.getpid()}") or "")
+        network = free_network(folder.name)
+        return Layout(str(folder), nodes, accounting=accounting, network=network, cgroup=cgroup)
     ports = _free_ports(3 + nodes)
     return Layout(
         str(folder),
@@ -263,7 +273,7 @@ def _layout(folder: Path, accounting: bool, nodes: int) -> Layout:
         accounting=accounting,
         namespaces=False,
         host=socket.gethostname().partition(".")[0],
-        ports=Ports(*ports[:3], slurmd=tuple(ports[3:])),
+        ports=Ports(ports[0], ports[1], ports[2], slurmd=tuple(ports[3:])),
     )
 
 
@@ -286,15 +296,14 @@ def _bring_up(folder: Path) -> Lab:
             cwd="/",
         )
     limit = time.monotonic() + SECONDS_TO_COME_UP
-    lab = None
     while time.monotonic() < limit and keeper.poll() is None:
-        if lab is None:
-            with contextlib.suppress(OSError):
-                lab = Lab(folder)  # at once: should this process die meanwhile, the keeper finds nobody
-        if (folder / "ready").exists() and lab is not None:
-            return lab
+        with contextlib.suppress(OSError, LabError):
+            return Lab(
+                folder
+            )  # connected at once: should this process die meanwhile, the keeper finds nobody
         time.sleep(0.05)
     keeper.terminate()
+    keeper.wait()
     said = [each.read_text() for each in (folder / "failed", folder / "keeper.log") if each.exists()]
     raise LabError("the Slurm lab did not come up: " + "\n".join(said)[-2000:] + f"\nlogs: {folder}/log")
 
@@ -314,7 +323,7 @@ def main(arguments: list[str]) -> int:
     accounting = "--without-accounting" not in arguments
     if "up" in arguments:
         began = time.monotonic()
-        started = start("by hand", accounting=accounting, held=True)
+        started = start(BY_HAND, accounting=accounting, held=True)
         print(
             f"# {started.layout.nodes} nodes, {'namespaces' if started.layout.namespaces else 'one host'},",
             end=" ",
@@ -323,10 +332,9 @@ def main(arguments: list[str]) -> int:
         print(f"export SLURM_CONF={started.slurm_conf}")
         return 0
     if "down" in arguments:
-        for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-            if (folder / "held").exists():
-                with contextlib.suppress(OSError, LabError):
-                    Lab(folder)._tell("down")
+        for accounting in (True, False):
+            with contextlib.suppress(OSError, LabError):
+                Lab(_folder(BY_HAND, accounting))._tell("down")
         return 0
     print(__doc__, file=sys.stderr)
     return 2

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 CLUSTER = "lab"
 # Seconds, as small as they work on two busy cores: a slurmd that is asked while Ray starts answers late.
-SLURMD_TIMEOUT = 20
+SLURMD_TIMEOUT = 10
 KILL_WAIT = 5
 MIN_JOB_AGE = 20  # a finished job is forgotten by slurmctld after 20 to 40
 CREDENTIAL_EXPIRE = 5  # a requeued job starts again after this and one more
@@ -35,12 +35,14 @@ class Layout(NamedTuple):
     nodes: int = 8
     gpus: int = 8
     cpus: int = 32
-    memory: int = 64_000  # MiB that a node says it has
+    memory: int = 256_000  # MiB that a node says it has
     accounting: bool = True
     namespaces: bool = True
     network: str = "127.0.0"
     host: str = "ctl"  # where slurmctld runs, by its own `hostname -s`
-    cgroups: bool = False  # memory limits by cgroups (v1); without: polled by slurmd
+    cgroup: str = (
+        ""  # folder of the memory cgroup (v1) of which the nodes have parts; "": slurmd polls what jobs use
+    )
     ports: Ports = Ports()
 
     @property
@@ -83,11 +85,11 @@ def slurm_conf(layout: Layout) -> str:
         "SlurmctldDebug": "info",
         "SlurmdDebug": "info",
         "ProctrackType": "proctrack/linuxproc",
-        "TaskPlugin": "task/cgroup" if layout.cgroups else "task/none",
+        "TaskPlugin": "task/cgroup" if layout.cgroup else "task/none",
         "JobAcctGatherType": "jobacct_gather/linux",
-        "JobAcctGatherFrequency": 1 if not layout.cgroups else 5,
+        "JobAcctGatherFrequency": 5 if layout.cgroup else 1,
         # Without cgroups slurmd looks at the memory of each step every second, and kills what has too much.
-        **({} if layout.cgroups else {"JobAcctGatherParams": "OverMemoryKill,UsePss"}),
+        **({} if layout.cgroup else {"JobAcctGatherParams": "OverMemoryKill,UsePss"}),
         "MpiDefault": "none",
         "SelectType": "select/cons_tres",
         "SelectTypeParameters": "CR_CPU_Memory",
@@ -117,7 +119,7 @@ def slurm_conf(layout: Layout) -> str:
     else:
         settings["AccountingStorageType"] = "accounting_storage/none"
     lines = [f"{key}={value}" for key, value in settings.items()]
-    return "\n".join([*lines, *map(lambda node: _node(layout, node), layout.names), *_partitions(layout), ""])
+    return "\n".join([*lines, *(_node(layout, node) for node in layout.names), *_partitions(layout), ""])
 
 
 def _node(layout: Layout, node: str) -> str:
@@ -132,8 +134,8 @@ def _node(layout: Layout, node: str) -> str:
 
 def _partitions(layout: Layout) -> list[str]:
     """Tier by tier: `urgent` takes nodes from `gpu` by requeueing its jobs, `gpu` from `scavenge` by cancelling."""
-    every = f"Nodes=n[1-{layout.nodes}] DefMemPerCPU=1000"
-    last = f"Nodes={layout.names[-1]} DefMemPerCPU=1000"
+    every = f"Nodes=n[1-{layout.nodes}] DefMemPerCPU=4000"
+    last = f"Nodes={layout.names[-1]} DefMemPerCPU=4000"
     rows = {
         "gpu": f"{every} Default=YES MaxTime=1-0 DefaultTime=10 PriorityTier=10 PreemptMode=REQUEUE",
         "urgent": f"{every} MaxTime=60 PriorityTier=20 PreemptMode=OFF DenyAccounts=guest",
@@ -154,7 +156,7 @@ def gres_conf(layout: Layout) -> str:
 def cgroup_conf(layout: Layout) -> str:
     """cgroup.conf. slurmd 22.05 loads a plugin in any case; of v1's it does not ask that anything be mounted."""
     lines = ["CgroupPlugin=cgroup/v1", "CgroupAutomount=no"]
-    if layout.cgroups:
+    if layout.cgroup:
         mounted = f"{layout.folder}/cgroup"
         lines += [f"CgroupMountpoint={mounted}", "ConstrainRAMSpace=yes", "AllowedRAMSpace=100"]
     return "\n".join([*lines, ""])

@@ -2,7 +2,7 @@
 # Process 1 of the lab's namespaces, or of one node's within them. It makes what is to be seen there, says so by a
 # file, and waits: when it is killed, the kernel ends every process and takes back every mount, bridge and address.
 #   namespaces.sh FOLDER lab NETWORK NODES    own /run, /etc/hosts, no DNS; a bridge, and a network for each node
-#   namespaces.sh FOLDER NODE                 own host name, /dev/shm and /var/tmp
+#   namespaces.sh FOLDER NODE [CGROUP]        own host name, /dev/shm and /var/tmp; its part of the memory cgroup
 set -euo pipefail
 folder=$1 name=$2
 if [ "$name" = lab ]; then
@@ -38,6 +38,7 @@ else
   hostname "$name"
   mount -t tmpfs tmpfs /dev/shm
   mount -t tmpfs tmpfs /var/tmp
+  [ -z "${3:-}" ] || mount --bind "$3" "$folder/cgroup/memory"
 fi
 touch "$folder/run/$name.ready"
 # bash takes up the children of others while it waits; `sleep` by another name is known not to be a job's.

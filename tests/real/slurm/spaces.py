@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
@@ -30,6 +31,26 @@ def namespaces_allowed() -> bool:
         return subprocess.run(probe, capture_output=True, timeout=10, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
+
+
+def memory_cgroup(name: str) -> Path | None:
+    """A new memory cgroup (v1) below that of this process, to be shared out to the nodes; None where it cannot be."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+        ours = next(line.partition("memory:")[2] for line in lines if ":memory:" in line)
+        made = Path("/sys/fs/cgroup/memory") / ours.lstrip("/") / name
+        made.mkdir(exist_ok=True)
+        (made / "memory.use_hierarchy").read_text()
+    except (OSError, StopIteration):
+        return None
+    return made
+
+
+def remove_cgroup(folder: Path) -> None:
+    """Remove a cgroup without processes, and those below it."""
+    for path, _, _ in sorted(os.walk(folder), reverse=True):
+        with contextlib.suppress(OSError):
+            Path(path).rmdir()
 
 
 def free_network(key: str) -> str:
@@ -108,14 +129,14 @@ def _innermost(pid: int) -> int:
 def in_namespace(first: int | str) -> list[Process]:
     """Processes of the namespace whose process 1 is `first`; none when it is gone."""
     try:
-        wanted = os.readlink(f"/proc/{first}/ns/pid")
+        wanted = Path(f"/proc/{first}/ns/pid").readlink()
     except OSError:
         return []
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                if os.readlink(entry / "ns" / "pid") == wanted:
+                if (entry / "ns" / "pid").readlink() == wanted:
                     found.append(Process(int(entry.name), command(entry)))
             except OSError:
                 continue
