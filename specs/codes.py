@@ -336,5 +336,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS947": "job-environment",
         "TS948": "several-nodes",
         "TS949": "disk",
+        "TS950": "rows-gone",
+        "TS951": "not-this-run",
+        "TS952": "not-over",
     }
 )

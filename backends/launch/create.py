@@ -66,24 +66,6 @@ def run_fields(folder: Path, fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_event(run: Path, kind: str, submission: int, nonce: str, **fields: Any) -> None:
-    """An event of toolspec's own (`submitted`, `cancelled`). Raises OSError."""
-    stamp = time.time_ns()
-    host = socket.gethostname()
-    event = {
-        "version": 1,
-        "kind": kind,
-        "time": stamp / 1e9,
-        "host": host,
-        "submission": submission,
-        "nonce": nonce,
-    }
-    shown = "".join(letter if letter.isalnum() else "_" for letter in host)
-    place_json(
-        run / "events" / f"{stamp:019d}-{kind}-{shown}-{os.getpid()}.json", {**event, "restart": 0, **fields}
-    )
-
-
 def place_json(file: Path, value: Any) -> None:
     place_text(file, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from toolspec.backends.launch.bundle import NAME, RunBundle
-from toolspec.backends.launch.create import place_json, place_text, run_fields, user, write_event
+from toolspec.backends.launch.create import place_json, place_text, run_fields, user
+from toolspec.backends.launch.events import write_event
 from toolspec.backends.launch.slurm.ask import Silent, call
 from toolspec.backends.launch.slurm.script import mark, run_script
 from toolspec.specs.problem import Problem, ProblemError
@@ -153,7 +154,7 @@ def _slurm(run: Path, submission: Submission) -> Submitted:
                 raise ProblemError((refused(str(error), run, error.silent),)) from None
             job = found
         place_json(file, fields(submission, job=job))
-        write_event(run, "submitted", submission.number, submission.nonce, job=job)
+        write_event(run, "submitted", submission, job=job)
     return Submitted(run, job)
 
 
@@ -212,7 +213,7 @@ def _local(run: Path, submission: Submission) -> Submitted:
         command = ["bash", str(run / NAME / "launch.sh"), *submission.overrides]
         started = LocalExecutor(run, log, environment).submit_command(command)
         place_json(file, fields(submission, **started._asdict()))
-        write_event(run, "submitted", submission.number, submission.nonce, job=None, pid=started.pid)
+        write_event(run, "submitted", submission, job=None, pid=started.pid)
     return Submitted(run, str(started.pid))
 
 

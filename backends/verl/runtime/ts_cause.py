@@ -73,7 +73,8 @@ SIGNS = (
         "gpu",
         re.compile(
             r"(?:CUDA error: (?:uncorrectable ECC|an illegal memory access|unspecified launch failure"
-            r"|device-side assert|no CUDA-capable device|invalid device ordinal)|GPU has fallen off the bus|Xid \(PCI)[^\n]*"
+            r"|device-side assert|no CUDA-capable device|invalid device ordinal)"
+            r"|GPU has fallen off the bus|Xid \(PCI)[^\n]*"
         ),
         "",
     ),
@@ -82,7 +83,8 @@ SIGNS = (
         re.compile(
             r"(?:ray\.exceptions\.(?:ActorDiedError|ActorUnavailableError|NodeDiedError|LocalRayletDiedError"
             r"|RaySystemError|OwnerDiedError|WorkerCrashedError|ObjectLostError)"
-            r"|The node this task was running on was dead|Failed to connect to GCS|GCS.{0,40}(?:died|unreachable)|raylet.{0,40}died)[^\n]*"
+            r"|The node this task was running on was dead|Failed to connect to GCS"
+            r"|GCS.{0,40}(?:died|unreachable)|raylet.{0,40}died)[^\n]*"
         ),
         "",
     ),

@@ -43,6 +43,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "toolspec.cli.submit:submit",
         "Check a spec or a bundle and the cluster, and start the run: on Slurm or here.",
     ),
+    "resubmit": (
+        "toolspec.cli.resubmit:resubmit",
+        "Start a run that is over once more, from its newest whole checkpoint.",
+    ),
     "plan": ("toolspec.cli.plan:plan", "Show every decision with its reason."),
     "why": ("toolspec.cli.why:why", "Say where a verl key's value comes from, or what a spec path becomes."),
     "diff": ("toolspec.cli.diff:diff", "Show what changes between two specs, bundles or targets."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -107,7 +106,7 @@ def _over(run: Run) -> None:
     """Raises ProblemError while a job of the run may still write into its folder."""
     from toolspec.backends.launch.look import look  # what Slurm and the run's files say together
 
-    state = look(Path(run.folder))
-    if not state.over:
-        message = f"{run.id} is {state.word}: two jobs would write into one folder"
+    (looked,) = look([run.folder])
+    if looked.state.active:
+        message = f"{run.id} is {looked.state.phase}: two jobs would write into one folder"
         raise ProblemError((Problem("TS952", "not-over", message, fix=f"toolspec cancel {run.id}"),))
