@@ -15,6 +15,7 @@ import rehearse
 import reward
 import score_trajectory
 import start
+import sweep
 import variants
 from measure import load
 from peer import add_arguments
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "score_trajectory": score_trajectory.rows,
     "reward": reward.rows,
     "start": start.rows,
+    "sweep": sweep.rows,
 }
 
 

@@ -89,7 +89,7 @@ class Simplex(Section):
 
     `keep: sum`: all sizes of weights that are 0 or more and add up to `total`. `keep: order`: all sizes
     low < w ≤ high of `between` with the first term's the largest, each next one's smaller.
-    `steps` takes a lattice of that set, `points` samples of it, each as likely as another; both together take both.
+    `steps` takes a lattice of that set, `points` samples that are uniform over it; both together take both.
     """
 
     terms: Many[Text] = Field(

@@ -148,7 +148,10 @@ def _values(sweep: Sweep, raw: Raw) -> Iterator[Problem]:
         above: SpecPath = ("sweep", "random", "over", path)
         inside = (*above, kind) if (*above, kind) in raw.spans else above
         for number, value in enumerate(draw.ends):
-            yield from _refused(raw, [(path, value, (*inside, number))])
+            refused = list(_refused(raw, [(path, value, (*inside, number))]))
+            yield from refused
+            if refused and kind != "choice":  # one end tells of both
+                break
 
 
 def _refused(raw: Raw, values: Sequence[tuple[str, Any, SpecPath]]) -> Iterator[Problem]:

@@ -123,7 +123,7 @@ def _finding(finding: Problem, points: Sequence[str], file: str) -> Iterator[str
 
 
 def _shown(text: str) -> str:
-    return obeying_nothing(masked(text)).replace("\n", " ")
+    return obeying_nothing(masked(text).replace("\n", " ").replace("\x1b", "\\x1b"))
 
 
 def _short(name: str) -> str:
@@ -150,12 +150,12 @@ def _heads(paths: Sequence[str]) -> list[str]:
 def value_text(value: Any) -> str:
     """A value as the spec would have it, in at most WIDEST columns."""
     if isinstance(value, str):
-        text = value
+        text = json.dumps(value, ensure_ascii=False)[1:-1]  # no line break, and no style of a terminal's
     elif isinstance(value, bool) or value is None or isinstance(value, (Mapping, list, tuple)):
         text = json.dumps(value, ensure_ascii=False, default=str)
     else:
         text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    text = obeying_nothing(masked(text)).replace("\n", "\\n")
+    text = obeying_nothing(masked(text))
     return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
 
 
