@@ -44,10 +44,12 @@ def compile_for(
     return compile_spec(spec, sets, target, run / NAME, pack, progress=progress)
 
 
-def write_into(run: Path, compiled: Compiled, progress: Progress) -> RunBundle:
+def write_into(
+    run: Path, compiled: Compiled, progress: Progress = lambda _: None, durable: bool = True
+) -> RunBundle:
     """Writes the bundle; converted rows go to the store that all runs beside it share. Raises ProblemError, OSError."""
     share_rows(run, run.parent / DATA)
-    outcome = write(compiled, progress=progress)
+    outcome = write(compiled, progress=progress, durable=durable)
     steps = planned_steps(compiled.plan, _manifest(run / NAME))
     loaded = compiled.loaded
     return RunBundle(

@@ -66,19 +66,20 @@ def run_fields(folder: Path, fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def place_json(file: Path, value: Any) -> None:
-    place_text(file, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+def place_json(file: Path, value: Any, durable: bool = True) -> None:
+    place_text(file, json.dumps(value, indent=1, ensure_ascii=False) + "\n", durable)
 
 
-def place_text(file: Path, text: str) -> None:
-    """Writes a file whole or not at all. Raises OSError."""
+def place_text(file: Path, text: str, durable: bool = True) -> None:
+    """Writes a file whole or not at all. durable: it is on the disk before this returns. Raises OSError."""
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         with beside.open("w", encoding="utf-8") as stream:
             stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         beside.replace(file)
     except OSError:
         beside.unlink(missing_ok=True)

@@ -6,7 +6,6 @@ where Slurm does not answer or does not know the job any more, the events alone,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from toolspec.backends.launch.attempts import Attempt, Cause, attempts, runs, waits

@@ -22,6 +22,10 @@ from toolspec.backends.launch.slurm.ask import Silent, call
 from toolspec.backends.launch.slurm.script import mark, run_script
 from toolspec.specs.problem import Problem, ProblemError
 
+VALIDATE_ONLY = ("trainer.val_only=true", "trainer.val_before_train=true")
+"""Overrides by which the trainer of each release evaluates the model once and ends (fit of ray_trainer.py and
+v1/trainer_base.py)."""
+
 
 class Submission(NamedTuple):
     """What of a submission is decided before it is made. extra: variables of the job beside the run's own.
@@ -82,9 +86,7 @@ def _version() -> str:
 def script_of(run: Path, submission: Submission) -> str:
     """What sbatch is given."""
     options = {"job-name": run.name, **submission.options}
-    return run_script(
-        options, run, submission.number, submission.nonce, submission.overrides, submission.extra
-    )
+    return run_script(options, run, submission)
 
 
 def submit(run: Path, submission: Submission) -> Submitted:
@@ -143,7 +145,7 @@ def _slurm(run: Path, submission: Submission) -> Submitted:
     place_text(script, script_of(run, submission))
     file = script.with_suffix(".json")
     with signals_wait():
-        _reserve(file, fields(submission))
+        reserve(file, fields(submission))
         try:
             job = BundleExecutor(script, int(submission.options["nodes"])).submit_script()
         except RefusedError as error:
@@ -158,10 +160,10 @@ def _slurm(run: Path, submission: Submission) -> Submitted:
     return Submitted(run, job)
 
 
-def _reserve(file: Path, value: Mapping[str, Any]) -> None:
+def reserve(file: Path, value: Mapping[str, Any], durable: bool = True) -> None:
     """Writes the submission's file, which nobody else may have begun. Raises ProblemError, OSError."""
     draft = file.with_name(f".{file.name}.{os.getpid()}.draft")
-    place_json(draft, value)
+    place_json(draft, value, durable)
     try:
         os.link(draft, file)
     except FileExistsError:
@@ -209,7 +211,7 @@ def _local(run: Path, submission: Submission) -> Submitted:
     }
     file = run / "submissions" / f"{submission.number:04d}.json"
     with signals_wait():
-        _reserve(file, fields(submission))
+        reserve(file, fields(submission))
         command = ["bash", str(run / NAME / "launch.sh"), *submission.overrides]
         started = LocalExecutor(run, log, environment).submit_command(command)
         place_json(file, fields(submission, **started._asdict()))

@@ -46,7 +46,8 @@ SIGNS = (
         "host-memory",
         re.compile(
             r"oom[-_]kill event|Out Of Memory\b.*(?:slurmstepd|step)|ray\.exceptions\.OutOfMemoryError"
-            r"|killed due to memory pressure|due to the node running low on memory|MemoryError\b|Cannot allocate memory"
+            r"|killed due to memory pressure|due to the node running low on memory|\bMemoryError\b"
+            r"|Cannot allocate memory"
             r"|exceeded (?:job|step) memory limit|DefaultCPUAllocator: can't allocate memory"
         ),
         _MORE_MEMORY,
@@ -93,7 +94,8 @@ SIGNS = (
 TRANSIENT = frozenset({"nccl", "gpu", "nodes", "ray", "killed"})
 # Phases of a step, as verl's methods are named, innermost last in a traceback.
 _PHASE = re.compile(
-    r"in (update_actor|update_critic|update_policy|compute_log_prob|compute_ref_log_prob|compute_values"
+    r"\b(?:in |\.)(?:actor_|rollout_|ref_|critic_)*"
+    r"(update_actor|update_critic|update_policy|compute_log_prob|compute_ref_log_prob|compute_values"
     r"|generate_sequences|save_checkpoint|load_checkpoint|init_model|update_weights|_build_model_optimizer)\b"
 )
 _LAST = re.compile(

@@ -5,8 +5,8 @@
 verl writes `global_step_N/actor`, then `critic`, then `data.pt`, then the number into latest_checkpointed_iteration.txt
 (_save_checkpoint of trainer/ppo/ray_trainer.py and trainer/ppo/v1/trainer_base.py, 0.7.1 to 0.9.1). A job that dies
 between leaves a folder that its loader fails on, or a tracker without a number, on which V0 raises ValueError even
-where another checkpoint is named. Retention (`max_actor_ckpt_to_keep`) removes `actor` and `critic` of old steps and leaves
-`data.pt`: such a folder is pruned, which is no fault.
+where another checkpoint is named. Retention (`max_actor_ckpt_to_keep`) removes `actor` and `critic` of old steps and
+leaves `data.pt`: such a folder is pruned, which is no fault.
 
 torch.save writes a zip archive: its directory is its last part, so a file that was cut has none. Standard library only.
 """

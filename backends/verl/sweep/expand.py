@@ -57,13 +57,13 @@ class SweptPoint(NamedTuple):
 class Sweep:
     """The points of a sweep, compiled one after the other each time that it is gone through: no two are held at once.
 
-    target: wins over the spec's. out: the folder of the points' bundles, each at `out/NAME`. choice: which findings
+    target: wins over the spec's. place: where a point's bundle belongs. choice: which findings
     count, None for no lint. writing: what is missing for a bundle is an error, and not a note.
     """
 
     expansion: Expansion
     target: str | None = None
-    out: Path = BUILD
+    place: Callable[[Point], Path] = lambda point: BUILD / point.name
     choice: Choice | None = EVERY_RULE
     pack: bool = False
     writing: bool = False
@@ -90,7 +90,7 @@ class Sweep:
         try:
             loaded = point_spec(self.expansion.loaded, point)
             spec = loaded.spec
-            compiled = shared.compiled(loaded, point, self.target, self.out / point.name)
+            compiled = shared.compiled(loaded, point, self.target, self.place(point))
             bundle = bundle_of(compiled)
         except ProblemError as error:
             return SweptPoint(point, None, None, in_file_order(error.problems), gpu_hours(spec))
@@ -114,7 +114,7 @@ class Sweep:
 def expand(
     loaded: LoadedSpec,
     target: str | None = None,
-    out: Path = BUILD,
+    place: Callable[[Point], Path] = lambda point: BUILD / point.name,
     choice: Choice | None = EVERY_RULE,
     pack: bool = False,
     writing: bool = False,
@@ -127,15 +127,15 @@ def expand(
     expansion = points_of(loaded)
     sweep = loaded.spec.sweep
     if target is not None and sweep is not None:
-        for place, path in sweep.paths:
+        for below, path in sweep.paths:
             if path == "target":
-                span = loaded.span(("sweep", *place)) or loaded.span(("sweep", path))
+                span = loaded.span(("sweep", *below)) or loaded.span(("sweep", path))
                 message = f"`target` is swept over, and --target {target} is one"
-                problem = Problem("TS027", "sweep", message, span, f"sweep.{'.'.join(place)}", fix="drop one")
+                problem = Problem("TS027", "sweep", message, span, f"sweep.{'.'.join(below)}", fix="drop one")
                 error = ProblemError((problem,))
                 error.sources = loaded.sources  # type: ignore[attr-defined]
                 raise error
-    return Sweep(expansion, target, out, choice, pack, writing, progress)
+    return Sweep(expansion, target, place, choice, pack, writing, progress)
 
 
 def gpu_hours(spec: Spec) -> float | None:

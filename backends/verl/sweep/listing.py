@@ -50,13 +50,21 @@ class Listing(NamedTuple):
         return any(finding.severity == "error" for finding in findings)
 
 
-def listing(sweep: Sweep, progress: Callable[[int, int], None] = lambda *_: None) -> Listing:
-    """Goes through the points once. Raises nothing: what is wrong with a point is among its findings."""
+def listing(
+    sweep: Sweep,
+    progress: Callable[[int, int], None] = lambda *_: None,
+    each: Callable[[SweptPoint], None] = lambda _: None,
+) -> Listing:
+    """Goes through the points once. Raises nothing: what is wrong with a point is among its findings.
+
+    each: called with every point while its bundle is at hand.
+    """
     points: list[Listed] = []
     times: Counter[Problem] = Counter()
     compiled = 0
     for number, swept in enumerate(sweep, start=1):
         points.append(_listed(swept))
+        each(swept)
         compiled += swept.compiled is not None
         times.update(set(swept.findings))
         progress(number, len(sweep.points))

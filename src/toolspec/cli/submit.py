@@ -54,6 +54,8 @@ def _exists(context: click.Context, option: click.Parameter, text: str) -> str:
 @click.option("--smoke", is_flag=True, help="First two steps of a small batch; the run goes on if they pass.")
 @click.option("--validate-only", is_flag=True, help="Evaluate the model as it is, and train nothing.")
 @FORCE
+@click.option("--parallel", type=click.IntRange(1), metavar="N", help="Of a sweep: points that run at once.")
+@click.option("--extend", metavar="SWEEP", help="Send the points that this sweep does not have yet.")
 @click.option("--pack", is_flag=True, help="Put the rows into the bundle.")
 @SET
 @TARGET
@@ -66,6 +68,8 @@ def submit(
     smoke: bool,
     validate_only: bool,
     forced: tuple[Forced, ...],
+    parallel: int | None,
+    extend: str | None,
     pack: bool,
     sets: tuple[str, ...],
     target: str | None,
@@ -86,9 +90,21 @@ def submit(
         raise click.UsageError("say where: --slurm or --local")
     if smoke and validate_only:
         raise click.UsageError("--validate-only trains nothing, so there is no step to try with --smoke")
+    if _is_sweep(what, sets):
+        from toolspec.cli.submit_sweep import Call, refuse_local, submit_sweep
+
+        refuse_local(kind)
+        return submit_sweep(
+            Call(
+                *(what, sets, target, forced, pack, dry_run),
+                *(smoke, validate_only, parallel, extend, form),
+            )
+        )
+    if parallel is not None or extend is not None:
+        raise click.UsageError("--parallel and --extend are for a spec with a sweep")
     from toolspec.backends.launch.create import nonce
     from toolspec.backends.launch.runs import root
-    from toolspec.backends.launch.submit import Submission, write_run
+    from toolspec.backends.launch.submit import VALIDATE_ONLY, Submission, write_run
     from toolspec.backends.launch.submit import submit as make
     from toolspec.specs.excerpt import to_json
 
@@ -97,7 +113,7 @@ def submit(
     ready = _ready(kind, source, place, dry_run)
     found = admitted((*source.problems, *ready.problems), forced)
     extra = {"TOOLSPEC_SMOKE": _json(source.smoke)} if smoke else {}
-    overrides = ("trainer.val_only=true", "trainer.val_before_train=true") if validate_only else ()
+    overrides = VALIDATE_ONLY if validate_only else ()
     submission = Submission(1, nonce(), kind, ready.options, overrides, extra, "auto", smoke, validate_only)
     if dry_run:
         show(found.shown)
@@ -117,6 +133,16 @@ def submit(
         return 0
     _print(run, done.job, kind, source.plan, ready)
     return 0
+
+
+def _is_sweep(what: str, sets: tuple[str, ...]) -> bool:
+    """Whether a spec has points. Raises ProblemError for one that cannot be read."""
+    if Path(what).is_dir():
+        return False
+    from toolspec.specs.loading import load
+
+    sweep = load(Path(what), sets).spec.sweep
+    return sweep is not None and any(True for _ in sweep.paths)
 
 
 def _source(
