@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from toolspec.backends.launch.bundle import NAME, RunBundle
 from toolspec.backends.launch.create import place_json, place_text, run_fields, user
 from toolspec.backends.launch.events import write_event
-from toolspec.backends.launch.slurm.ask import Silent, call
+from toolspec.backends.launch.slurm.ask import by_comment
 from toolspec.backends.launch.slurm.script import mark, run_script
 from toolspec.specs.problem import Problem, ProblemError
 
@@ -186,15 +186,7 @@ def refused(said: str, run: Path, silent: bool) -> Problem:
 
 def adopted(name: str, nonce: str) -> str | None:
     """The id of the job that bears the submission's nonce, None where Slurm knows none or does not answer."""
-    try:
-        told = call(["squeue", "-h", "-t", "all", "-O", "JobArrayID:|,Comment:|"], 10.0)
-    except Silent:
-        return None
-    for line in told.splitlines():
-        job, _, comment = line.partition("|")
-        if comment.rstrip("| ") == mark(name, nonce):
-            return job.strip().partition("_")[0]
-    return None
+    return by_comment({mark(name, nonce): nonce}).get(nonce)
 
 
 def _local(run: Path, submission: Submission) -> Submitted:

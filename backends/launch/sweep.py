@@ -127,9 +127,9 @@ def send(sweep: SweepFolder, members: Sequence[Member], submission: Submission, 
     text = array_script(options, arrays, number, submission, len(members), at_once)
     place_text(script, text)
     with signals_wait():
-        for each in members:
+        for task, each in enumerate(members):
             file = each.run / "submissions" / f"{each.number:04d}.json"
-            reserve(file, fields(submission._replace(number=each.number)), durable=False)
+            reserve(file, _fields(submission, each, task), durable=False)
         try:
             array = BundleExecutor(script, int(submission.options["nodes"])).submit_script()
         except RefusedError as error:
@@ -144,10 +144,16 @@ def send(sweep: SweepFolder, members: Sequence[Member], submission: Submission, 
             own = submission._replace(number=each.number)
             job = f"{array}_{task}"
             file = each.run / "submissions" / f"{each.number:04d}.json"
-            place_json(file, fields(own, job=job, array=array), durable=False)
+            place_json(file, _fields(submission, each, task, job=job, array=array), durable=False)
             write_event(each.run, "submitted", own, job=job)
     os.sync()
     return array
+
+
+def _fields(submission: Submission, member: Member, task: int, **told: Any) -> dict[str, Any]:
+    """The member's submission: its place in the array is kept, by which a job whose id was lost is found again."""
+    said = fields(submission._replace(number=member.number), **told)
+    return {**said, "parameters": {**said["parameters"], "array_task": task}}
 
 
 def remove(members: Iterable[Member]) -> None:
