@@ -6,9 +6,10 @@ import itertools
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from math import comb
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,9 @@ from toolspec.backends.verl.compile import bundle_of, compile_spec
 from toolspec.backends.verl.emit.side_files import reward_json
 from toolspec.backends.verl.lint.lint import lint_file
 from toolspec.backends.verl.sweep.expand import expand
+from toolspec.backends.verl.sweep.shared import NO_FACT, reads
 from toolspec.backends.verl.written.files import Files
+from toolspec.compiler.facts.gather import gather
 from toolspec.compiler.sweep.expansion import Expansion, points_of
 from toolspec.compiler.sweep.point_spec import point_spec
 from toolspec.specs.loading import load
@@ -218,6 +221,28 @@ def test_a_point_is_the_spec_with_its_settings(spec: Path, sweep: dict[str, Any]
         assert found.digest is not None
         assert set(bundle_of(other).files) == set(found.bundle.files if found.bundle else ())
     assert seen
+
+
+class Without:
+    """A spec whose sections of NO_FACT cannot be asked for."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+
+    def __getattr__(self, name: str) -> Any:
+        assert name not in NO_FACT, f"facts read `{name}`"
+        return getattr(self._spec, name)
+
+
+@pytest.mark.parametrize("example", sorted(path.parent.name for path in EXAMPLES.glob("*/exp.yaml")))
+def test_facts_read_nothing_that_points_share_them_over(example: str) -> None:
+    loaded = load(EXAMPLES / example / "exp.yaml")
+    bare = replace(loaded, spec=cast(Spec, Without(loaded.spec)))
+    assert gather(bare, writing=False) == gather(loaded, writing=False)
+    assert not reads("reward.valid_call") and not reads("algorithm") and not reads("budget.turns")
+    assert all(
+        map(reads, ("reward.correct.match", "reward.python", "budget.prompt_tokens", "tools.calculator"))
+    )
 
 
 def told(findings: tuple[Problem, ...]) -> list[tuple[str, str, str]]:

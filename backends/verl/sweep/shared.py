@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from toolspec.backends.verl.compile import Compiled, compile_loaded
 from toolspec.backends.verl.lint.facts.spec_rows import Layouts
@@ -24,9 +25,9 @@ NO_FACT_BUT = "budget.prompt_tokens"
 NUMBERS = ("weight", "cap", "schedule")
 
 
-def reads(path: str) -> bool:
-    """Whether a fact may hang on a spec path."""
-    root, *rest = canonical(path).split(".")
+def reads(path: str, value: Any = None) -> bool:
+    """Whether a fact may hang on a value at a spec path."""
+    root, *rest = (path if isinstance(value, Mapping) else canonical(path)).split(".")
     if root == "reward" and rest:
         return rest[-1] not in NUMBERS
     return root not in NO_FACT or path.startswith(NO_FACT_BUT) or path == "budget"
@@ -53,7 +54,7 @@ class Shared:
     def compiled(self, loaded: LoadedSpec, point: Point, target: str | None, folder: Path) -> Compiled:
         """The point at a folder. Raises ProblemError."""
         key = json.dumps(
-            {change.path: change.value for change in point.changes if reads(change.path)},
+            {change.path: change.value for change in point.changes if reads(change.path, change.value)},
             sort_keys=True,
             default=str,
         )
