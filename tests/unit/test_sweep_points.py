@@ -239,6 +239,7 @@ def test_facts_read_nothing_that_points_share_them_over(example: str) -> None:
     loaded = load(EXAMPLES / example / "exp.yaml")
     bare = replace(loaded, spec=cast(Spec, Without(loaded.spec)))
     assert gather(bare, writing=False) == gather(loaded, writing=False)
+    assert reads("reward.correct", {"weight": 1, "match": "python", "python": "reward.py:score"})
     assert not reads("reward.valid_call") and not reads("algorithm") and not reads("budget.turns")
     assert all(
         map(reads, ("reward.correct.match", "reward.python", "budget.prompt_tokens", "tools.calculator"))
