@@ -50,6 +50,7 @@ class Shared:
         self.files = Files()
         self.layouts: Layouts = {}
         self._facts: OrderedDict[str, Facts | ProblemError] = OrderedDict()
+        self._counted: set[str] = set()
 
     def compiled(self, loaded: LoadedSpec, point: Point, target: str | None, folder: Path) -> Compiled:
         """The point at a folder. Raises ProblemError."""
@@ -58,12 +59,13 @@ class Shared:
             sort_keys=True,
             default=str,
         )
-        counted = self.quick or key in self._facts
         facts = self._kept(key, loaded)
+        counted = self.quick or key in self._counted
         compiled = compile_loaded(
             loaded, target, folder, self.pack, self.writing, not counted, self.progress, facts
         )
         self._facts[key] = compiled.facts  # with the lengths of prompts, where they were counted
+        self._counted.add(key)
         return compiled
 
     def _kept(self, key: str, loaded: LoadedSpec) -> Facts:
@@ -73,7 +75,7 @@ class Shared:
             except ProblemError as error:
                 self._facts[key] = error
             if len(self._facts) > MOST_KEPT:
-                self._facts.popitem(last=False)
+                self._counted.discard(self._facts.popitem(last=False)[0])
         self._facts.move_to_end(key)
         found = self._facts[key]
         if isinstance(found, ProblemError):
