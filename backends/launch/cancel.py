@@ -234,7 +234,7 @@ def _of_run(submission: Submission) -> set[tuple[int, int]]:
     if len(submission.nonce) < LEAST_NONCE:
         return set()
     own = set(with_variable(NONCE, submission.nonce))
-    below = {each for pid, _ in own for each in descendants(pid)} if own else set()
+    below = descendants(pid for pid, _ in own) if own else set()
     return {(pid, began) for pid, began in own | below if pid > 1 and pid != os.getpid()}
 
 

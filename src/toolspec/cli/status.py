@@ -108,7 +108,7 @@ def _code(looked: list[Looked], named: bool) -> int:
 
 
 def _lines(looked: list[Looked], now: float, single: bool, place: Path) -> Iterator[str]:
-    from toolspec.cli.run_rows import table
+    from toolspec.cli.run_rows import silence, table
 
     if not looked:
         from toolspec.backends.launch.found import none_here
@@ -120,9 +120,11 @@ def _lines(looked: list[Looked], now: float, single: bool, place: Path) -> Itera
         from toolspec.cli.run_detail import detail
 
         yield from detail(looked[0], checkpoints(looked[0].run), now)
+        yield from silence(looked)
     else:
         yield from table(looked, now)
         yield _counts(looked)
+        yield from silence(looked)
 
 
 def _counts(looked: list[Looked]) -> str:
