@@ -105,16 +105,16 @@ TABLE: tuple[tuple[str, Filled, Words, str, str], ...] = (
     ("Ray comes up", starting, words(job("RUNNING", started=BORN)), "starting", "Ray"),
     ("runs", running, words(job("RUNNING", started=BORN)), "running", ""),
     ("suspended", running, words(job("SUSPENDED", started=BORN)), "running", "suspended"),
-    ("told to end", lambda r: running(r).event("ending", why="time limit"), words(job("RUNNING")), "ending", "time limit"),
-    ("clears up", running, words(job("COMPLETING", started=BORN)), "ending", "clearing up"),
-    ("ended, job not yet", failed, words(job("RUNNING", started=BORN)), "failed", "ValueError"),
-    ("will be queued", timed_out, words(job("RUNNING", started=BORN)), "ending", "queued again"),
-    ("queued again", timed_out, words(job("PENDING", reason="BeginTime", **AGAIN)), "requeued", "time limit"),
-    ("by hand, no word", running, words(job("PENDING", reason="BeginTime", **AGAIN)), "requeued", "queued again"),
-    ("queued again and held", running, words(job("PENDING", reason="job requeued in held state", **AGAIN)), "requeued", "held"),
-    ("runs again, no word yet", timed_out, words(job("RUNNING", **AGAIN)), "starting", "begun"),
-    ("runs again", lambda r: timed_out(r).began(restart=1), words(job("RUNNING", **AGAIN)), "running", ""),
-    ("runs again, sacct alone", lambda r: timed_out(r).began(restart=1),
+    ("told to end", lambda r: running(r).event("ending", why="time limit"), words(job("RUNNING")), "ending", "time
+    limit"), ("clears up", running, words(job("COMPLETING", started=BORN)), "ending", "clearing up"), ("ended, job not
+    yet", failed, words(job("RUNNING", started=BORN)), "failed", "ValueError"), ("will be queued", timed_out,
+    words(job("RUNNING", started=BORN)), "ending", "queued again"), ("queued again", timed_out, words(job("PENDING",
+    reason="BeginTime", **AGAIN)), "requeued", "time limit"), ("by hand, no word", running, words(job("PENDING",
+    reason="BeginTime", **AGAIN)), "requeued", "queued again"), ("queued again and held", running,
+    words(job("PENDING", reason="job requeued in held state", **AGAIN)), "requeued", "held"), ("runs again, no word
+    yet", timed_out, words(job("RUNNING", **AGAIN)), "starting", "begun"), ("runs again", lambda r:
+    timed_out(r).began(restart=1), words(job("RUNNING", **AGAIN)), "running", ""), ("runs again, sacct alone", lambda
+    r: timed_out(r).began(restart=1),
      words(job("RUNNING", source="sacct", **{**AGAIN, "restarts": None}), queue="down"), "running", ""),
     ("done", done, words(job("COMPLETED")), "done", ""),
     ("done without a word", running, words(job("COMPLETED")), "done", ""),
@@ -353,7 +353,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
 SAID = (NONE, DOWN, words(job("RUNNING", **AGAIN), job("PENDING", id="81300")), words(job("FAILED", code=1)))
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32),
     damage=st.sampled_from(["cut", "gone", "bytes", "json"]),
