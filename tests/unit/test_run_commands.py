@@ -360,11 +360,18 @@ def queue(place: Place, state: str, scancel: str) -> Path:
 
 def test_cancel_of_a_job_that_comes_back_once(place: Place) -> None:
     """Its own requeue was on its way: after the first scancel it waits again."""
-    again = 'echo "scancel $*" >> "{calls}"; n=$(grep -c scancel "{calls}"); [ $n -ge 2 ] && echo gone > "{state}" ||
-    echo PENDING > "{state}"' queue(place, "RUNNING", again) code, out, _ = place("cancel", "calc") calls =
-    (place.path / "calls").read_text("utf-8").splitlines() assert (code, out) == (0, "cancelled  calc-cccccc  job
-    81250\n") assert calls == ["scontrol update JobId=81250 Requeue=0", "scancel 81250", "scancel 81250"] code, out, _
-    = place("status", "calc") assert code == 1 and out.startswith("calc-cccccc  cancelled")
+    queue(
+        place,
+        "RUNNING",
+        'echo "scancel $*" >> "{calls}"; n=$(grep -c scancel "{calls}")\n'
+        'if [ $n -ge 2 ]; then echo gone > "{state}"; else echo PENDING > "{state}"; fi',
+    )
+    code, out, _ = place("cancel", "calc")
+    calls = (place.path / "calls").read_text("utf-8").splitlines()
+    assert (code, out) == (0, "cancelled  calc-cccccc  job 81250\n")
+    assert calls == ["scontrol update JobId=81250 Requeue=0", "scancel 81250", "scancel 81250"]
+    code, out, _ = place("status", "calc")
+    assert code == 1 and out.startswith("calc-cccccc  cancelled")
 
 
 def test_the_message_of_a_scancel_that_fails_is_kept(place: Place) -> None:
@@ -390,7 +397,7 @@ def test_watching_tells_each_change_and_ends_with_the_run(place: Place) -> None:
         "squeue", f'echo x >> "{place.path}/asked"; echo "5|RUNNING|0|0|1|1|N/A|n1|None|calc-aaaaaa|"'
     )
     process = place.started("status", "calc", "--watch", "--every", "1")
-    until(lambda: (place.path / "asked").exists())
+    until((place.path / "asked").exists)
     folder.began().log(step_line(1, 0.5))
     time.sleep(2.5)
     folder.ended(0, "done")

@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -105,16 +105,18 @@ TABLE: tuple[tuple[str, Filled, Words, str, str], ...] = (
     ("Ray comes up", starting, words(job("RUNNING", started=BORN)), "starting", "Ray"),
     ("runs", running, words(job("RUNNING", started=BORN)), "running", ""),
     ("suspended", running, words(job("SUSPENDED", started=BORN)), "running", "suspended"),
-    ("told to end", lambda r: running(r).event("ending", why="time limit"), words(job("RUNNING")), "ending", "time
-    limit"), ("clears up", running, words(job("COMPLETING", started=BORN)), "ending", "clearing up"), ("ended, job not
-    yet", failed, words(job("RUNNING", started=BORN)), "failed", "ValueError"), ("will be queued", timed_out,
-    words(job("RUNNING", started=BORN)), "ending", "queued again"), ("queued again", timed_out, words(job("PENDING",
-    reason="BeginTime", **AGAIN)), "requeued", "time limit"), ("by hand, no word", running, words(job("PENDING",
-    reason="BeginTime", **AGAIN)), "requeued", "queued again"), ("queued again and held", running,
-    words(job("PENDING", reason="job requeued in held state", **AGAIN)), "requeued", "held"), ("runs again, no word
-    yet", timed_out, words(job("RUNNING", **AGAIN)), "starting", "begun"), ("runs again", lambda r:
-    timed_out(r).began(restart=1), words(job("RUNNING", **AGAIN)), "running", ""), ("runs again, sacct alone", lambda
-    r: timed_out(r).began(restart=1),
+    ("told to end", lambda r: running(r).event("ending", why="time limit"), words(job("RUNNING")), "ending",
+     "time limit"),
+    ("clears up", running, words(job("COMPLETING", started=BORN)), "ending", "clearing up"),
+    ("ended, job not yet", failed, words(job("RUNNING", started=BORN)), "failed", "ValueError"),
+    ("will be queued", timed_out, words(job("RUNNING", started=BORN)), "ending", "queued again"),
+    ("queued again", timed_out, words(job("PENDING", reason="BeginTime", **AGAIN)), "requeued", "time limit"),
+    ("by hand, no word", running, words(job("PENDING", reason="BeginTime", **AGAIN)), "requeued", "queued again"),
+    ("queued again and held", running, words(job("PENDING", reason="job requeued in held state", **AGAIN)),
+     "requeued", "held"),
+    ("runs again, no word yet", timed_out, words(job("RUNNING", **AGAIN)), "starting", "begun"),
+    ("runs again", lambda r: timed_out(r).began(restart=1), words(job("RUNNING", **AGAIN)), "running", ""),
+    ("runs again, sacct alone", lambda r: timed_out(r).began(restart=1),
      words(job("RUNNING", source="sacct", **{**AGAIN, "restarts": None}), queue="down"), "running", ""),
     ("done", done, words(job("COMPLETED")), "done", ""),
     ("done without a word", running, words(job("COMPLETED")), "done", ""),
@@ -272,6 +274,14 @@ def test_an_earlier_job_that_still_runs_is_said(tmp_path: Path) -> None:
     assert found.notes == (f"job {JOB} of an earlier submission is RUNNING too",)
 
 
+class Asked:
+    """In the place of Slurm: what was asked for."""
+
+    def __call__(self, ids: Iterable[str]) -> Words:
+        self.ids = sorted(ids)
+        return NONE
+
+
 def test_a_run_that_wrote_its_end_need_not_be_asked_for(tmp_path: Path) -> None:
     for number, (fill, expected) in enumerate(
         ((done, True), (failed, True), (timed_out, False), (killed, False))
@@ -279,9 +289,9 @@ def test_a_run_that_wrote_its_end_need_not_be_asked_for(tmp_path: Path) -> None:
         folder = Folder(tmp_path / str(number), ID)
         fill(folder)
         assert settled(read_run(folder.path)) == expected
-        asked: list[str] = []
-        look([folder.path], lambda ids: asked.extend(ids) or NONE)  # type: ignore[func-returns-value]
-        assert asked == ([] if expected else [JOB])
+        asker = Asked()
+        look([folder.path], asker)
+        assert asker.ids == ([] if expected else [JOB])
 
 
 LIVES: tuple[tuple[Filled, Life, str], ...] = (

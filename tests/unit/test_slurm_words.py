@@ -54,7 +54,9 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Slurm:
 def test_sacct_has_every_attempt_of_a_job() -> None:
     jobs = read_sacct(SACCT)
     assert {
-        key: (job.state, job.code, job.signal) for key, job in jobs.items() if key in "1 2 3 4 5".split()
+        key: (job.state, job.code, job.signal)
+        for key, job in jobs.items()
+        if key in ("1", "2", "3", "4", "5")
     } == {
         "1": ("COMPLETED", 0, 0),
         "2": ("FAILED", 7, 0),
