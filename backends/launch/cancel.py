@@ -211,10 +211,12 @@ def _end_local(run: Run, submission: Submission, grace: float) -> Outcome:
     leaders = {(each, began) for each, began in seen if each == pid}
     for each, _ in leaders:
         _signal_group(each, signal.SIGTERM)
-    if not leaders:
-        _signal(seen, signal.SIGTERM)
+    told = False
     end = time.monotonic() + grace
     while (left := _living(seen)) and time.monotonic() < end:
+        if not told and not leaders & left:  # nobody is left who would tell the others
+            told = True
+            _signal(left, signal.SIGTERM)
         time.sleep(POLL_LOCAL_SECONDS)
     left |= _of_run(submission)
     if not left:
@@ -234,7 +236,7 @@ def _of_run(submission: Submission) -> set[tuple[int, int]]:
     if len(submission.nonce) < LEAST_NONCE:
         return set()
     own = set(with_variable(NONCE, submission.nonce))
-    below = {each for pid, _ in own for each in descendants(pid)} if own else set()
+    below = descendants(pid for pid, _ in own) if own else set()
     return {(pid, began) for pid, began in own | below if pid > 1 and pid != os.getpid()}
 
 

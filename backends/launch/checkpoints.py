@@ -62,7 +62,7 @@ def _folder(run: Run) -> tuple[Path | None, str]:
     """Where `checkpoints` of the bundle's ts_job.json leads; None, and the setting, where the job's environment
     decides."""
     try:
-        told = text(mapping(run.folder / "bundle" / "ts_job.json"), "checkpoints") or USUAL
+        told = text(mapping(f"{run.folder}/bundle/ts_job.json"), "checkpoints") or USUAL
     except UnreadableError:
         return run.folder / USUAL, ""
     filled = _RUN_FOLDER.sub(lambda _: str(run.folder.absolute()), told)

@@ -31,7 +31,7 @@ class Label(NamedTuple):
 def label(folder: Path) -> Label:
     """From run.json alone. Never raises."""
     try:
-        said = mapping(folder / "run.json")
+        said = mapping(f"{folder}/run.json")
     except UnreadableError:
         said = {}
     id_ = text(said, "id") or folder.name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,9 +98,3 @@ def _life(run: Run) -> Life | None:
 def newest_first(looked: Iterable[Looked]) -> list[Looked]:
     """By their birth, the newest first."""
     return sorted(looked, key=lambda each: (-(each.run.created or 0.0), each.run.id))
-
-
-def silence(looked: Sequence[Looked]) -> str:
-    """What is to be said once for all of them, where Slurm did not answer: the note that several share."""
-    notes = [note for each in looked for note in each.state.notes if note.startswith("Slurm does not answer")]
-    return notes[0] if notes else ""

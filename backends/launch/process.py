@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -99,19 +99,18 @@ def with_variable(name: str, value: str) -> Iterator[tuple[int, int]]:
             yield pid, began
 
 
-def descendants(pid: int) -> list[tuple[int, int]]:
-    """(pid, start) of a process's children, their children and so on, those that live."""
+def descendants(pids: Iterable[int]) -> set[tuple[int, int]]:
+    """(pid, start) of the children of processes, their children and so on, those that live."""
     children: dict[int, list[int]] = {}
     for each in all_pids():
         above = parent(each)
         if above is not None:
             children.setdefault(above, []).append(each)
-    found: list[tuple[int, int]] = []
-    waiting = list(children.get(pid, ()))
+    met: set[int] = set()
+    waiting = [child for pid in pids for child in children.get(pid, ())]
     while waiting:
         each = waiting.pop()
-        waiting += children.get(each, ())
-        began = started(each)
-        if began is not None:
-            found.append((each, began))
-    return found
+        if each not in met:
+            met.add(each)
+            waiting += children.get(each, ())
+    return {(each, began) for each in met if (began := started(each)) is not None}

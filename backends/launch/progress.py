@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from toolspec.specs.named_file import UnreadableError, open_regular
+from toolspec.backends.launch.values import end_of
+from toolspec.specs.named_file import UnreadableError
 
 STEPS_OF_BYTES = (16 << 10, 64 << 10, 256 << 10)
 """How much of a log's end is looked at, more where it holds no step: a step's line is some 5 KiB."""
-RECORD_BYTES = 64 << 10
+RECORD_BYTES = 32 << 10
 MOST_RECORD_FILES = 2
 MOST_LOGS = 3
 
@@ -22,9 +23,8 @@ _STEP = re.compile(rb"(?:\x1b\[[\d;]{0,20}m|\([^()\r\n]{1,200}\)|[ \t])*step:(\d
 _SCORE = re.compile(
     rb" critic/score/mean:(?:np\.\w{1,12}\()?(-?\d[\d.]{0,30}(?:e[+-]?\d{1,3})?)\)?(?= - |\r?\n)"
 )
-_TRAIN = b'"split": "train"'
-# Inside a text of JSON the quotation marks would be escaped: this is a key.
-_SUCCESS = re.compile(rb'"task_success": (\d(?:\.\d{1,20})?)[,}]')
+# A whole line of ts_record.py's. Inside a text of JSON the quotation marks would be escaped: these are keys.
+_SOLVED = re.compile(rb'"split": "train"[^\n]*"task_success": (\d(?:\.\d{1,20})?)[,}][^\n]*\n')
 
 
 class Log(NamedTuple):
@@ -71,21 +71,18 @@ def progress(run: Path, listed: list[Log]) -> Progress:
     return Progress(None, None, success, judged)
 
 
-def end_of(file: Path, size: int) -> bytes:
-    """The last `size` bytes, of a file's whole lines but for the last, which may be half-written; b"" for no file."""
+def _lines_of(file: str, size: int) -> bytes:
+    """The last `size` bytes, from the beginning of a line on; b"" for no file."""
     try:
-        with open_regular(file) as stream:
-            at = max(0, stream.seek(0, os.SEEK_END) - size)
-            stream.seek(at)
-            data = stream.read(size)
-    except (UnreadableError, OSError):
+        data = end_of(file, size)
+    except UnreadableError:
         return b""
-    return data[data.find(b"\n") + 1 :] if at else data
+    return data if len(data) < size else data[data.find(b"\n") + 1 :]
 
 
 def _last_step(file: Path) -> tuple[int | None, float | None]:
     for size in STEPS_OF_BYTES:
-        data = end_of(file, size)
+        data = _lines_of(str(file), size)
         at = len(data)
         while (at := data.rfind(b"step:", 0, at)) >= 0:
             begin = data.rfind(b"\n", 0, at) + 1
@@ -108,9 +105,7 @@ def _success(run: Path) -> tuple[float | None, int]:
     files = sorted(
         (int(found[2]), int(found[3]), name) for name in names if (found := _RECORDS.fullmatch(name))
     )
-    values: list[float] = []
+    solved: list[bytes] = []
     for _, _, name in files[-MOST_RECORD_FILES:]:
-        for line in end_of(run / "trajectories" / name, RECORD_BYTES).splitlines(keepends=True):
-            if line.endswith(b"\n") and _TRAIN in line and (solved := _SUCCESS.search(line)):
-                values.append(float(solved[1]))
-    return (sum(values) / len(values), len(values)) if values else (None, 0)
+        solved += _SOLVED.findall(_lines_of(f"{run}/trajectories/{name}", RECORD_BYTES))
+    return (sum(map(float, solved)) / len(solved), len(solved)) if solved else (None, 0)

@@ -32,6 +32,7 @@ class State(NamedTuple):
     restarts: of the newest submission. starts: when Slurm thinks that it may begin; limit: when its time is over; both
     epoch seconds. source: whose word it is, `slurm`, `process` or `files`. news: the time of the newest of the run's
     own news, by the clocks of its nodes. notes: what to know of the answer itself, one sentence each.
+    silent: why Slurm does not answer, where that leaves the run's own files alone, else "".
     also: jobs of earlier submissions that wait or run as well.
     """
 
@@ -49,6 +50,7 @@ class State(NamedTuple):
     news: float | None
     attempts: tuple[Attempt, ...]
     notes: tuple[str, ...]
+    silent: str
     also: tuple[str, ...]
 
     @property
@@ -95,7 +97,8 @@ def _state(
     number = newest.number if newest is not None else (tries[-1].submission if tries else None)
     own = [each for each in tries if each.submission == number]
     last = own[-1] if own else None
-    news = [event.time for event in run.events] + ([touched] if touched is not None else [])
+    submitted = newest.submitted if newest is not None else None
+    news = [event.time for event in run.events] + [at for at in (touched, submitted) if at is not None]
     restarts = max(
         [each.restart for each in own] + ([job.restarts] if job is not None and job.restarts else [0])
     )
@@ -119,6 +122,7 @@ def _state(
             *(f"job {each.id} of an earlier submission is {each.state} too" for each in older),
             *((verdict.note,) if verdict.note else ()),
         ),
+        verdict.silent,
         tuple(each.id for each in older),
     )
 

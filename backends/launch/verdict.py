@@ -32,13 +32,14 @@ JUST_SUBMITTED_SECONDS = 120.0
 
 
 class Verdict(NamedTuple):
-    """why, fix, source, note: as in State."""
+    """why, fix, source, silent: as in State. note: one of its notes."""
 
     phase: Phase
     why: str = ""
     fix: str = ""
     source: str = "files"
     note: str = ""
+    silent: str = ""
 
 
 def by_slurm(job: Job, words: Words, last: Attempt | None, cancelled: bool) -> Verdict:
@@ -136,7 +137,8 @@ def _running(job: Job, last: Attempt | None) -> Verdict:
     if job.state in ("COMPLETING", "STAGE_OUT"):
         return Verdict("ending", "Slurm is clearing up behind it", source="slurm")
     if current is None or not current.ready:
-        return Verdict("starting", "Ray is coming up" if current else "its job has begun", source="slurm")
+        wrote = current is not None and current.last is not None
+        return Verdict("starting", "Ray is coming up" if wrote else "its job has begun", source="slurm")
     return Verdict("running", source="slurm")
 
 
@@ -277,8 +279,7 @@ def without_slurm(
     if verdict.phase not in ACTIVE:
         return verdict
     if not words.knows_all():
-        why = "; ".join(filter(None, (words.accounting, words.queue)))
-        return verdict._replace(note=f"Slurm does not answer ({why}): this is what the run's own files say")
+        return verdict._replace(silent="; ".join(filter(None, (words.accounting, words.queue))))
     if newest.job in words.jobs:
         name = words.jobs[newest.job].name
         note = f"job {newest.job} of this cluster is another one ({name}), so Slurm says nothing of this run"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from toolspec.compiler.sweep.expansion import points_of
+from toolspec.compiler.sweep.point_spec import point_spec
 from toolspec.specs.loading import load
 from toolspec.specs.problem import ProblemError
 
@@ -108,3 +114,79 @@ def test_a_parents_sweep_is_merged_as_all_mappings_are(tmp_path: Path) -> None:
     assert (sweep.grid, sweep.parallel) == ({"reward.valid_call": (0.3,)}, 8)
     child.write_text("extends: base.yaml\ntoolspec: 1\nsweep: null\n", "utf-8")
     assert load(child).spec.sweep is None
+
+
+LEAF = st.sampled_from(
+    (None, True, 0, -1, 1.5, 1e308, "", "x", "a.b", "reward.valid_call", 1e-6, "correct", "sum", "order")
+)
+KEY = st.sampled_from(
+    (
+        *(
+            "grid",
+            "zip",
+            "random",
+            "simplex",
+            "parallel",
+            "over",
+            "points",
+            "steps",
+            "terms",
+            "keep",
+            "choice",
+        ),
+        *(
+            "uniform",
+            "log_uniform",
+            "integer",
+            "reward",
+            "reward.valid_call",
+            "reward.python",
+            "tools..x",
+            ".",
+        ),
+        *(
+            "algorithm",
+            "algorithm.lr",
+            "algorithm.lr.peak.x",
+            "data.train.0.path",
+            "env.X",
+            "overrides",
+            "overrides.",
+        ),
+        *(
+            "overrides.trainer.n",
+            "model",
+            "target",
+            "name",
+            "sweep",
+            "extends",
+            "data",
+            "cluster.slurm",
+            "budget",
+        ),
+    )
+)
+ANY = st.recursive(
+    LEAF,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEY, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(KEY, ANY, min_size=1, max_size=3))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_stands_in_a_sweep_is_taken_or_told(tmp_path: Path, sweep: dict[str, Any]) -> None:
+    file = tmp_path / "exp.yaml"
+    file.write_text(SPEC.replace("sweep:\n", ""), "utf-8")
+    try:
+        loaded = load(file, (f"sweep={json.dumps(sweep)}",))
+        found = points_of(loaded)
+    except ProblemError as error:
+        assert all(problem.message and problem.span for problem in error.problems)
+        return
+    assert found.points
+    for point in found.points[:20]:
+        try:
+            assert point_spec(loaded, point).spec.name == point.name
+        except ProblemError as error:
+            assert error.problems

@@ -6,20 +6,26 @@ import itertools
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from math import comb
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import EXAMPLES, ROOT
+from counted_spec import SPEC as COUNTED
+from counted_spec import settle
+from toolspec.backends.verl.chat.prompt_lengths import prompt_lengths
 from toolspec.backends.verl.compile import bundle_of, compile_spec
 from toolspec.backends.verl.emit.side_files import reward_json
 from toolspec.backends.verl.lint.lint import lint_file
 from toolspec.backends.verl.sweep.expand import expand
+from toolspec.backends.verl.sweep.shared import NO_FACT, reads
 from toolspec.backends.verl.written.files import Files
+from toolspec.compiler.facts.gather import gather
 from toolspec.compiler.sweep.expansion import Expansion, points_of
 from toolspec.compiler.sweep.point_spec import point_spec
 from toolspec.specs.loading import load
@@ -202,22 +208,80 @@ CASES: tuple[tuple[Path, dict[str, Any]], ...] = (
 @pytest.mark.parametrize(("spec", "sweep"), CASES)
 def test_a_point_is_the_spec_with_its_settings(spec: Path, sweep: dict[str, Any]) -> None:
     """Every point against a compile and a lint of its own: what is shared between points changes nothing."""
+    assert compared(spec, sweep) > 0
+
+
+def test_points_share_the_lengths_of_prompts_that_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(tmp_path, monkeypatch)
+    spec = tmp_path / "exp.yaml"
+    spec.write_text(COUNTED, "utf-8")
+    sweep = {
+        "data.system": ["Be brief.", "Be as brief as you can be, if you can."],
+        "budget.prompt_tokens": ["auto", {"quantile": 0.5, "margin": 0}],
+        "train.micro_batch": [7, 4],  # the first point of each prompt cannot be compiled
+        "algorithm.lr": [1e-6, 2e-6],
+    }
+    monkeypatch.setattr("toolspec.backends.verl.chat.prompt_facts.prompt_lengths", counting := Counting())
+    assert compared(spec, sweep, alone=False) == 8
+    # Both splits, of two systems and two limits, and once more for the points that fail at first.
+    assert counting.times <= 2 * 2 * 2 * 3
+    assert compared(spec, sweep) == 8
+
+
+class Counting:
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self, *arguments: Any) -> Any:
+        self.times += 1
+        return prompt_lengths(*arguments)
+
+
+def compared(spec: Path, sweep: dict[str, Any], alone: bool = True) -> int:
+    """How many points can be compiled. alone: whether each is compared with a compile and a lint of its own."""
     swept = expand(load(spec, (f"sweep={json.dumps(sweep)}",)))
     seen = 0
     for found in swept:
-        sets = point_spec(swept.expansion.loaded, found.point).sets[1:]
-        alone = lint_file(spec, None, Files(), sets=sets)
-        assert told(found.findings) == told(alone.findings), found.point.values
-        if found.compiled is None:
-            assert any(finding.severity == "error" for finding in alone.findings)
+        seen += found.compiled is not None
+        if not alone:
             continue
-        seen += 1
-        other = compile_spec(spec, sets)
-        assert found.compiled.config.values == other.config.values
-        assert reward_json(found.compiled.plan, found.compiled.facts) == reward_json(other.plan, other.facts)
+        sets = point_spec(swept.expansion.loaded, found.point).sets[1:]
+        other = lint_file(spec, None, Files(), sets=sets)
+        assert told(found.findings) == told(other.findings), found.point.values
+        if found.compiled is None or found.bundle is None:
+            assert any(finding.severity == "error" for finding in other.findings)
+            continue
+        again = compile_spec(spec, sets)
+        assert found.compiled.config.values == again.config.values
+        assert reward_json(found.compiled.plan, found.compiled.facts) == reward_json(again.plan, again.facts)
         assert found.digest is not None
-        assert set(bundle_of(other).files) == set(found.bundle.files if found.bundle else ())
-    assert seen
+        assert set(bundle_of(again).files) == set(found.bundle.files)
+    return seen
+
+
+class Without:
+    """A spec whose sections of NO_FACT cannot be asked for."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+
+    def __getattr__(self, name: str) -> Any:
+        assert name not in NO_FACT, f"facts read `{name}`"
+        return getattr(self._spec, name)
+
+
+@pytest.mark.parametrize("example", sorted(path.parent.name for path in EXAMPLES.glob("*/exp.yaml")))
+def test_facts_read_nothing_that_points_share_them_over(example: str) -> None:
+    loaded = load(EXAMPLES / example / "exp.yaml")
+    bare = replace(loaded, spec=cast(Spec, Without(loaded.spec)))
+    assert gather(bare, writing=False) == gather(loaded, writing=False)
+    assert reads("reward.correct", {"weight": 1, "match": "python", "python": "reward.py:score"})
+    assert not reads("reward.valid_call") and not reads("algorithm") and not reads("budget.turns")
+    assert all(
+        map(reads, ("reward.correct.match", "reward.python", "budget.prompt_tokens", "tools.calculator"))
+    )
 
 
 def told(findings: tuple[Problem, ...]) -> list[tuple[str, str, str]]:

@@ -145,7 +145,7 @@ def call(command: Sequence[str], limit: float) -> str:
 def _said(errors: bytes) -> str:
     """The last line of what a command said, without its own name in front."""
     lines = [line.strip() for line in errors[-4096:].decode("utf-8", "replace").splitlines() if line.strip()]
-    return re.sub(r"^\w+: (?:error: )?", "", lines[-1])[:200] if lines else ""
+    return re.sub(r"^\w+: (?:(?:error|fatal): )?", "", lines[-1])[:200] if lines else ""
 
 
 def read_sacct(text: str) -> dict[str, Job]:

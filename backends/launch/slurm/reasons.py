@@ -121,8 +121,8 @@ _THINGS: Mapping[str, str] = MappingProxyType(
     }
 )
 _LIMIT = re.compile(
-    r"(QOS|Assoc)(Grp|Max|Min)([A-Za-z]+?)(?:Run)?(?:Minutes)?(?:Limit)?"
-    r"(PerUser|PerUserLimit|PerAccount|PerAccountLimit|PerJob|PerJobLimit|PerNode|PerNodeLimit)?(?:Limit)?"
+    rf"(QOS|Assoc)(Grp|Max|Min)({'|'.join(sorted(_THINGS, key=len, reverse=True))})"
+    r"(?:Run)?(?:Minutes)?(?:Limit)?(PerUser|PerAccount|PerJob|PerNode)?(?:Limit)?"
 )
 _FREE = (
     (re.compile(r"Nodes required for job are DOWN, DRAINED or reserved.*", re.DOTALL), "ReqNodeNotAvail"),
@@ -143,16 +143,15 @@ def meaning(reason: str) -> Meaning:
             return told._replace(words=f"{told.words} ({nodes})") if nodes else told
     found = _LIMIT.fullmatch(reason)
     if found:
-        return _limit(found[1], found[2], found[3], found[4] or "")
+        return _limit(found[1], found[2], _THINGS[found[3]], found[4] or "")
     return Meaning(f"Slurm's reason: {reason}")
 
 
-def _limit(owner: str, kind: str, thing: str, of: str) -> Meaning:
-    whose, what = _OWNERS[owner], _THINGS.get(thing, thing)
-    of = of.removesuffix("Limit")
+def _limit(owner: str, kind: str, what: str, of: str) -> Meaning:
+    whose = _OWNERS[owner]
     if kind == "Min":
         return Meaning(f"it asks for less than {whose} takes ({what})", "ask for more, or another QOS", True)
-    if of in ("PerJob", "PerNode") or (kind == "Max" and thing.startswith("Wall")):
+    if of in ("PerJob", "PerNode") or (kind == "Max" and what == "time"):
         return Meaning(
             f"it asks for more than {whose} allows a job ({what}), so it never begins", _LESS, True
         )

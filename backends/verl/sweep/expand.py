@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -76,16 +76,15 @@ class Sweep:
     def __iter__(self) -> Iterator[SweptPoint]:
         shared = Shared(self.pack, self.writing, self.progress)
         seen: dict[str, str] = {}
-        chosen = None if self.choice is None else self.choice.rules(rules())
         for point in self.expansion.points:
-            found = self._one(point, shared, chosen)
+            found = self._one(point, shared)
             if found.compiled is not None and found.bundle is not None:
                 what = identity(found.compiled, found.bundle, point.name, point.suffix)
                 first = seen.setdefault(what, point.name)
                 found = found._replace(same_as=None if first == point.name else first)
             yield found
 
-    def _one(self, point: Point, shared: Shared, chosen: Sequence[object] | None) -> SweptPoint:
+    def _one(self, point: Point, shared: Shared) -> SweptPoint:
         spec = self.expansion.loaded.spec
         try:
             loaded = point_spec(self.expansion.loaded, point)
@@ -94,21 +93,17 @@ class Sweep:
             bundle = bundle_of(compiled)
         except ProblemError as error:
             return SweptPoint(point, None, None, in_file_order(error.problems), gpu_hours(spec))
-        findings = compiled.notes
-        if self.choice is not None:
-            findings = self._linted(compiled, shared)
+        findings = compiled.notes if self.choice is None else linted(compiled, shared, self.choice)
         return SweptPoint(point, compiled, bundle, findings, gpu_hours(spec))
 
-    def _linted(self, compiled: Compiled, shared: Shared) -> tuple[Problem, ...]:
-        assert self.choice is not None
-        loaded = rules()
-        loud = frozenset(entry.rule.code for entry in loaded if entry.rule.loud)
-        linted = lint_compiled(
-            compiled, shared.files, self.choice.rules(loaded), SpecRows(compiled, shared.layouts)
-        )
-        kept, _ = apply(self.choice.findings(linted.findings, loud), linted.sources, loud)
-        # A comment may be for the findings of other points.
-        return in_file_order(p for p in kept if p.name != "suppression" or p.severity == "error")
+
+def linted(compiled: Compiled, shared: Shared, choice: Choice) -> tuple[Problem, ...]:
+    """What counts of what lint finds of a point; a comment that silences nothing here may be for other points."""
+    loaded = rules()
+    loud = frozenset(entry.rule.code for entry in loaded if entry.rule.loud)
+    found = lint_compiled(compiled, shared.files, choice.rules(loaded), SpecRows(compiled, shared.layouts))
+    kept, _ = apply(choice.findings(found.findings, loud), found.sources, loud)
+    return in_file_order(p for p in kept if p.name != "suppression" or p.severity == "error")
 
 
 def expand(

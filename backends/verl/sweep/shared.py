@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from toolspec.backends.verl.compile import Compiled, compile_loaded
 from toolspec.backends.verl.lint.facts.spec_rows import Layouts
@@ -24,9 +25,9 @@ NO_FACT_BUT = "budget.prompt_tokens"
 NUMBERS = ("weight", "cap", "schedule")
 
 
-def reads(path: str) -> bool:
-    """Whether a fact may hang on a spec path."""
-    root, *rest = canonical(path).split(".")
+def reads(path: str, value: Any = None) -> bool:
+    """Whether a fact may hang on a value at a spec path."""
+    root, *rest = (path if isinstance(value, Mapping) else canonical(path)).split(".")
     if root == "reward" and rest:
         return rest[-1] not in NUMBERS
     return root not in NO_FACT or path.startswith(NO_FACT_BUT) or path == "budget"
@@ -49,20 +50,22 @@ class Shared:
         self.files = Files()
         self.layouts: Layouts = {}
         self._facts: OrderedDict[str, Facts | ProblemError] = OrderedDict()
+        self._counted: set[str] = set()
 
     def compiled(self, loaded: LoadedSpec, point: Point, target: str | None, folder: Path) -> Compiled:
         """The point at a folder. Raises ProblemError."""
         key = json.dumps(
-            {change.path: change.value for change in point.changes if reads(change.path)},
+            {change.path: change.value for change in point.changes if reads(change.path, change.value)},
             sort_keys=True,
             default=str,
         )
-        counted = self.quick or key in self._facts
         facts = self._kept(key, loaded)
+        counted = self.quick or key in self._counted
         compiled = compile_loaded(
             loaded, target, folder, self.pack, self.writing, not counted, self.progress, facts
         )
         self._facts[key] = compiled.facts  # with the lengths of prompts, where they were counted
+        self._counted.add(key)
         return compiled
 
     def _kept(self, key: str, loaded: LoadedSpec) -> Facts:
@@ -72,7 +75,7 @@ class Shared:
             except ProblemError as error:
                 self._facts[key] = error
             if len(self._facts) > MOST_KEPT:
-                self._facts.popitem(last=False)
+                self._counted.discard(self._facts.popitem(last=False)[0])
         self._facts.move_to_end(key)
         found = self._facts[key]
         if isinstance(found, ProblemError):

@@ -46,14 +46,14 @@ def detail(looked: Looked, found: Checkpoints, now: float) -> Iterator[str]:
             "step", f"{NOTHING if step is None else step} of {'?' if planned is None else planned}{done}"
         )
     if looked.progress.score is not None:
-        yield _row("score", f"{number(looked.progress.score, 4)}  critic/score/mean of that step")
+        yield _row("score", f"{number(looked.progress.score, 4)}, critic/score/mean of that step")
     if looked.progress.success is not None:
         judged = looked.progress.judged
         yield _row(
-            "success", f"{number(looked.progress.success)}  of the newest {judged} training trajectories"
+            "success", f"{number(looked.progress.success)}, of the newest {judged} training trajectories"
         )
     limit = f", time until {moment(state.limit)}" if state.limit is not None and state.limit > now else ""
-    yield _row("job", f"{job_of(looked)}  {run.nodes} × {run.gpus} GPUs{_where(looked)}{limit}")
+    yield _row("job", f"{job_of(looked)}, {run.nodes} × {run.gpus} GPUs{_where(looked)}{limit}")
     budget = f" of {run.gpu_hours:g}" if run.gpu_hours is not None else ""
     yield _row("gpu-hours", f"{spent(looked, now):.2f}{budget}")
     yield _row("checkpoints", _checkpoints(found))
@@ -62,12 +62,13 @@ def detail(looked: Looked, found: Checkpoints, now: float) -> Iterator[str]:
         yield _row("spec", run.spec)
     if run.sweep is not None:
         values = ", ".join(f"{path}: {value}" for path, value in run.sweep.values.items())
-        yield _row("sweep", f"{run.sweep.id}  {values}")
+        yield _row("sweep", f"{run.sweep.id}: {values}")
     yield _row("folder", str(run.folder))
     for fault in run.faults:
         yield _row("unreadable", fault)
     yield from _attempts(looked, now)
-    yield f"next  {_next(looked)}"
+    for number_, line in enumerate(_next(looked)):
+        yield f"{'      ' if number_ else 'next  '}{line}"
 
 
 def _row(label: str, text: str) -> str:
@@ -131,10 +132,12 @@ def _lasted(attempt: Attempt, goes_on: bool, now: float) -> str:
     return duration(end - attempt.began)
 
 
-def _next(looked: Looked) -> str:
+def _next(looked: Looked) -> tuple[str, ...]:
     name = obeying_nothing(looked.run.id)
     if looked.state.phase in ("failed", "lost", "cancelled"):
-        return f"toolspec logs {name} · toolspec resubmit {name}"
-    if looked.state.active:
-        return f"toolspec logs {name} -f · toolspec cancel {name}"
-    return f"toolspec metrics {name} · toolspec audit {name}"
+        words = ("logs {}", "resubmit {}")
+    elif looked.state.active:
+        words = ("logs {} -f", "cancel {}")
+    else:
+        words = ("metrics {}", "audit {}")
+    return tuple(f"toolspec {word.format(name)}" for word in words)

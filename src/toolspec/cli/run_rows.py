@@ -140,13 +140,20 @@ def remarks(looked: Looked, now: float) -> Iterator[str]:
     if state.restarts and state.phase != "requeued":
         yield from said(restarts(looked), 2)
     for note in state.notes:
-        yield from said(f"{note}{_age_of_news(looked, now)}", 2)
+        yield from said(note, 2)
+    if state.silent:
+        old = "" if state.news is None else f", {duration(now - state.news)} old"
+        yield from said(f"by its own files{old}", 2)
 
 
-def _age_of_news(looked: Looked, now: float) -> str:
-    if looked.state.source != "files" or looked.state.news is None:
-        return ""
-    return f"; the newest is {duration(now - looked.state.news)} old"
+def silence(looked: Iterable[Looked]) -> list[str]:
+    """What is said once for all of them where Slurm does not answer."""
+    why = next((each.state.silent for each in looked if each.state.silent), "")
+    return (
+        said(f"Slurm does not answer ({why}): the states are what the runs wrote themselves", 0)
+        if why
+        else []
+    )
 
 
 def restarts(looked: Looked) -> str:
@@ -220,6 +227,7 @@ def document(looked: Looked, now: float) -> dict[str, Any]:
         if run.sweep is None
         else {"id": run.sweep.id, "point": run.sweep.point, "values": dict(run.sweep.values)},
         "attempts": [_attempt(each) for each in state.attempts],
+        "silent": state.silent or None,
         "notes": list(state.notes),
         "faults": list(run.faults),
     }

@@ -37,7 +37,7 @@ def runs(*, everything: bool, form: str) -> int:
     from toolspec.backends.launch.found import labels, none_here
     from toolspec.backends.launch.look import look, newest_first
     from toolspec.backends.launch.runs import root
-    from toolspec.cli.run_rows import documents
+    from toolspec.cli.run_rows import documents, silence
 
     place = root()
     known = labels(place)
@@ -53,7 +53,7 @@ def runs(*, everything: bool, form: str) -> int:
         problem = none_here(place)
         print(f"{problem.message}\n{problem.why}\nnext: {problem.fix}")
         return 0
-    for line in _table(looked, now):
+    for line in [*_table(looked, now), *silence(looked)]:
         print(line)
     if len(known) > len(listed):
         print(f"{len(known) - len(listed)} more, older: toolspec runs --all")

@@ -55,7 +55,7 @@ def status(
     a fault of toolspec's own.
     """
     from toolspec.backends.launch.found import find_all, of_sweep
-    from toolspec.backends.launch.runs import root
+    from toolspec.backends.launch.runs import folders, root
 
     if names and sweep is not None:
         raise click.UsageError("Give runs or --sweep, not both.")
@@ -66,15 +66,15 @@ def status(
     def listed() -> list[Path]:
         if sweep is not None:
             return of_sweep(sweep, place)
-        return chosen if names else _all(place)
+        return chosen if names else folders(place)
 
     chosen = find_all(names, place) if names else []
     named = bool(names) or sweep is not None
     if watch:
-        return _watched(listed, named or everything, named, every, form)
+        return _watched(listed, everything, named, every, form)
     from toolspec.backends.launch.look import look
 
-    looked = _kept(look(listed()), named or everything)
+    looked = _kept(look(listed()), named, everything)
     if form == "json":
         print_json(_document(looked, time.time()))
     else:
@@ -83,15 +83,16 @@ def status(
     return _code(looked, named)
 
 
-def _all(place: Path) -> list[Path]:
-    """Every run, newest first: which of them are over only the look itself tells."""
-    from toolspec.backends.launch.found import labels
+def _kept(looked: list[Looked], named: bool, everything: bool) -> list[Looked]:
+    """Those that are not over or are of the last day, the newest first; where there is none, the newest one.
 
-    return [each.folder for each in labels(place)]
+    Those that were named, in the order in which they were.
+    """
+    from toolspec.backends.launch.look import newest_first
 
-
-def _kept(looked: list[Looked], everything: bool) -> list[Looked]:
-    """Those that are not over or are of the last day; where there is none, the newest one."""
+    if named:
+        return looked
+    looked = newest_first(looked)
     if everything:
         return looked
     now = time.time()
@@ -108,7 +109,7 @@ def _code(looked: list[Looked], named: bool) -> int:
 
 
 def _lines(looked: list[Looked], now: float, single: bool, place: Path) -> Iterator[str]:
-    from toolspec.cli.run_rows import table
+    from toolspec.cli.run_rows import silence, table
 
     if not looked:
         from toolspec.backends.launch.found import none_here
@@ -120,9 +121,11 @@ def _lines(looked: list[Looked], now: float, single: bool, place: Path) -> Itera
         from toolspec.cli.run_detail import detail
 
         yield from detail(looked[0], checkpoints(looked[0].run), now)
+        yield from silence(looked)
     else:
         yield from table(looked, now)
         yield _counts(looked)
+        yield from silence(looked)
 
 
 def _counts(looked: list[Looked]) -> str:
@@ -154,7 +157,7 @@ def _watched(listed: Callable[[], list[Path]], everything: bool, named: bool, ev
     asker = Asker()
 
     def now() -> list[Looked]:
-        return _kept(look(listed(), asker), everything)
+        return _kept(look(listed(), asker), named, everything)
 
     if form == "json":
         return _stream(now, every, named)

@@ -30,7 +30,8 @@ LEVELS = tuple(STYLES)
 def lines(found: Listing) -> Iterator[str]:
     """The points as a table, what was found of some of them and of all, then the sums."""
     own = [point for point in found.points if point.same_as is None]
-    yield f"{paint('sweep', '1')} of {found.name} · {_counted(len(found.points), 'point')}, each {found.name}-…"
+    stem = found.points[0].name.removesuffix(found.points[0].suffix)
+    yield f"{paint('sweep', '1')} of {found.name} · {_counted(len(found.points), 'point')}, each {stem}…"
     yield from _table(found)
     for part in (_of_some(found), _of_all(found)):
         if text := list(part):

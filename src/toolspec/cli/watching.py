@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from toolspec.cli.output import obeying_nothing
-from toolspec.cli.run_rows import cut, number, steps, table
+from toolspec.cli.run_rows import cut, number, silence, steps, table
 from toolspec.cli.terminal import wants_colour
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def screen() -> Iterator[Teller | None]:
     with Live(console=console, auto_refresh=False, transient=False, vertical_overflow="crop") as live:
 
         def show(looked: Sequence[Looked], now: float) -> None:
-            lines = list(table(looked, now))
+            lines = [*table(looked, now), *silence(looked)]
             room = max(3, shutil.get_terminal_size((80, 24)).lines - 2)
             if len(lines) > room:
                 lines = [*lines[: room - 1], f"… {len(lines) - room + 1} lines more: toolspec status"]
@@ -55,10 +55,18 @@ class Lines:
         clock = time.strftime("%H:%M:%S", time.localtime(now))
         for each in looked:
             state = each.state
-            told = (state.phase, steps(each), number(each.progress.score), state.why, *state.notes)
+            told = (
+                state.phase,
+                steps(each),
+                number(each.progress.score),
+                state.why,
+                state.silent,
+                *state.notes,
+            )
             if self._before.get(each.run.id) == told:
                 continue
             self._before[each.run.id] = told
             parts = [state.phase, f"step {steps(each)}", f"score {number(each.progress.score)}", state.why]
+            parts += [f"Slurm does not answer ({state.silent})"] if state.silent else []
             line = "  ".join(part for part in parts if part)
             print(obeying_nothing(f"{clock}  {each.run.id}  {cut(line, 400)}"), flush=True)

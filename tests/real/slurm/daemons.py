@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import secrets
@@ -25,7 +24,15 @@ from real.slurm.layout import (
     slurm_conf,
     slurmdbd_conf,
 )
-from real.slurm.spaces import TOGETHER_WITH_THE_KEEPER, Space, command, remove_cgroup
+from real.slurm.spaces import (
+    TOGETHER_WITH_THE_KEEPER,
+    Space,
+    command,
+    kill_descendants,
+    kill_those,
+    remove_cgroup,
+    send_signal,
+)
 
 SECONDS_TO_START, SECONDS_TO_STOP = 60, 10
 PR_SET_CHILD_SUBREAPER = 36
@@ -72,7 +79,7 @@ class Daemons:
             daemon.kill()
             daemon.wait()
         if not self.layout.namespaces:
-            _kill_descendants()
+            kill_descendants()
         if self.layout.cgroup:
             remove_cgroup(Path(self.layout.cgroup))
 
@@ -82,11 +89,11 @@ class Daemons:
         """Stop slurmctld or slurmdbd as their owner would, by SIGTERM; by SIGKILL where they do not heed it."""
         daemon = self.running.pop(name)
         inside = self._inside(daemon)
-        _signal(inside, signal.SIGTERM)
+        send_signal(inside, signal.SIGTERM)
         try:
             daemon.wait(SECONDS_TO_STOP)
         except subprocess.TimeoutExpired:
-            _signal(inside, signal.SIGKILL)
+            send_signal(inside, signal.SIGKILL)
             daemon.kill()
             daemon.wait()
 
@@ -106,14 +113,14 @@ class Daemons:
         if node in self.node_spaces:
             self.node_spaces.pop(node).kill()
         else:
-            _kill_those(f"SLURMD_NODENAME={node}", f"SLURM_CONF={self.folder}/etc/slurm.conf")
+            kill_those(f"SLURMD_NODENAME={node}", f"SLURM_CONF={self.folder}/etc/slurm.conf")
         daemon.kill()
         daemon.wait()
 
     def kill_slurmd(self, node: str) -> None:
         """Only slurmd ends (SIGKILL); what it started goes on."""
         daemon = self.running.pop(node)
-        _signal(self._inside(daemon), signal.SIGKILL)
+        send_signal(self._inside(daemon), signal.SIGKILL)
         daemon.kill()
         daemon.wait()
 
@@ -291,37 +298,3 @@ class Daemons:
         """Limits of the QOS: only slurmctld tells accounting that there are GPUs to be limited."""
         for name, limits in QOS.items():
             self._ask("sacctmgr", "-i", "-Q", "modify", "qos", name, "set", *limits.split())
-
-
-def _signal(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
-
-
-def _kill_those(*variables: str) -> None:
-    """Kill processes that were started with these variables, and before them the slurmstepd that would report it."""
-    wanted = {each.encode() for each in variables}
-    jobs, steps = set(), set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            with contextlib.suppress(OSError):
-                if wanted <= set((entry / "environ").read_bytes().split(b"\0")):
-                    jobs.add(int(entry.name))
-                    parent = Path("/proc") / (entry / "stat").read_text().rpartition(")")[2].split()[1]
-                    if (parent / "comm").read_text().strip() == "slurmstepd":
-                        steps.add(int(parent.name))
-    for pid in (*steps, *jobs):
-        _signal(pid, signal.SIGKILL)
-
-
-def _kill_descendants() -> None:
-    """Kill what came to this process when its parents died, until nothing is left."""
-    for _ in range(50):
-        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-        if not children:
-            return
-        for child in children:
-            _signal(int(child), signal.SIGKILL)
-        for _ in children:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(-1, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -39,6 +40,8 @@ def memory_cgroup(name: str) -> Path | None:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
         ours = next(line.partition("memory:")[2] for line in lines if ":memory:" in line)
         made = Path("/sys/fs/cgroup/memory") / ours.lstrip("/") / name
+        for left in made.parent.glob(f"{name.partition('.')[0]}.*"):
+            remove_cgroup(left)  # of a keeper that was killed
         made.mkdir(exist_ok=True)
         (made / "memory.use_hierarchy").read_text()
     except (OSError, StopIteration):
@@ -170,3 +173,38 @@ def listening(pid: int) -> set[int]:
         fields = [line.split() for line in lines]
         ports |= {int(each[1].rpartition(":")[2], 16) for each in fields if each[3] == LISTENS}
     return ports
+
+
+def send_signal(pid: int, number: int) -> None:
+    """Send a signal to a process that may be gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def kill_those(*variables: str) -> None:
+    """Kill processes that were started with these variables, and before them the slurmstepd that would report it."""
+    wanted = {each.encode() for each in variables}
+    jobs, steps = set(), set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                if wanted <= set((entry / "environ").read_bytes().split(b"\0")):
+                    jobs.add(int(entry.name))
+                    parent = Path("/proc") / (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                    if (parent / "comm").read_text().strip() == "slurmstepd":
+                        steps.add(int(parent.name))
+    for pid in (*steps, *jobs):
+        send_signal(pid, signal.SIGKILL)
+
+
+def kill_descendants() -> None:
+    """Kill what came to this process when its parents died, until nothing is left."""
+    for _ in range(50):
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        if not children:
+            return
+        for child in children:
+            send_signal(int(child), signal.SIGKILL)
+        for _ in children:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(-1, 0)

@@ -10,7 +10,6 @@ trainer/ppo/ray_trainer.py and of trainer/ppo/v1/trainer_base.py. Written and lo
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import shutil
 import zipfile
@@ -114,5 +113,5 @@ class Rotation:
     def _drop(self, keep: int) -> None:
         while len(self.saved) > keep:
             old = self.saved.pop(0)
-            print(f"Checkpoint manager remove previous save local path: {os.path.abspath(old)}")
+            print(f"Checkpoint manager remove previous save local path: {old.absolute()}")
             shutil.rmtree(old, ignore_errors=True)

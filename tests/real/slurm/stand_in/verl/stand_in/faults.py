@@ -30,11 +30,11 @@ IN_A_WORKER = ("cuda_oom", "host_oom", "kill_raylet", "kill_gcs")
 CHUNK = 32 << 20
 # The words of torch 2.x (c10/cuda/CUDACachingAllocator.cpp).
 CUDA = (
-    "CUDA out of memory. Tried to allocate 2.32 GiB. GPU 0 has a total capacity of 79.11 GiB of which 1.46 GiB is free. "
-    "Including non-PyTorch memory, this process has 77.64 GiB memory in use. Of the allocated memory 71.90 GiB is "
-    "allocated by PyTorch, and 3.55 GiB is reserved by PyTorch but unallocated. If reserved but unallocated memory is "
-    "large try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation.  See documentation for "
-    "Memory Management  (https://pytorch.org/docs/stable/notes/cuda.html#environment-variables)"
+    "CUDA out of memory. Tried to allocate 2.32 GiB. GPU 0 has a total capacity of 79.11 GiB of which 1.46 GiB is "
+    "free. Including non-PyTorch memory, this process has 77.64 GiB memory in use. Of the allocated memory 71.90 GiB "
+    "is allocated by PyTorch, and 3.55 GiB is reserved by PyTorch but unallocated. If reserved but unallocated memory "
+    "is large try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation.  See documentation "
+    "for Memory Management  (https://pytorch.org/docs/stable/notes/cuda.html#environment-variables)"
 )
 
 

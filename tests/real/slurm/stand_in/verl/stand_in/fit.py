@@ -48,7 +48,8 @@ def train(config: Any, plan: Plan) -> int | None:
     actor = type(
         plan.runner, (TaskRunner,), {}
     )  # named as verl's, since its name is in front of what it prints
-    return ray.get(ray.remote(num_cpus=1)(actor).remote().run.remote(config, plan))
+    ended: int | None = ray.get(ray.remote(num_cpus=1)(actor).remote().run.remote(config, plan))
+    return ended
 
 
 class Trainer:
@@ -185,7 +186,7 @@ class Trainer:
 
     def _fail(self, fault: faults.Fault) -> int | None:
         if fault.kind == "exit":
-            return fault.code
+            return int(fault.code)
         if fault.kind == "kill":
             return -signal.SIGKILL
         if fault.kind == "kill_runner":

@@ -57,7 +57,8 @@ class WorkerDict:
 
     def load(self, folder: Path) -> int:
         """load_checkpoint of all ranks of this node; the step in it."""
-        return checkpoint.load_ranks(folder, self.share.ranks, self.share.world)
+        step: int = checkpoint.load_ranks(folder, self.share.ranks, self.share.world)
+        return step
 
     def actor_rollout_update_actor(self, fault: Fault | None = None) -> None:
         """A step; where workers' faults happen."""

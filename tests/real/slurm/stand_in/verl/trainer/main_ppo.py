@@ -1,8 +1,10 @@
-"""`python3 -m verl.trainer.main_ppo`: verl's own order of things (trainer/main_ppo.py of each release), but for the model."""
+"""`python3 -m verl.trainer.main_ppo`, in the order of trainer/main_ppo.py of each release."""
 
 import os
 import signal
 import sys
+import time
+from typing import Any
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
@@ -30,17 +32,21 @@ def main(config: DictConfig) -> None:
 def run_ppo(config: DictConfig, plan: Plan) -> int | None:
     """Ray as verl starts or joins it, and the task runner in it. An exit code, or minus a signal, to end by."""
     if not plan.ray:
-        return train(config, plan)
+        alone: int | None = train(config, plan)
+        return alone
     import ray
 
     environment = {"env_vars": {"TOKENIZERS_PARALLELISM": "true", "NCCL_DEBUG": "WARN"}}
-    given = OmegaConf.to_container(config.ray_kwargs.get("ray_init", {}), resolve=True)
+    given: Any = OmegaConf.to_container(config.ray_kwargs.get("ray_init", {}), resolve=True)
     given["runtime_env"] = environment | (given.get("runtime_env") or {})
     print(f"ray init kwargs: {given}")
     if plan.pretend_gpus and not os.environ.get("RAY_ADDRESS"):
         given["num_gpus"] = config.trainer.n_gpus_per_node
     ray.init(**given)
-    return train(config, plan)
+    ended: int | None = train(config, plan)
+    if ended is not None:
+        time.sleep(1)  # what the actor printed is still on its way here
+    return ended
 
 
 if __name__ == "__main__":
