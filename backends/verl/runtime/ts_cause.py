@@ -139,6 +139,17 @@ def cause_of(code: int, log: str) -> Cause:
     return Cause("error", f"exit code {code}, and no error in the log", "", f"error:exit {code}")
 
 
+def short_of_memory(cause: Cause, host: str) -> Cause:
+    """The cause where the kernel killed a process of the job on `host` ("" for nowhere) for want of memory.
+
+    What is said of it is that a worker died, or nothing at all: that tells of its effect.
+    """
+    if not host or cause.kind not in ("nodes", "killed", "error"):
+        return cause
+    message = f"the kernel killed a process on {host} for want of memory: {cause.message}"
+    return Cause("host-memory", message[:300], _MORE_MEMORY, "host-memory:killed by the kernel")
+
+
 def _told(sign: _Sign, found: re.Match[str], log: str) -> Cause:
     line = found[0].strip()[:300]
     phases = _PHASE.findall(log, max(0, found.start() - 20000), found.start())

@@ -21,6 +21,7 @@ import ts_event
 import ts_faults
 import ts_load
 import ts_machine
+import ts_memory
 import ts_process
 import ts_ray
 import ts_restart
@@ -33,6 +34,7 @@ UNAVAILABLE = 69  # EX_UNAVAILABLE
 LAST_SECONDS = 45.0  # before the allocation ends, kept for taking everything down
 # By SIGTERM at once, since Slurm kills KillWait (30 s as it comes) after its own.
 SOON = ((signal.SIGTERM, 15.0), (signal.SIGKILL, 5.0))
+_TOLD = (128 + signal.SIGTERM, 128 + signal.SIGINT)
 
 
 class Told:
@@ -90,6 +92,7 @@ class _Lead:
         self.log, self.log_begins = attempt.log, _size(attempt.log)
         self.resume = ts_resume.Resume(0, (), attempt.run)
         self.cluster: ts_ray.Cluster | None = None
+        self.kills = ts_memory.kills()
 
     def run(self, command: list[str]) -> int:
         attempt = self.attempt
@@ -217,6 +220,10 @@ class _Lead:
         while True:
             code = process.ended(TOLD_SECONDS)
             if code is not None:
+                if code in _TOLD and not self.told.stop:
+                    time.sleep(TOLD_SECONDS)  # Slurm signals every process: ours is on its way
+                if code and self.told.stop:
+                    return self._stopped()
                 self.faults.too_many()
                 return code, self._cause(code)
             if self.told.stop:
@@ -269,7 +276,9 @@ class _Lead:
         return 128 + self.told.stop, ts_cause.Cause("signal", words, "", f"signal:{name}")
 
     def _cause(self, code: int) -> ts_cause.Cause:
-        return ts_cause.cause_of(code, ts_cause.tail(self.log, self.log_begins))
+        cause = ts_cause.cause_of(code, ts_cause.tail(self.log, self.log_begins))
+        host = socket.gethostname() if ts_memory.kills() > self.kills else ts_ray.short_of_memory(self.attempt)
+        return ts_cause.short_of_memory(cause, host)
 
     def _end(self, code: int, cause: ts_cause.Cause, gpus: int) -> None:
         """Decides what comes next, records it, and leaves it for batch.sh and for the other nodes."""

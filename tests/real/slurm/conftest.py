@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -71,3 +72,21 @@ def together(
     begun = Together(chosen, lambda name: Site(Lab(lab.folder), jobs, tmp_path_factory.mktemp(name[5:25])))
     yield begun
     begun.close()
+
+
+@pytest.fixture
+def site(lab: Lab, jobs: JobEnvironment, tmp_path: Path) -> Iterator[Site]:
+    """A corner of the lab for a fault that goes by itself."""
+    own = Site(Lab(lab.folder), jobs, tmp_path)
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def site_without_accounting(
+    lab_without_accounting: Lab, jobs: JobEnvironment, tmp_path: Path
+) -> Iterator[Site]:
+    """The same on the cluster without slurmdbd."""
+    own = Site(Lab(lab_without_accounting.folder), jobs, tmp_path)
+    yield own
+    own.close()

@@ -262,7 +262,7 @@ class Run:
 
     def status(self) -> Json:
         """`toolspec status`, as JSON."""
-        told = self.site.toolspec("status", str(self.folder), "--format", "json")
+        told = self.site.toolspec("status", f"{self.folder}/", "--format", "json")
         assert told.code in (0, 1), told.err
         (run,) = told.json["runs"]
         assert told.code == int(run["state"] in ("failed", "lost", "cancelled"))
@@ -301,13 +301,13 @@ class Run:
         found = (self.folder / "checkpoints").glob("global_step_*")
         return sorted(int(folder.name.rpartition("_")[2]) for folder in found)
 
-    def keep(self) -> Kept:
-        """What must be there from now on: events, records, logs, submissions, and the files of whole checkpoints."""
+    def keep(self, step: int | None = None) -> Kept:
+        """What must be there from now on: events, records, logs, and the checkpoint of `step`, else the newest whole."""
         files = [file for part in KEPT for file in sorted((self.folder / part).glob("*")) if file.is_file()]
         tracker = self.folder / "checkpoints" / "latest_checkpointed_iteration.txt"
-        if tracker.exists() and tracker.read_text().strip().isdigit():
-            whole = self.folder / "checkpoints" / f"global_step_{tracker.read_text().strip()}"
-            files += [file for file in sorted(whole.rglob("*")) if file.is_file()]
+        newest = tracker.read_text().strip() if tracker.exists() else ""
+        whole = self.folder / "checkpoints" / f"global_step_{step or newest}"
+        files += [file for file in sorted(whole.rglob("*")) if file.is_file()]
         told = {}
         for file in files:
             if not file.name.startswith("."):
