@@ -63,11 +63,9 @@ def overrides(run: Run, sets: Sequence[str]) -> tuple[str, ...]:
         raise ProblemError((Problem("TS951", "not-this-run", message, fix="submit a new run"),))
     before = [str(one) for one in run.fields.get("set", ())]
     bundle = run.folder / NAME
-    now = side_of_spec(compile_spec(spec, before, run.verl, bundle, writing=False, counting=False), "now")
+    now = side_of_spec(compile_spec(spec, before, run.verl, bundle), "now")
     _same_spec(side_of_bundle(bundle, "run"), now, spec)
-    then = side_of_spec(
-        compile_spec(spec, [*before, *sets], run.verl, bundle, writing=False, counting=False), "set"
-    )
+    then = side_of_spec(compile_spec(spec, [*before, *sets], run.verl, bundle), "set")
     others = sorted(
         path
         for path in {*now.files, *then.files}
