@@ -311,5 +311,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS921": "runtime-env-values",
         "TS922": "several-drivers",
         "TS923": "variable-misspelt",
+        # runs
+        "TS950": "no-run",
+        "TS951": "no-metrics-yet",
     }
 )

@@ -1,0 +1,57 @@
+"""The lines of a run's log, each with the process that wrote it, without Ray's prefix and colours.
+
+Ray's driver prints what its workers write as `(TaskRunnerV1 pid=2243, ip=10.0.0.1) text`, in colours also where the
+output is a file (ray/_private/ray_logging/__init__.py and worker.py, print_worker_logs). Lines of one process keep
+their order, those of several do not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from toolspec.specs.named_file import UnreadableError, open_regular
+
+LONGEST_LINE = 1 << 20  # bytes; verl's metrics of a step take some 10,000
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_PREFIX = re.compile(r"\((?P<name>[^()\s]{1,200}) pid=(?P<pid>\d{1,10})(?:, ip=(?P<ip>[^()\s]{1,100}))?\) ?")
+
+
+class Line(NamedTuple):
+    """actor: the name by which Ray calls the process, "" for the driver's own. process: tells two apart."""
+
+    actor: str
+    process: str
+    text: str
+
+
+def log_lines(path: Path) -> Iterator[Line]:
+    """Every whole line; one over LONGEST_LINE and a last one without its end are left out. Raises UnreadableError."""
+    with open_regular(path) as stream, suppress(OSError):
+        while line := stream.readline(LONGEST_LINE):
+            if not line.endswith(b"\n"):
+                while line and not line.endswith(b"\n"):  # too long: skipped to its end
+                    line = stream.readline(LONGEST_LINE)
+                continue
+            yield parted(line.decode("utf-8", "replace").rstrip("\r\n"))
+
+
+def parted(text: str) -> Line:
+    """A line of the log as who wrote it and what."""
+    plain = _COLOUR.sub("", text) if "\x1b" in text else text
+    match = _PREFIX.match(plain)
+    if match is None:
+        return Line("", "", plain)
+    return Line(match["name"], f"{match['name']} {match['pid']} {match['ip'] or ''}", plain[match.end() :])
+
+
+def readable(path: Path) -> str:
+    """Why a log cannot be read; "" where it can."""
+    try:
+        open_regular(path).close()
+    except UnreadableError as error:
+        return str(error)
+    return ""
