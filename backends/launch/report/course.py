@@ -64,7 +64,7 @@ def read_course(folder: RunFolder) -> Course:
     for log in folder.logs:
         name = _name(log.path.name, log.submission)
         try:
-            found = list(_attempts(name, log.submission, log.restart, log_lines(log.path)))
+            found = list(_attempts(name, log.submission, log.restart, log_lines(log.path, TRAINS)))
         except UnreadableError as error:
             unread.append((name, str(error)))
             continue
@@ -119,11 +119,9 @@ def _attempts(name: str, submission: int, restart: int, lines: Iterable[Line]) -
     """The attempts of one log: one for each process that trains, at least one."""
     collected: dict[str, _Attempt] = {}
     for line in lines:
-        if line.actor and not line.actor.startswith(TRAINS):
-            continue
         if line.process not in collected:
             collected[line.process] = _Attempt()
-        collected[line.process].take(line.text)
+        collected[line.process].take(line)
     named = {process: one for process, one in collected.items() if process and one.said}
     for one in (named or collected).values():
         yield Attempt(name, submission, restart, tuple(one.lines), one.config.text, one.total)
@@ -141,7 +139,11 @@ class _Attempt:
     def said(self) -> bool:
         return bool(self.lines or self.config.text)
 
-    def take(self, text: str) -> None:
+    def take(self, line: Line) -> None:
+        text = line.text
+        if not line.whole:  # a number may be cut; a configuration is whole when its braces are closed
+            self.config.take(text)
+            return
         if text.startswith("step:"):
             found = console_line(text)
             if found is not None:

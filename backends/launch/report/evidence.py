@@ -109,10 +109,11 @@ def gather(path: Path, bundle: Path | None = None) -> Evidence:
         except UnreadableError as error:
             told(folder.bundle / "config.yaml", str(error))
     version = text_of(folder.run.get("verl")) or text_of(manifest.get("verl"))
+    texts = {text: printed_config(text) for text in {attempt.printed for attempt in course.attempts} if text}
     printed = [
         Printed(attempt.log, attempt.submission, values)
         for attempt in course.attempts
-        if attempt.printed and (values := printed_config(attempt.printed)) is not None
+        if (values := texts.get(attempt.printed)) is not None
     ]
     return Evidence(
         folder,
