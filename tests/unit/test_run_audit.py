@@ -160,6 +160,20 @@ def started_anew(made: RunMaker) -> None:
     made.log("0001.1.log", made.config(), *steps(1, 2, 3, 4))
 
 
+def smoke(made: RunMaker) -> None:
+    made.submit(1, smoke=True)
+    made.log("0001.0.log", made.config(), *steps(1, 2))
+
+
+def skipping(made: RunMaker) -> None:
+    made.log("0001.0.log", made.config(), *steps(1, 4))
+
+
+def from_elsewhere(made: RunMaker) -> None:
+    made.submit(1, resume="/other/checkpoints/global_step_2")
+    made.log("0001.0.log", made.config(), *steps(3, 4))
+
+
 FREE = "actor_rollout_ref.actor.optim.lr"
 # (what is done to the sound run, the check that finds it, its severity, what it says)
 DIFFERENCES: tuple[tuple[Change, str, str, str], ...] = (
@@ -187,6 +201,10 @@ DIFFERENCES: tuple[tuple[Change, str, str, str], ...] = (
     (cut_short, "steps", "error", "2 of 4 steps; the last attempt ended: gpu-memory, CUDA out of memory"),
     (event("began", restart=1, nodes=["n1"], resumed_from=4), "restarts", "note", "restart 1: resumed from step 4"),
     (started_anew, "restarts", "error", "it was to go on from step 2, and trained step 1 first"),
+    (from_elsewhere, "restarts", "ok", "restart 0: resumed from step 2, reached step 4"),
+    (smoke, "steps", "ok", "2 steps of a smoke test; 4 are planned"),
+    (other_config(trainer__val_only=True), "steps", "ok", "to validate alone"),
+    (skipping, "steps", "warning", "2 steps are in no log: 2, 3"),
     (event("aside", step=3, why="no extra_state"), "checkpoints", "warning", "checkpoint of step 3 was half-written"),
     (records([1, 2, 4]), "records", "warning", "1 step has fewer records than trajectories: 3"),
     (records([1, 2, 3, 4, 4]), "records", "note", "1 step has more records than trajectories: 4"),

@@ -201,7 +201,9 @@ def test_a_line_of_the_console_is_read_back(number: int, told: dict[str, float])
 
 
 def test_numbers_of_numpy_and_prefixes_of_ray() -> None:
-    text = "\x1b[36m(TaskRunner pid=12, ip=node-3)\x1b[0m step:3 - val/a - b/x@1:np.float64(0.5) - n:np.int64(4)"
+    text = (
+        "\x1b[36m(TaskRunner pid=12, ip=node-3)\x1b[0m step:3 - val/a - b/x@1:np.float64(0.5) - n:np.int64(4)"
+    )
     line = parted(text)
     assert (line.actor, line.process) == ("TaskRunner", "TaskRunner 12 node-3")
     assert console_line(line.text) == Logged(3, {"val/a - b/x@1": 0.5, "n": 4.0})

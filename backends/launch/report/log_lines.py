@@ -23,7 +23,7 @@ _PREFIX = re.compile(r"\((?P<name>[^()\s]{1,200}) pid=(?P<pid>\d{1,10})(?:, ip=(
 class Line(NamedTuple):
     """actor: the name by which Ray calls the process, "" for the driver's own. process: tells two apart.
 
-    whole: whether its end has been written. Ray's driver writes the end of a line with the next one.
+    whole: whether its end has been written: Python writes to a file in blocks, which end anywhere in a line.
     """
 
     actor: str

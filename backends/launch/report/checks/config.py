@@ -33,6 +33,11 @@ def config(seen: Evidence) -> Iterator[Finding]:
         yield unknown("config", "no log has the whole configuration that verl prints", fix)
         return
     version = seen.release.version
+    by_hand = (
+        ""
+        if seen.folder.submissions
+        else "toolspec submit records its overrides; what launch.sh was given by hand is not"
+    )
     told: set[tuple[str, str]] = set()
     same = 0
     for printed in seen.printed:
@@ -64,7 +69,8 @@ def config(seen: Evidence) -> Iterator[Finding]:
             message = (
                 f"{each.key} was not as asked" if not by_job else f"{each.key} was set when the job started"
             )
-            yield Finding("config", state, message, shown(each.asked, each.key), where, ran, printed.log)
+            asked_for = shown(each.asked, each.key)
+            yield Finding("config", state, message, asked_for, where, ran, printed.log, by_hand)
         if len(found) > MOST_SHOWN:
             rest = len(found) - MOST_SHOWN
             yield Finding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -25,12 +26,12 @@ def steps(seen: Evidence) -> Iterator[Finding]:
     planned, where = planned_steps(seen)
     end = _end(seen)
     last = trained[-1]
-    missing = sorted(set(range(trained[0], last + 1)) - set(trained))
-    if missing or trained[0] > 1:
-        gone = [*range(1, trained[0]), *missing]
+    first = 1 + (_begun_at(seen, min(seen.folder.submissions, default=0)) or 0)
+    gone = sorted(set(range(first, last + 1)) - set(trained))
+    if gone:
         message = f"of {last} steps, {count(len(gone), 'step', 'are')} in no log: {some(gone)}"
         yield Finding(
-            "steps", "warning", message, f"1 to {last}", "", f"{len(trained)} steps", _sources(seen)
+            "steps", "warning", message, f"{first} to {last}", "", f"{len(trained)} steps", _sources(seen)
         )
     if planned is None:
         yield unknown(
@@ -124,7 +125,7 @@ def restarts(seen: Evidence) -> Iterator[Finding]:
     logs = {(attempt.submission, attempt.restart): attempt for attempt in seen.course.attempts}
     for number, event in enumerate(began):
         submission, restart = _key(event)[:2]
-        resumed = whole_of(event.get("resumed_from")) or 0
+        resumed = whole_of(event.get("resumed_from")) or _begun_at(seen, submission) or 0
         attempt = logs.get((submission, restart))
         name = f"submission {submission}, restart {restart}"
         if attempt is not None and attempt.first is not None and attempt.first != resumed + 1:
@@ -160,6 +161,14 @@ def _key(event: Mapping[str, Any]) -> tuple[int, int, str]:
         whole_of(event.get("restart")) or 0,
         text_of(event.get("nonce")),
     )
+
+
+def _begun_at(seen: Evidence, submission: int) -> int | None:
+    """The step of the checkpoint, of whatever run, that a submission was told to begin from; None where of none."""
+    match = re.search(
+        r"global_step_(\d{1,9})/*$", text_of(seen.folder.submissions.get(submission, {}).get("resume"))
+    )
+    return int(match[1]) if match else None
 
 
 def _ending(ended: Mapping[str, Any] | None, attempt: Attempt | None) -> str:
