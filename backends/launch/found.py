@@ -51,7 +51,7 @@ def labels(place: Path) -> list[Label]:
     return sorted((label(folder) for folder in folders(place)), key=lambda one: (-one.created, one.id))
 
 
-def find(word: str, place: Path) -> Path:
+def find(word: str, place: Path, by_hand: bool = False) -> Path:
     """The folder of the run that `word` means.
 
     In this order: a folder with a run.json, by its path; an id, or a folder's name in `place`; a name (the newest run
