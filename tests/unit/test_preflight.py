@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from toolspec.backends.launch.slurm.cluster import (
@@ -42,7 +44,7 @@ def place(path: str) -> Span | None:
     return Span("exp.yaml", 3, 1) if path.startswith("cluster") else None
 
 
-def found(cluster: Cluster = CLUSTER, **asked: object) -> list[tuple[str, str, str, str]]:
+def found(cluster: Cluster = CLUSTER, **asked: Any) -> list[tuple[str, str, str, str]]:
     """(code, severity, message, fix) of each problem."""
     problems = preflight(FINE._replace(**asked), cluster, place)
     assert all(one.span is not None for one in problems if one.path and one.severity != "note")
@@ -92,7 +94,7 @@ def test_a_job_that_fits() -> None:
         ({"gpu": "a100-80gb"}, "TS938", "warning", "is for a100-80gb, and the nodes that fit have h100", ""),
     ],
 )
-def test_what_does_not_fit(asked: dict[str, object], code: str, severity: str, words: str, fix: str) -> None:
+def test_what_does_not_fit(asked: dict[str, Any], code: str, severity: str, words: str, fix: str) -> None:
     problems = found(**asked)
     assert any(
         (one[0], one[1]) == (code, severity) and words in one[2] and fix in one[3] for one in problems
@@ -135,7 +137,7 @@ def test_pings() -> None:
         ({"gpus": 99}, {}),
     ],
 )
-def test_cores_and_memory_are_the_share_of_the_gpus(asked: dict[str, object], said: dict[str, int]) -> None:
+def test_cores_and_memory_are_the_share_of_the_gpus(asked: dict[str, Any], said: dict[str, int]) -> None:
     """Of the smallest node that fits: Slurm's own default is one core, on which Ray starts one worker."""
     nodes = [node for node in CLUSTER.nodes if node.partition == "gpu"]
     assert share(FINE._replace(**asked), nodes) == said

@@ -40,11 +40,11 @@ def audit(*, run: str, bundle: str | None, form: str) -> int:
 
     Exit codes: 0 no errors, 1 errors, 2 wrong usage or a fault of toolspec's own.
     """
+    from toolspec.backends.launch.found import find
     from toolspec.backends.launch.report.audit import audit as audited
     from toolspec.backends.launch.report.audit import summary
-    from toolspec.backends.launch.found import find
-    from toolspec.backends.launch.runs import root
     from toolspec.backends.launch.report.finding import STATES
+    from toolspec.backends.launch.runs import root
 
     seen, findings = audited(find(run, root(), by_hand=True), Path(bundle) if bundle is not None else None)
     counts = summary(findings)

@@ -73,8 +73,8 @@ def metrics(*, run: str, span: tuple[int, int] | None, last: int | None, everyth
     Exit codes: 0 fine, 1 no such run or nothing there yet, 2 wrong usage or a fault of toolspec's own.
     """
     from toolspec.backends.launch.found import find
-    from toolspec.backends.launch.runs import root
     from toolspec.backends.launch.report.metrics import run_metrics
+    from toolspec.backends.launch.runs import root
 
     if span is not None and last is not None:
         raise click.UsageError("--steps and --last are two ways to choose: give one of them.")
