@@ -12,7 +12,7 @@ from toolspec.backends.verl.emit.side_files import launch_sh
 WITH_THE_NAME = frozenset(
     {"config.yaml", "launch.sh", "plan.json", "manifest.json", "job.sbatch", "ts_job.json"}
 )
-"""Files that hold the point's name, a value's place in the spec, or the job's limits: what counts is taken as values."""
+"""Files that hold the point's name, a value's place in the spec, or the job's limits: what counts is taken by value."""
 
 
 def identity(compiled: Compiled, bundle: Bundle, name: str, suffix: str) -> str:
