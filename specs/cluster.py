@@ -45,11 +45,11 @@ class Slurm(Section):
             "behind which it had got further. Twice the same error in a row ends it."
         ),
     )
-    notice: Duration = Field(
-        default=180,
+    notice: Duration | None = Field(
+        default=None,
         description=(
-            "How long before the time limit the run is told: it then ends, with its newest checkpoint, and is "
-            "queued again."
+            "How long before the time limit the run is told: it then ends, with its newest checkpoint, and is queued "
+            "again. Default: 3 minutes, of a short limit a tenth."
         ),
     )
     mail: Text | None = Field(default=None, description="Address told of start, end and failure.")

@@ -339,5 +339,6 @@ CODES: Mapping[str, str] = MappingProxyType(
         "TS950": "rows-gone",
         "TS951": "not-this-run",
         "TS952": "not-over",
+        "TS953": "no-metrics-yet",
     }
 )

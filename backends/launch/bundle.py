@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -114,8 +115,9 @@ def _outside(entry: object) -> bool:
 
 
 def quoted(text: object) -> str:
-    """A text as a value of Hydra's override grammar."""
-    return "'" + str(text).replace("\\", "\\\\").replace("'", "\\'") + "'"
+    """A text as a value of Hydra's override grammar, in which a backslash is itself, save in a row before a quote."""
+    inside = re.sub(r"(\\*)('|$)", lambda row: row[1] * 2 + (row[2] and "\\'"), str(text))
+    return f"'{inside}'"
 
 
 def planned_steps(plan: Plan, manifest: Mapping[str, Any]) -> int | None:

@@ -23,7 +23,7 @@ from toolspec.backends.launch.events import write_event
 from toolspec.backends.launch.look import Looked
 from toolspec.backends.launch.process import descendants, life, started, with_variable
 from toolspec.backends.launch.runs import Run, Submission
-from toolspec.backends.launch.slurm.ask import LIMIT_SECONDS, Job, ask
+from toolspec.backends.launch.slurm.ask import LIMIT_SECONDS, Job, in_queue
 
 NONCE = "TOOLSPEC_NONCE"
 """The variable that every process of a submission has."""
@@ -125,21 +125,21 @@ def _watched(ids: Sequence[str], refused: Mapping[str, str]) -> Mapping[str, Job
     polls = list(POLL_SECONDS)
     while True:
         time.sleep(polls.pop(0) if len(polls) > 1 else polls[0])
-        words = ask(ids)
-        if words.queue:
+        jobs, silent = in_queue(ids)
+        if silent:
             return None
-        back = [key for key, job in words.jobs.items() if waits(job.state) and key not in refused]
-        on = [key for key, job in words.jobs.items() if runs(job.state)]
+        back = [key for key in ids if key in jobs and waits(jobs[key].state) and key not in refused]
+        on = [key for key in ids if key in jobs and runs(jobs[key].state)]
         for some in _some(back):
             _tell(["scancel", *some])
         if (not back and not on) or time.monotonic() > end:
-            return words.jobs
+            return jobs
 
 
 def _outcome(target: _Target, jobs: Mapping[str, Job] | None, refused: Mapping[str, str]) -> Outcome:
     id_, job = target.run.id, target.job
     if job in refused:
-        return Outcome(id_, "failed", f"job {job} was not cancelled: {refused[job]}")
+        return Outcome(id_, "failed", f"job {job}: scancel says: {refused[job]}")
     if jobs is None:
         return Outcome(id_, "ending", f"job {job}: Slurm took it, and does not say what became of it")
     word = jobs.get(job)

@@ -9,9 +9,11 @@ from typing import Any
 
 from toolspec.backends.launch.bundle import NAME, quoted
 from toolspec.backends.launch.create import DATA
+from toolspec.backends.launch.look import Looked
 from toolspec.backends.launch.runs import Run
 from toolspec.backends.verl.compile import compile_spec
 from toolspec.backends.verl.side import Side, side_of_bundle, side_of_spec
+from toolspec.compiler.plan.decision import Plan
 from toolspec.specs.problem import Problem, ProblemError
 
 TABLES = (
@@ -26,12 +28,27 @@ TABLES = (
 """Files of a bundle that what is set may change: all but the first are made anew of the plan, or do not matter."""
 
 
-def settings(step: int | None, plan: Mapping[str, Any]) -> dict[str, str]:
-    """TOOLSPEC_SETTINGS: what of ts_job.json this submission has otherwise. step: the checkpoint to go on from."""
-    told = dict(plan)
-    if step is not None:
-        told["resume_step"] = step
-    return {"TOOLSPEC_SETTINGS": json.dumps(told)} if told else {}
+def settings(step: int | None) -> dict[str, str]:
+    """TOOLSPEC_SETTINGS: what of ts_job.json is otherwise here. step: the checkpoint to go on from."""
+    return {} if step is None else {"TOOLSPEC_SETTINGS": json.dumps({"resume_step": step})}
+
+
+def rare_checkpoints(looked: Looked, plan: Plan) -> Iterator[Problem]:
+    """That a time limit passes without a checkpoint, by the time that this run's own steps took."""
+    seconds, every = plan["cluster.time_seconds"], plan["checkpoint.every"]
+    step = looked.progress.step_seconds
+    if not seconds or every == "never" or step is None:
+        return
+    if every * step > seconds:
+        message = (
+            f"{every} steps of {step:.0f} s, after which a checkpoint comes, are {every * step / 3600:.1f} h, longer "
+            f"than the time limit of {seconds / 3600:g} h: no restart would get further"
+        )
+        most = max(1, int(seconds * 0.5 / step))
+        fix = f"a new run with checkpoint.every: {most}, or --set checkpoint.every={most}"
+        yield Problem(
+            "TS946", "checkpoints-rare", message, None, "checkpoint.every", fix=fix, severity="warning"
+        )
 
 
 def find_rows(run: Run) -> None:
@@ -63,11 +80,9 @@ def overrides(run: Run, sets: Sequence[str]) -> tuple[str, ...]:
         raise ProblemError((Problem("TS951", "not-this-run", message, fix="submit a new run"),))
     before = [str(one) for one in run.fields.get("set", ())]
     bundle = run.folder / NAME
-    now = side_of_spec(compile_spec(spec, before, run.verl, bundle, writing=False, counting=False), "now")
+    now = side_of_spec(compile_spec(spec, before, run.verl, bundle), "now")
     _same_spec(side_of_bundle(bundle, "run"), now, spec)
-    then = side_of_spec(
-        compile_spec(spec, [*before, *sets], run.verl, bundle, writing=False, counting=False), "set"
-    )
+    then = side_of_spec(compile_spec(spec, [*before, *sets], run.verl, bundle), "set")
     others = sorted(
         path
         for path in {*now.files, *then.files}

@@ -68,7 +68,7 @@ class SweepFolder(NamedTuple):
 def open_sweep(place: Path, id_: str) -> SweepFolder:
     """A sweep on disk. Raises ProblemError (TS054)."""
     try:
-        told = mapping(place / SWEEPS / id_ / FILE)
+        told = mapping(str(place / SWEEPS / id_ / FILE))
     except UnreadableError as error:
         message = f"there is no sweep `{id_}` in {place / SWEEPS}: {error}"
         raise ProblemError((Problem("TS054", "no-run", message, fix="toolspec runs"),)) from None
@@ -108,7 +108,7 @@ def write_sweep(sweep: SweepFolder, fields: Mapping[str, Any], members: Iterable
     file = sweep.folder / FILE
     before: dict[str, Any] = {"version": 1, "id": sweep.id, "created": round(time.time(), 3), "user": user()}
     with suppress(UnreadableError):
-        before |= mapping(file)
+        before |= mapping(str(file))
     points = {**sweep.members, **{each.point: each for each in members}}
     told = [{"name": each.point, "run": each.run.name, "values": each.values} for each in points.values()]
     place_json(file, {**before, **fields, "points": told})

@@ -28,7 +28,9 @@ ACTIVE = frozenset({"pending", "starting", "running", "ending", "requeued"})
 ON_NODES = frozenset({"starting", "running", "ending"})
 
 JUST_SUBMITTED_SECONDS = 120.0
-"""How long a job may be unknown to Slurm, or a local process not written down yet, before that means something."""
+"""How long a submission may lack its job or its process: it may be under way yet."""
+UNSHOWN_SECONDS = 10.0
+"""How long squeue may not know a job that sbatch gave the number of: its controller may be changing over."""
 
 
 class Verdict(NamedTuple):
@@ -53,6 +55,8 @@ def _by_accounting(job: Job, words: Words, last: Attempt | None, cancelled: bool
     """sacct says that the job is not over, and squeue does not answer, or does not know it: then it is over."""
     over = not waits(job.state) and not runs(job.state)
     verdict = _by_word(job, last, cancelled)
+    if words.queue and waits(job.state) and last is not None and _further(last, job):
+        return by_files(last, cancelled)._replace(silent=words.queue)
     if words.queue:
         again = "; whether it is queued again is not known" if over else ""
         return verdict._replace(note=f"{words.queue}: this is the word of accounting alone{again}")
@@ -63,6 +67,11 @@ def _by_accounting(job: Job, words: Words, last: Attempt | None, cancelled: bool
         return own
     why = f"accounting has job {job.id} as {job.state}, and no such job waits or runs"
     return Verdict("lost", why, "toolspec resubmit", "slurm")
+
+
+def _further(last: Attempt, job: Job) -> bool:
+    """Whether the run wrote of an attempt that accounting does not have yet: it may be minutes behind."""
+    return last.last is not None and last.restart >= len(job.earlier)
 
 
 def _by_word(job: Job, last: Attempt | None, cancelled: bool) -> Verdict:
@@ -98,6 +107,8 @@ def _waiting(job: Job, last: Attempt | None) -> Verdict:
     before = _why_again(job, last)
     if job.reason == "BeginTime":
         words = "Slurm lets it begin in a moment"
+    if told.never and before == _AGAIN["REQUEUED"]:
+        before = ""  # the reason says it too
     return Verdict("requeued", f"{before}; {words}" if before else words, _fix(told.fix, job), "slurm")
 
 
@@ -284,7 +295,7 @@ def without_slurm(
         name = words.jobs[newest.job].name
         note = f"job {newest.job} of this cluster is another one ({name}), so Slurm says nothing of this run"
         return _lost(verdict, newest)._replace(note=note)
-    if verdict.phase == "pending" and _just(newest, now):
+    if verdict.phase == "pending" and _just(newest, now, UNSHOWN_SECONDS):
         return verdict._replace(why="Slurm does not show it yet")
     return _lost(verdict, newest)
 
@@ -298,8 +309,8 @@ def _lost(verdict: Verdict, newest: Submission) -> Verdict:
     return Verdict("lost", f"Slurm knows no job {newest.job} now, {had}", "toolspec resubmit", "slurm")
 
 
-def _just(newest: Submission, now: float) -> bool:
-    return newest.submitted is not None and abs(now - newest.submitted) < JUST_SUBMITTED_SECONDS
+def _just(newest: Submission, now: float, seconds: float = JUST_SUBMITTED_SECONDS) -> bool:
+    return newest.submitted is not None and abs(now - newest.submitted) < seconds
 
 
 def by_process(

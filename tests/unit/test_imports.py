@@ -81,6 +81,8 @@ def loaded(tmp_path: Path, *arguments: str) -> set[str]:
         pytest.param(["migrate", SEED, "--to", "verl==0.8.0"], SPEC, id="migrate"),
         pytest.param(["init", "--from", "seed", "new.yaml"], SPEC, id="init"),
         pytest.param(["schema"], SPEC, id="schema"),
+        pytest.param(["runs"], CLICK, id="runs"),
+        pytest.param(["status"], CLICK, id="status"),
     ],
 )
 def test_a_command_loads_what_it_uses(tmp_path: Path, arguments: list[str], allowed: set[str]) -> None:

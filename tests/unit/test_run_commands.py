@@ -382,7 +382,7 @@ def test_the_message_of_a_scancel_that_fails_is_kept(place: Place) -> None:
     )
     code, out, _ = place("cancel", "calc")
     assert code == 1
-    assert out == "failed     calc-cccccc  job 81250 was not cancelled: Access/permission denied\n"
+    assert out == "failed     calc-cccccc  job 81250: scancel says: Access/permission denied\n"
 
 
 def test_cancel_says_which(place: Place) -> None:

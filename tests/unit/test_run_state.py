@@ -151,6 +151,8 @@ TABLE: tuple[tuple[str, Filled, Words, str, str], ...] = (
     ("purged, never begun", submitted, NONE, "lost", "nothing of it has begun"),
     ("purged, was to go on", timed_out, NONE, "lost", "to be queued again"),
     ("accounting lags", running, words(job("RUNNING", source="sacct")), "lost", "no such job"),
+    ("accounting lags, squeue is silent", running,
+     words(job("PENDING", source="sacct", restarts=None), queue="squeue did not answer within 10 s"), "running", ""),
     ("accounting lags, end written", done, words(job("RUNNING", source="sacct")), "done", ""),
     # Slurm does not answer
     ("down, waits", submitted, DOWN, "pending", ""),
@@ -220,7 +222,7 @@ def test_how_old_the_news_is_where_slurm_is_down(tmp_path: Path) -> None:
 
 
 def test_a_job_that_was_just_submitted_is_not_lost(tmp_path: Path) -> None:
-    found = state(tmp_path, submitted, NONE, now=BORN + 20)
+    found = state(tmp_path, submitted, NONE, now=BORN + 5)
     assert (found.phase, found.why) == ("pending", "Slurm does not show it yet")
 
 
@@ -392,7 +394,7 @@ def test_no_damage_to_the_files_raises(
             at = draw.randint(0, max(0, len(data) - 1))
             file.write_bytes(data[:at] + draw.randbytes(draw.randint(1, 8)) + data[at + 1 :])
         else:
-            values = [
+            values: list[object] = [
                 None,
                 True,
                 -1,

@@ -101,15 +101,22 @@ def ask(ids: Iterable[str], limit: float = LIMIT_SECONDS) -> Words:
         accounting = str(why)
     doubted = [each for each in wanted if each not in jobs or jobs[each].state not in OVER]
     if doubted:
-        form = ",".join(f"{name}:|" for name in _SQUEUE)
-        try:
-            text = call(
-                ["squeue", "-h", "-r", "-t", "all", "-O", form, "-j", ",".join(_bases(doubted))], limit
-            )
-        except Silent as why:
-            text, queue = "", "" if _KNOWS_NONE in str(why) else str(why)
-        jobs |= {key: _with_earlier(job, jobs.get(key)) for key, job in read_squeue(text).items()}
+        waiting, queue = in_queue(doubted, limit)
+        jobs |= {key: _with_earlier(job, jobs.get(key)) for key, job in waiting.items()}
     return Words({key: jobs[key] for key in wanted if key in jobs}, accounting, queue, now)
+
+
+def in_queue(ids: Iterable[str], limit: float = LIMIT_SECONDS) -> tuple[dict[str, Job], str]:
+    """(squeue's word on the jobs, why it gave none): those that wait, run, or ended within MinJobAge. Never raises.
+
+    A job that still clears up is COMPLETING here, and over for accounting.
+    """
+    form = ",".join(f"{name}:|" for name in _SQUEUE)
+    try:
+        text = call(["squeue", "-h", "-r", "-t", "all", "-O", form, "-j", ",".join(_bases(ids))], limit)
+    except Silent as why:
+        return {}, "" if _KNOWS_NONE in str(why) else str(why)
+    return read_squeue(text), ""
 
 
 _KNOWS_NONE = "Invalid job id specified"

@@ -184,7 +184,7 @@ def _size(asked: Asked, partition: Partition, cluster: Cluster, place: Place) ->
 
 def _and(asked: Asked) -> str:
     parts = [f"{asked.cpus} CPUs"] if asked.cpus else []
-    parts += [f"{asked.memory / 1024:g} GB"] if asked.memory else []
+    parts += [f"{asked.memory / 1024:.4g} GB"] if asked.memory else []
     return "".join(f", {part}" for part in parts)
 
 

@@ -106,7 +106,7 @@ def batch_sh(plan: Plan) -> str:
     """The job's own shell, on its first node: environment, one task a node, and the requeue."""
     lines = [
         "#!/usr/bin/env bash",
-        f"# The job of {plan.name} on the first node of its allocation: started by job.sbatch or by toolspec submit.",
+        "# The job, on the first node of its allocation: job.sbatch starts it, or what toolspec submit hands to sbatch",
         "# Arguments are verl's own overrides.",
         "set -euo pipefail",
         'bundle=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)',

@@ -8,6 +8,7 @@ the files, and named to verl (`resume_path`). Half ones are moved to `aside/`, n
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -123,7 +124,8 @@ def _named(path: str) -> tuple[str, str]:
     """Overrides that resume from `path`. Raises Refused where Hydra's grammar cannot say it."""
     if "${" in path or "\n" in path:
         raise Refused(f"no override of Hydra can name {path}")
-    quoted = path.replace("\\", "\\\\").replace("'", "\\'")
+    # Within quotes a backslash is itself, save in a row of them before a quote (Hydra's grammar, QUOTED_VALUE).
+    quoted = re.sub(r"(\\*)('|$)", lambda row: row[1] * 2 + (row[2] and "\\'"), path)
     return "trainer.resume_mode=resume_path", f"trainer.resume_from_path='{quoted}'"
 
 

@@ -146,7 +146,8 @@ class _Lead:
 
     def _train(self, command: list[str]) -> tuple[int, ts_cause.Cause]:
         """Brings up Ray where it is to be, runs verl. Raises ClusterError, Stopped."""
-        attempt, environment = self.attempt, dict(os.environ)
+        # Python keeps what it prints to a file until 8 KiB are there, and the log is to be live.
+        attempt, environment = self.attempt, {**os.environ, "PYTHONUNBUFFERED": "1"}
         looking = threading.Thread(target=self._tell_environment, daemon=True)
         looking.start()
         if attempt.token:
@@ -155,7 +156,7 @@ class _Lead:
             self.cluster = ts_ray.head(
                 attempt, int(self.settings["gpus"]), wait, environment, self.told.stopped
             )
-            environment = dict(self.cluster.environment)
+            environment = dict(self.cluster.environment)  # with what was said above
             seconds = round(time.monotonic() - began, 1)
             ts_event.write(
                 attempt, "cluster", seconds=seconds, nodes=attempt.nodes, address=self.cluster.address

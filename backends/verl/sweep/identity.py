@@ -9,8 +9,10 @@ from toolspec.backends.verl.compile import Compiled
 from toolspec.backends.verl.emit.bundle import Bundle
 from toolspec.backends.verl.emit.side_files import launch_sh
 
-WITH_THE_NAME = frozenset({"config.yaml", "launch.sh", "plan.json", "manifest.json", "job.sbatch"})
-"""Files that hold the point's name, or where in the spec a value stands: what counts of them is taken as values."""
+WITH_THE_NAME = frozenset(
+    {"config.yaml", "launch.sh", "plan.json", "manifest.json", "job.sbatch", "ts_job.json"}
+)
+"""Files that hold the point's name, a value's place in the spec, or the job's limits: what counts is taken by value."""
 
 
 def identity(compiled: Compiled, bundle: Bundle, name: str, suffix: str) -> str:

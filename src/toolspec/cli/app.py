@@ -56,6 +56,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("toolspec.cli.logs:logs", "Show what a run wrote, and follow it over restarts."),
     "cancel": ("toolspec.cli.cancel:cancel", "End runs, wherever they are."),
     "doctor": ("toolspec.cli.doctor:doctor", "Check whether this machine can run the target."),
+    "metrics": ("toolspec.cli.metrics:metrics", "Show the metrics of a run by step."),
+    "audit": ("toolspec.cli.audit:audit", "Compare what was asked of a run with what ran."),
     "fetch": ("toolspec.cli.fetch:fetch", "Get a model's configuration and tokenizer files, no weights."),
     "schema": ("toolspec.cli.schema:schema", "Print the JSON Schema of the language, for editors."),
     "lsp": ("toolspec.cli.lsp:lsp", "Run the language server, for an editor."),

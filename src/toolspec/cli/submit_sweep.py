@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -19,6 +19,7 @@ from toolspec.specs.problem import Problem, ProblemError, Span
 
 if TYPE_CHECKING:
     from toolspec.backends.launch.ready import Ready
+    from toolspec.backends.launch.submit import Submission
     from toolspec.backends.launch.sweep import Member, SweepFolder
     from toolspec.backends.verl.doctor.needs import Needs
     from toolspec.backends.verl.sweep.expand import SweptPoint
@@ -162,16 +163,19 @@ def _problems(found: Listing) -> list[Problem]:
     return problems
 
 
-def _submission(call: Call, ready: Ready) -> Any:
+def array_submission(ready: Ready, smoke: bool = False, validate_only: bool = False) -> Submission:
+    """The submission that all members of an array have; the number is each member's own."""
     from toolspec.backends.launch.create import nonce
     from toolspec.backends.launch.smoke import ALWAYS
     from toolspec.backends.launch.submit import VALIDATE_ONLY, Submission
 
-    extra = {"TOOLSPEC_SMOKE": json.dumps(ALWAYS)} if call.smoke else {}
-    overrides = VALIDATE_ONLY if call.validate_only else ()
-    return Submission(
-        1, nonce(), "slurm", ready.options, overrides, extra, "auto", call.smoke, call.validate_only
-    )
+    extra = {"TOOLSPEC_SMOKE": json.dumps(ALWAYS)} if smoke else {}
+    overrides = VALIDATE_ONLY if validate_only else ()
+    return Submission(1, nonce(), "slurm", ready.options, overrides, extra, "auto", smoke, validate_only)
+
+
+def _submission(call: Call, ready: Ready) -> Submission:
+    return array_submission(ready, call.smoke, call.validate_only)
 
 
 def _nothing(call: Call, sweep: SweepFolder, found: Listing) -> int:

@@ -64,8 +64,7 @@ def _told(
     text: str, short: Budget, needs: Needs | None, severity: Severity, whole: bool
 ) -> tuple[_Told, ...]:
     """whole: the budget is that of the spec, so that repairs hold for it."""
-    if not _analysed(text, short, needs, numbers=False).broken(severity):
-        return ()
+    # Repairs cost where something is broken alone.
     analysis = _analysed(text, short, needs, numbers=whole)
     return tuple(
         _words(analysis, verdict) for verdict in analysis.broken(severity) if verdict.shown is not None
