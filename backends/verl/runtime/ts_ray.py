@@ -160,6 +160,8 @@ def environment_of(attempt: ts_attempt.Attempt, base: Mapping[str, str]) -> dict
     return {
         **{name: value for name, value in base.items() if name not in dropped},
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Else steps that are quick are told as `[repeated 3x across cluster]`, and their metrics are in no log.
+        "RAY_DEDUP_LOGS": base.get("RAY_DEDUP_LOGS", "0"),
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": attempt.token,

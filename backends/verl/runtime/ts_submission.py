@@ -274,7 +274,8 @@ class _Lead:
             return TIME_LIMIT, ts_cause.Cause("time-limit", "the time limit of the job", "", "time-limit")
         name = signal.Signals(self.told.stop).name
         words = f"ended by {name}: cancelled, preempted or queued again by hand"
-        return 128 + self.told.stop, ts_cause.Cause("signal", words, "", f"signal:{name}")
+        fix = "toolspec resubmit goes on from the newest whole checkpoint"
+        return 128 + self.told.stop, ts_cause.Cause("signal", words, fix, f"signal:{name}")
 
     def _cause(self, code: int) -> ts_cause.Cause:
         cause = ts_cause.cause_of(code, ts_cause.tail(self.log, self.log_begins))

@@ -302,7 +302,7 @@ class Run:
         return sorted(int(folder.name.rpartition("_")[2]) for folder in found)
 
     def keep(self, step: int | None = None) -> Kept:
-        """What must be there from now on: events, records, logs, and the checkpoint of `step`, else the newest whole."""
+        """What must be there from now on: events, records, logs, the checkpoint of `step`, else the newest whole."""
         files = [file for part in KEPT for file in sorted((self.folder / part).glob("*")) if file.is_file()]
         tracker = self.folder / "checkpoints" / "latest_checkpointed_iteration.txt"
         newest = tracker.read_text().strip() if tracker.exists() else ""

@@ -144,7 +144,7 @@ def test_validate_only_trains_nothing(site: Site) -> None:
 
 
 @fault()
-def test_a_run_on_this_machine_is_killed(site: Site) -> None:
+def test_a_run_on_this_machine_is_cancelled(site: Site) -> None:
     plan = {"pretend_gpus": False, "step_seconds": 0.3}
     spec = site.spec([], budget={"steps": 500})
     told = site.toolspec(

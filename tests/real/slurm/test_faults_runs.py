@@ -152,6 +152,9 @@ def test_a_run_folder_that_was_moved(site: Site) -> None:
         assert (said["id"], said["state"], said["exit_code"]) == (id_, "failed", 3)
         logs = site.toolspec("logs", str(elsewhere))
         assert logs.code == 0 and "step:4 - " in logs.out
+        metrics = site.toolspec("metrics", str(elsewhere), "--format", "json")
+        assert metrics.code == 0, metrics.err
+        assert "actor/ppo_kl" in metrics.out and "task_success_rate" in metrics.out
         again = moved.resubmit(env=env)
         assert again.code == 0, again.err
         said = moved.over("done")
