@@ -290,7 +290,7 @@ class Run:
         """States of each start by accounting, and the exit code of the last: `["REQUEUED", "COMPLETED 0:0"]`."""
         rows = [row for row in self.site.lab.sacct(self.job) if row["JobID"] == self.job]
         states = [row["State"].split()[0] for row in rows]
-        return [*states[:-1], f"{states[-1]} {rows[-1]['ExitCode']}"]
+        return [*states[:-1], f"{states[-1]} {rows[-1]['ExitCode']}"] if rows else []
 
     def resubmit(self, *words: str, env: Mapping[str, str] | None = None) -> Answer:
         """`toolspec resubmit`."""

@@ -17,7 +17,7 @@ SLOW = {"step_seconds": 0.5}
 
 def jobs_named(site: Site, name: str) -> list[str]:
     """All jobs of a name that Slurm ever had, by their ids."""
-    found = site.lab.ask("sacct", "-nPX", "-S", "today-1days", f"--name={name}", "-o", "JobID")
+    found = site.lab.ask("sacct", "-nPX", "-S", "now-1days", f"--name={name}", "-o", "JobID")
     return sorted(set(found.split()))
 
 
@@ -40,10 +40,10 @@ def test_what_the_cluster_would_not_run(site: Site) -> None:
         message, _, fix = rest.partition(" fix: ")
         assert code in said and message in said, said
         assert not fix or f"fix: {fix}" in said, said
-    gpus = site.refused(site.spec([], cluster={"gpus": 9}))
+    gpus = site.refused(site.spec([], cluster={"gpus": 16}))
     assert "TS936" in gpus and "fix: cluster.gpus: 8" in gpus, gpus
-    nodes = site.refused(site.spec([], cluster={"nodes": 9, "gpus": 8}))
-    assert "TS936" in nodes and "9 × 8 GPUs" in nodes and "fix: cluster.nodes: 8" in nodes, nodes
+    nodes = site.refused(site.spec([], cluster={"nodes": 16, "gpus": 8}))
+    assert "TS936" in nodes and "16 × 8 GPUs" in nodes and "fix: cluster.nodes: 8" in nodes, nodes
     limit = site.refused(site.spec([], cluster={"nodes": 2, "gpus": 8}, slurm={"qos": "strict"}))
     assert "TS941" in limit and "Job violates accounting/QOS policy" in limit, limit
 
@@ -210,7 +210,7 @@ def test_slurmctld_restarts_while_a_run_is_submitted(site: Site) -> None:
 
 def test_slurmctld_is_down(site: Site) -> None:
     with site.lab.alone() as nodes:
-        run = site.submit(site.spec(nodes[:1], budget={"steps": 20}), env=site.environment(SLOW))
+        run = site.submit(site.spec(nodes[:1], budget={"steps": 90}), env=site.environment(SLOW))
         run.step(3)
         with site.lab.outage("slurmctld"):
             began = time.monotonic()
@@ -220,8 +220,8 @@ def test_slurmctld_is_down(site: Site) -> None:
             now = run.status()
             assert now["state"] == "running"
             assert now["silent"] or now["notes"], "whose word it is"
-        assert run.over("done")["step"] == 20
-        assert run.steps() == list(range(1, 21))
+        assert run.over("done")["step"] == 90
+        assert run.steps() == list(range(1, 91))
         assert site.lab.leftovers(nodes, seconds=15) == []
 
 
