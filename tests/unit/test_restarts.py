@@ -73,6 +73,13 @@ Traceback (most recent call last):
             "nodes",
             "",
         ),
+        (
+            "ray.exceptions.ActorDiedError: The actor died because of an error raised in its creation task, "
+            "ray::WorkerDict.__init__() (pid=749)\n  in __init__\nValueError: no such backend\n",
+            1,
+            "error",
+            "ValueError: no such backend",
+        ),
         ("hello", 137, "killed", "signal 9"),
         ("hello", 3, "error", "exit code 3"),
     ],

@@ -82,7 +82,9 @@ SIGNS = (
     _Sign(
         "nodes",
         re.compile(
-            r"(?:ray\.exceptions\.(?:ActorDiedError|ActorUnavailableError|NodeDiedError|LocalRayletDiedError"
+            # An actor that raised in its __init__ died of that error, which stands behind these words.
+            r"(?:ray\.exceptions\.(?:ActorDiedError(?!: The actor died because of an error raised in its creation)"
+            r"|ActorUnavailableError|NodeDiedError|LocalRayletDiedError"
             r"|RaySystemError|OwnerDiedError|WorkerCrashedError|ObjectLostError)"
             r"|The node this task was running on was dead|Failed to connect to GCS"
             r"|GCS.{0,40}(?:died|unreachable)|raylet.{0,40}died)[^\n]*"

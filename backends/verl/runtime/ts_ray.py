@@ -152,7 +152,9 @@ def towards(address: str) -> str:
 
 def environment_of(attempt: ts_attempt.Attempt, base: Mapping[str, str]) -> dict[str, str]:
     """What Ray, verl and the probe are run with."""
-    dropped = {"RAY_ADDRESS"}
+    # A worker that writes each piece of a line by itself has it told in pieces: Ray reads the file meanwhile, and what
+    # is not whole is a line to it, with the worker's name before it. Its workers end a line at its end by themselves.
+    dropped = {"RAY_ADDRESS", "PYTHONUNBUFFERED"}
     if (
         "CUDA_VISIBLE_DEVICES" in base
     ):  # Slurm sets all three where GPUs are generic; torch and Ray refuse the mix
@@ -175,7 +177,7 @@ def start(
     first = ports(attempt.job_number * 7 + attempt.restart + attempt.rank * 131)
     folder = (
         Path(environment.get("RAY_TMPDIR") or "/tmp")
-        / f"r{os.getuid()}_{attempt.job_number}_{attempt.restart}"
+        / f"r{os.getuid()}_{attempt.job_number}_{attempt.restart}_{attempt.nonce[:4]}"  # of which cluster, too
     )
     services = (
         *("node-manager-port", "object-manager-port", "runtime-env-agent-port"),

@@ -146,8 +146,7 @@ class _Lead:
 
     def _train(self, command: list[str]) -> tuple[int, ts_cause.Cause]:
         """Brings up Ray where it is to be, runs verl. Raises ClusterError, Stopped."""
-        # Python keeps what it prints to a file until 8 KiB are there, and the log is to be live.
-        attempt, environment = self.attempt, {**os.environ, "PYTHONUNBUFFERED": "1"}
+        attempt, environment = self.attempt, dict(os.environ)
         looking = threading.Thread(target=self._tell_environment, daemon=True)
         looking.start()
         if attempt.token:
@@ -156,13 +155,16 @@ class _Lead:
             self.cluster = ts_ray.head(
                 attempt, int(self.settings["gpus"]), wait, environment, self.told.stopped
             )
-            environment = dict(self.cluster.environment)  # with what was said above
+            environment = dict(self.cluster.environment)
             seconds = round(time.monotonic() - began, 1)
             ts_event.write(
                 attempt, "cluster", seconds=seconds, nodes=attempt.nodes, address=self.cluster.address
             )
             # verl hands it to ray.init, which refuses a number where a cluster is there already.
             command = [*command, "ray_kwargs.ray_init.num_cpus=null"]
+        # Python keeps what it prints to a file until 8 KiB are there, and the log is to be live. Of Ray's own
+        # processes ts_ray.py takes it away.
+        environment["PYTHONUNBUFFERED"] = "1"
         smoke = os.environ.pop("TOOLSPEC_SMOKE", "")
         environment.pop("TOOLSPEC_SMOKE", None)
         if smoke and not self.resume.step:

@@ -18,6 +18,7 @@ from real.slurm.layout import Layout
 from real.slurm.spaces import SCRIPT, SLURMD_PORT, Process, environment, in_namespace, listening
 
 SECONDS_TO_COME_UP = 180
+OF_A_NODE = ("var/tmp", "dev/shm")  # disks that a node has for itself
 INFRASTRUCTURE = ("slurmd -D", "lab-idle", f"/bin/bash {SCRIPT}")
 
 
@@ -202,7 +203,10 @@ class Lab:
         return [each for each in every if environment(each.pid).get("SLURM_JOB_ID") == job]
 
     def leftovers(self, nodes: list[str], seconds: float = 5) -> list[str]:
-        """What is left on nodes where no job runs: processes and ports, waited for to go. Empty when clean."""
+        """What is left on nodes where no job runs: processes, ports, files in the nodes' own /var/tmp and /dev/shm.
+
+        Waited for to go. Empty when clean.
+        """
         limit = time.monotonic() + seconds
         while True:
             left = [f"{node}: {each.pid} {each.command}" for node in nodes for each in self.processes(node)]
@@ -210,6 +214,9 @@ class Lab:
             for node in nodes:
                 ports = listening(first[node]) - {SLURMD_PORT} if node in first else set()
                 left += [f"{node}: port {port}" for port in sorted(ports)]
+                if node in first:
+                    places = [Path(f"/proc/{first[node]}/root/{place}") for place in OF_A_NODE]
+                    left += [f"{node}: {file.name}" for place in places for file in place.glob("*")]
             if not left or time.monotonic() > limit:
                 return left
             time.sleep(0.2)

@@ -85,6 +85,8 @@ class Site:
             said["PYTHONPATH"] = f"{PAPER}{os.pathsep}{said['PYTHONPATH']}"
         clean = {name: value for name, value in self.lab.environment().items() if "TOOLSPEC" not in name}
         own = {"TOOLSPEC_RUNS": str(self.runs), "HOME": str(self.home), "COLUMNS": "100", "NO_COLOR": "1"}
+        if self.lab.layout.namespaces:
+            own["RAY_TMPDIR"] = "/var/tmp"  # which each node has for itself, as machines have; they share /tmp
         return {**clean, **said, **own, **more}
 
     def start(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:

@@ -102,7 +102,8 @@ def test_rays_head_is_killed(site: Site) -> None:
         assert first["cause"]["kind"] in ("nodes", "ray"), first["cause"]
         assert first["next"] == "requeue" and first["code"] != 0
         said = run.over("done", seconds=240)
-        assert [each["resumed_from"] for each in said["attempts"]] == [0, 2]
+        newest = first["cause"]["step"]  # 4 is saved or not, by chance
+        assert newest in (2, 4) and [each["resumed_from"] for each in said["attempts"]] == [0, newest]
 
 
 @fault(rays=1)
@@ -114,7 +115,8 @@ def test_a_workers_raylet_is_killed(site: Site) -> None:
         assert first["cause"]["kind"] == "nodes", first["cause"]
         assert first["next"] == "requeue"
         said = run.over("done", seconds=240)
-        assert [each["resumed_from"] for each in said["attempts"]] == [0, 2]
+        newest = first["cause"]["step"]
+        assert newest in (2, 4) and [each["resumed_from"] for each in said["attempts"]] == [0, newest]
 
 
 @fault(rays=1)

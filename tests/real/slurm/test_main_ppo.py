@@ -1,7 +1,7 @@
 """Real verl, not the stand-in, in a submitted job: `main_ppo` of each release on the job's own Ray, to the first GPU.
 
 The Ray has GPUs that are none. So all up to the workers is verl's own: the config composed and printed in the task
-runner, the tokenizer and the rows read, the resource pools checked against Ray; then a worker asks for CUDA.
+runner, the tokenizer and the rows read, the resource pools checked against Ray; then a worker wants CUDA.
 """
 
 from __future__ import annotations
@@ -20,9 +20,6 @@ from real.tokenizer import model_folder
 
 pytestmark = pytest.mark.real
 
-# What each release says when the task runner has the config, and what of the config it prints.
-RUNNER = {"0.7.1": "TaskRunner hostname:", "0.8.0": "TaskRunner hostname:", "0.9.1": "TaskRunnerV1"}
-
 
 @pytest.fixture(scope="module")
 def begun(
@@ -39,11 +36,9 @@ def begun(
                 PYTHONPATH=str(environment.wheel(release)),
                 HF_HUB_OFFLINE="1",
             )
-            spec = site.spec(
-                [node], target=f"verl=={release}", model="./model", slurm={"restarts": 0, "memory": "6GB"}
-            )
-            forced = ("--force", "TS501=no GPU", "--force", "TS949=nothing is saved")
-            runs[release] = site.submit(spec, *forced[:0], env=env)
+            slurm = {"restarts": 0, "memory": "6GB"}
+            spec = site.spec([node], target=f"verl=={release}", model="./model", slurm=slurm)
+            runs[release] = site.submit(spec, env=env)
         yield runs
     site.close()
 
@@ -51,8 +46,9 @@ def begun(
 @pytest.mark.parametrize("release", RELEASES)
 def test_real_main_ppo_comes_as_far_as_the_gpu(begun: dict[str, Run], release: str) -> None:
     run = begun[release]
-    said = run.over("failed", seconds=300)
+    (ended,) = run.ended(seconds=400)
     log = run.log()
-    print(log)
-    print(said)
-    assert False
+    print(log[-6000:])
+    print(ended)
+    print(run.site.toolspec("audit", str(run.folder), "--format", "json").out[:6000])
+    raise AssertionError
