@@ -86,7 +86,9 @@ class Site:
         clean = {name: value for name, value in self.lab.environment().items() if "TOOLSPEC" not in name}
         own = {"TOOLSPEC_RUNS": str(self.runs), "HOME": str(self.home), "COLUMNS": "100", "NO_COLOR": "1"}
         if self.lab.layout.namespaces:
-            own["RAY_TMPDIR"] = "/var/tmp"  # which each node has for itself, as machines have; they share /tmp
+            own["RAY_TMPDIR"] = (
+                "/var/tmp"  # which each node has for itself, as machines have; they share /tmp
+            )
         return {**clean, **said, **own, **more}
 
     def start(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
@@ -229,6 +231,10 @@ class Run:
             json.loads(file.read_text("utf-8")) for file in sorted((self.folder / "events").glob("*.json"))
         ]
         return [event for event in found if kind in ("", event["kind"])]
+
+    def begun(self, count: int) -> None:
+        """Waits until training was begun so many times."""
+        self.site.until(lambda: len(self.events("started")) == count, f"start {count} of {self.id}")
 
     def ended(self, count: int = 1, seconds: float = SECONDS) -> list[Json]:
         """Waits until so many attempts wrote their end; those events."""

@@ -92,7 +92,7 @@ def test_no_checkpoint_within_two_whole_time_limits(site: Site) -> None:
         spec = site.spec(nodes, checkpoint={"every": 500}, budget={"steps": 1000})
         run = site.submit(spec, env=site.environment(SLOW))
         for count in (1, 2):
-            site.until(lambda n=count: len(run.events("started")) == n, f"start {count}")
+            run.begun(count)
             time.sleep(1)
             site.lab.ask("scancel", "--signal=USR2", run.job)
             run.ended(count)
@@ -160,7 +160,7 @@ def test_a_storm_of_requeues_ends(site: Site) -> None:
         spec = site.spec(nodes, budget={"steps": 500}, slurm={"restarts": 2})
         run = site.submit(spec, env=site.environment(SLOW))
         for count in (1, 2, 3):
-            site.until(lambda n=count: len(run.events("started")) == n, f"start {count}")
+            run.begun(count)
             site.lab.ask("scontrol", "requeue", run.job)
         said = run.over("failed")
         assert said["exit_code"] == 78

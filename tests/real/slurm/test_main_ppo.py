@@ -36,7 +36,7 @@ def begun(
                 PYTHONPATH=str(environment.wheel(release)),
                 HF_HUB_OFFLINE="1",
             )
-            slurm = {"restarts": 0, "memory": "6GB"}
+            slurm = {"restarts": 0, "memory": "8GB", "cpus": 16}  # TransferQueue of V1 takes 9
             spec = site.spec([node], target=f"verl=={release}", model="./model", slurm=slurm)
             runs[release] = site.submit(spec, env=env)
         yield runs
