@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,7 @@ class Lab:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._is_alone = False
+        self._one_at_a_time = threading.Lock()
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(str(folder / "keeper.sock"))
         self._connection.settimeout(SECONDS_TO_COME_UP)
@@ -224,8 +226,9 @@ class Lab:
     # How
 
     def _tell(self, do: str, *arguments: str) -> Any:
-        self._connection.sendall((json.dumps({"do": do, "arguments": arguments}) + "\n").encode())
-        line = self._lines.readline()
+        with self._one_at_a_time:
+            self._connection.sendall((json.dumps({"do": do, "arguments": arguments}) + "\n").encode())
+            line = self._lines.readline()
         if not line:
             raise LabError("the lab is gone")
         answer = json.loads(line)

@@ -147,6 +147,7 @@ if [ "$SLURM_PROCID" != 0 ]; then
   until [ -e ended ]; do sleep 0.2; done
   ray stop --force
   rm -r /var/tmp/ray
+  touch left
   exit
 fi
 ray start --head --port=6399 --num-gpus=8 --num-cpus=4 --temp-dir=/var/tmp/ray
@@ -159,6 +160,7 @@ bash {bundle}/launch.sh trainer.nnodes=2 trainer.n_gpus_per_node=8 trainer.save_
 touch ended
 ray stop --force
 rm -r /var/tmp/ray
+until [ -e left ]; do sleep 0.2; done  # srun ends the other node when this one fails
 exit $code
 """
 

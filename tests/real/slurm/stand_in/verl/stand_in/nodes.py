@@ -34,8 +34,9 @@ class WorkerDict:
         self.share = share
 
     def where(self) -> str:
-        """Host and GPUs."""
-        return f"{socket.gethostname()} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}"
+        """Host and GPUs, which Ray hands out in any order."""
+        gpus = sorted(os.environ.get("CUDA_VISIBLE_DEVICES", "").split(","))
+        return f"{socket.gethostname()} {','.join(gpus)}"
 
     def save(self, folder: Path, step: int, fsdp: int, fault: Fault | None = None) -> None:
         """save_checkpoint of all ranks of this node."""
