@@ -3,8 +3,8 @@
     python bench/launch.py [--rounds N] [--reference ray_job.py] [--points N]
 
 --reference: another job that brings up Ray over the same nodes and then runs a command,
-`srun python3 FILE --run-dir DIR --gpus 8 --cpus 32 -- COMMAND`; the two alternate. --points: a sweep of so many, linted,
-compiled and submitted as one array. Needs root and Slurm's daemons; verl is the stand-in of the tests.
+`srun python3 FILE --run-dir DIR --gpus 8 --cpus 32 -- COMMAND`; the two alternate. --points: a sweep of so
+many, linted, compiled and submitted as one array. Needs root and Slurm's daemons; verl is the stand-in of the tests.
 """
 
 from __future__ import annotations

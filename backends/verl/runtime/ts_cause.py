@@ -120,14 +120,50 @@ def tail(log: Path | None, begin: int) -> str:
     return "\n".join(_FROM.sub("", line) for line in _STYLES.sub("", text).splitlines())
 
 
-def cause_of(code: int, log: str) -> Cause:
-    """The cause of an end with exit code `code` (as a shell gives it). log: see `tail`."""
+def out_of_memory_kills(groups: str = "/proc/self/cgroup", root: str = "/sys/fs/cgroup") -> int:
+    """How often the kernel has killed a process for memory in this job's groups: 0 where it does not say.
+
+    Slurm's own message comes at the end of the step, and the row of the job has an exit code alone. Version 2 counts in
+    memory.events, version 1 in memory.oom_control, each group from this one up (a limit is the job's or the step's).
+    """
+    kills = 0
+    try:
+        lines = Path(groups).read_text("utf-8").splitlines()
+    except OSError:
+        return 0
+    for line in lines:
+        _, controllers, place = [*line.split(":", 2), "", ""][:3]
+        if controllers not in ("", "memory"):
+            continue
+        base = Path(root) / controllers
+        folder = base / place.lstrip("/")
+        for each in (folder, *folder.parents):
+            if each == base.parent or not each.is_relative_to(base):
+                break
+            for name in ("memory.events", "memory.oom_control"):
+                try:
+                    told = dict(
+                        row.split()[:2] for row in (each / name).read_text("utf-8").splitlines() if " " in row
+                    )
+                    kills = max(kills, int(told.get("oom_kill", 0)))
+                except (OSError, ValueError):
+                    continue
+    return kills
+
+
+def cause_of(code: int, log: str, kills: int = 0) -> Cause:
+    """The cause of an end with exit code `code` (as a shell gives it). log: see `tail`. kills: processes that the kernel
+    killed for memory meanwhile (see out_of_memory_kills)."""
     if code == 0:
         return Cause("done", "ended by itself")
     for sign in SIGNS:
         found = list(sign.words.finditer(log))
         if found:
             return _told(sign, found[-1], log)
+    if kills:
+        many = f"{kills} process" + ("es were" if kills > 1 else " was")
+        words = f"the job's memory was full: {many} killed by the kernel"
+        return Cause("host-memory", words, _MORE_MEMORY, signature("host-memory", "killed"))
     last = next((line.strip() for line in reversed(log.splitlines()) if _LAST.match(line.strip())), "")
     if last:
         return Cause("error", last[:300], "", signature("error", last))

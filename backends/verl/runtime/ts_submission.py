@@ -88,6 +88,7 @@ class _Lead:
     ) -> None:
         self.attempt, self.settings, self.told, self.faults = attempt, settings, told, faults
         self.log, self.log_begins = attempt.log, _size(attempt.log)
+        self.kills = 0
         self.resume = ts_resume.Resume(0, (), attempt.run)
         self.cluster: ts_ray.Cluster | None = None
 
@@ -191,6 +192,7 @@ class _Lead:
     ) -> tuple[int, ts_cause.Cause]:
         """Starts a command, records the event `kind`, and watches it. Raises ClusterError."""
         self.log, self.log_begins = log, _size(log)
+        self.kills = ts_cause.out_of_memory_kills()
         try:
             process = self._start(command, environment)
         except OSError as error:
@@ -270,7 +272,8 @@ class _Lead:
         return 128 + self.told.stop, ts_cause.Cause("signal", words, "", f"signal:{name}")
 
     def _cause(self, code: int) -> ts_cause.Cause:
-        return ts_cause.cause_of(code, ts_cause.tail(self.log, self.log_begins))
+        kills = ts_cause.out_of_memory_kills() - self.kills
+        return ts_cause.cause_of(code, ts_cause.tail(self.log, self.log_begins), kills)
 
     def _end(self, code: int, cause: ts_cause.Cause, gpus: int) -> None:
         """Decides what comes next, records it, and leaves it for batch.sh and for the other nodes."""

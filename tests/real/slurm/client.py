@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from real.slurm.layout import Layout
 from real.slurm.spaces import SCRIPT, SLURMD_PORT, Process, environment, in_namespace, listening
 
 SECONDS_TO_COME_UP = 180
+NODES_OWN = ("var/tmp", "dev/shm")  # see namespaces.sh
 INFRASTRUCTURE = ("slurmd -D", "lab-idle", f"/bin/bash {SCRIPT}")
 
 
@@ -31,6 +33,7 @@ class Lab:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._is_alone = False
+        self._one_at_a_time = threading.Lock()
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(str(folder / "keeper.sock"))
         self._connection.settimeout(SECONDS_TO_COME_UP)
@@ -200,7 +203,10 @@ class Lab:
         return [each for each in every if environment(each.pid).get("SLURM_JOB_ID") == job]
 
     def leftovers(self, nodes: list[str], seconds: float = 5) -> list[str]:
-        """What is left on nodes where no job runs: processes and ports, waited for to go. Empty when clean."""
+        """What is left on nodes where no job runs, waited for to go: processes, ports, files of the nodes' own folders.
+
+        Empty when clean. Needs namespaces.
+        """
         limit = time.monotonic() + seconds
         while True:
             left = [f"{node}: {each.pid} {each.command}" for node in nodes for each in self.processes(node)]
@@ -208,6 +214,7 @@ class Lab:
             for node in nodes:
                 ports = listening(first[node]) - {SLURMD_PORT} if node in first else set()
                 left += [f"{node}: port {port}" for port in sorted(ports)]
+                left += [f"{node}: {path}" for path in _own_files(first[node])] if node in first else []
             if not left or time.monotonic() > limit:
                 return left
             time.sleep(0.2)
@@ -219,8 +226,9 @@ class Lab:
     # How
 
     def _tell(self, do: str, *arguments: str) -> Any:
-        self._connection.sendall((json.dumps({"do": do, "arguments": arguments}) + "\n").encode())
-        line = self._lines.readline()
+        with self._one_at_a_time:
+            self._connection.sendall((json.dumps({"do": do, "arguments": arguments}) + "\n").encode())
+            line = self._lines.readline()
         if not line:
             raise LabError("the lab is gone")
         answer = json.loads(line)
@@ -233,3 +241,9 @@ class Lab:
         with (self.folder / "leases" / name).open("w") as lock:
             fcntl.flock(lock, how)
             yield lock
+
+
+def _own_files(first: int) -> list[str]:
+    """What lies in the folders that a node has for itself."""
+    root = Path(f"/proc/{first}/root")
+    return sorted(f"/{path.relative_to(root)}" for place in NODES_OWN for path in (root / place).iterdir())
