@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from toolspec.backends.launch.report.folder import document, text_of
-from toolspec.specs.named_file import is_folder
+from toolspec.specs.named_file import UnreadableError, is_folder, located
 from toolspec.specs.nearest import nearest
 from toolspec.specs.problem import Problem, ProblemError
 
@@ -15,7 +15,10 @@ def find_run(text: str) -> Path:
     """A folder by its path; else the one of that name in $TOOLSPEC_RUNS (./runs), the only one whose name begins so,
     or the one whose run.json has the id, for a folder that was renamed. Raises ProblemError (TS950).
     """
-    path = Path(text).expanduser() if not text.startswith("~") or "/" in text else Path(text)
+    try:
+        path = located(text, Path())
+    except UnreadableError as error:
+        raise _no_run(f"there is no run {text!r}: {error}", "name a run, or its folder") from None
     if is_folder(path):
         return path
     runs = Path(os.environ.get("TOOLSPEC_RUNS") or "runs")
@@ -33,7 +36,7 @@ def find_run(text: str) -> Path:
         shown = ", ".join(begun[:6]) + (f" and {len(begun) - 6} more" if len(begun) > 6 else "")
         raise _no_run(f"{len(begun)} runs in {runs} begin with {text}: {shown}", "write more of the name")
     close = nearest(text, names)
-    there = f"{len(names)} runs" if names else "no run"
+    there = f"{len(names)} run{'s' * (len(names) > 1)}" if names else "no run"
     fix = f"did you mean {close[0]}?" if close else "name a run's folder, or set TOOLSPEC_RUNS"
     raise _no_run(f"there is no run {text}: no such folder, and {there} in {runs}", fix)
 
