@@ -139,8 +139,13 @@ def test_a_moved_and_renamed_run_is_found_by_its_id(tmp_path: Path, monkeypatch:
         == document("ke")
         == document(str(tmp_path / "kept"))
     )
-    with pytest.raises(ProblemError, match="there is no run calculater"):
-        answered("calculater")
+    for name, why in (
+        ("calculater", "no such folder, and 1 run in"),
+        ("~nobody-here/x", "no user"),
+        ("a\0b", "NUL"),
+    ):
+        with pytest.raises(ProblemError, match=why):
+            answered(name)
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:

@@ -152,8 +152,8 @@ def out_of_memory_kills(groups: str = "/proc/self/cgroup", root: str = "/sys/fs/
 
 
 def cause_of(code: int, log: str, kills: int = 0) -> Cause:
-    """The cause of an end with exit code `code` (as a shell gives it). log: see `tail`. kills: processes that the kernel
-    killed for memory meanwhile (see out_of_memory_kills)."""
+    """The cause of an end with exit code `code` (as a shell gives it). log: see `tail`. kills: processes that the
+    kernel killed for memory meanwhile (see out_of_memory_kills)."""
     if code == 0:
         return Cause("done", "ended by itself")
     for sign in SIGNS:
