@@ -15,6 +15,7 @@ import rehearse
 import reward
 import score_trajectory
 import start
+import status_runs
 import variants
 from measure import load
 from peer import add_arguments
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "rehearse": rehearse.rows,
     "score_trajectory": score_trajectory.rows,
     "reward": reward.rows,
+    "status_runs": status_runs.rows,
     "start": start.rows,
 }
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from toolspec.backends.launch.process import Life, life
+from toolspec.backends.launch.process import Life, life, user
 from toolspec.backends.launch.progress import Log, Progress, logs, progress
 from toolspec.backends.launch.runs import Run, read_run
 from toolspec.backends.launch.slurm.ask import Words, ask
@@ -67,7 +67,8 @@ def look(folders: Iterable[Path], asker: Callable[[Iterable[str]], Words] = ask)
         if each.kind == "slurm" and each.job
     }
     words = asker(ids)
-    return [_looked(run, words, now) for run in runs]
+    me = user()
+    return [_looked(run, words, now, me) for run in runs]
 
 
 def _settled(run: Run, now: float) -> bool:
@@ -75,11 +76,11 @@ def _settled(run: Run, now: float) -> bool:
     return last is not None and now - last.time > SETTLED_SECONDS and settled(run)
 
 
-def _looked(run: Run, words: Words, now: float) -> Looked:
+def _looked(run: Run, words: Words, now: float, me: str) -> Looked:
     listed = logs(run.folder)
     touched = listed[-1].modified if listed else None
     return Looked(
-        run, state_of(run, words, _life(run), now, touched), progress(run.folder, listed), tuple(listed)
+        run, state_of(run, words, _life(run), now, touched, me), progress(run.folder, listed), tuple(listed)
     )
 
 
