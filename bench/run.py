@@ -16,6 +16,7 @@ import reward
 import score_trajectory
 import start
 import status_runs
+import sweep
 import variants
 from measure import load
 from peer import add_arguments
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "reward": reward.rows,
     "status_runs": status_runs.rows,
     "start": start.rows,
+    "sweep": sweep.rows,
 }
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from toolspec.specs.section import Many, Positive, Section, Text
-from toolspec.specs.units import Duration
+from toolspec.specs.section import Many, NonNegative, Positive, Section, Text
+from toolspec.specs.units import Duration, Memory
 
 
 class Container(Section):
-    """A container for the job's processes (Slurm with pyxis)."""
+    """A container for the job's processes."""
 
     image: Text = Field(description="Image name or .sqsh file.")
     mounts: Many[Text] = Field(default=(), description="`host:container` pairs.")
     workdir: Text | None = Field(default=None, description="Working directory inside.")
+    runtime: Literal["pyxis", "apptainer"] = Field(
+        default="pyxis", description="`pyxis`, by options of srun, or `apptainer exec` in each task."
+    )
 
 
 class Slurm(Section):
@@ -27,6 +30,28 @@ class Slurm(Section):
     time: Duration | None = Field(default=None, description="Time limit: `12h`, `1d`, `1-12:00:00`.")
     constraint: Text | None = Field(default=None, description="Node features.")
     exclude: Text | None = Field(default=None, description="Nodes to keep off.")
+    cpus: Positive | None = Field(
+        default=None,
+        description="CPU cores a node. Default: `submit` takes the share of a node's cores that its GPUs are.",
+    )
+    memory: Memory | Literal["all"] | None = Field(
+        default=None,
+        description="Memory a node: `500GB`, or `all`. Default: as `cpus`, the share of the node's.",
+    )
+    restarts: NonNegative = Field(
+        default=10,
+        description=(
+            "How often a job begins again by itself: at its time limit, on a failure of machines, or on an error "
+            "behind which it had got further. Twice the same error in a row ends it."
+        ),
+    )
+    notice: Duration | None = Field(
+        default=None,
+        description=(
+            "How long before the time limit the run is told: it then ends, with its newest checkpoint, and is queued "
+            "again. Default: 3 minutes, of a short limit a tenth."
+        ),
+    )
     mail: Text | None = Field(default=None, description="Address told of start, end and failure.")
     extra: dict[Text, str | int | bool] = Field(
         default_factory=dict,

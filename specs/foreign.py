@@ -138,7 +138,12 @@ def meant_key(section: str, key: str, known: Sequence[str]) -> str:
             if path.startswith(prefix) and "." not in here
             else f"here it is `{path}`"
         )
-    others = [".".join(path) for path, _ in all_paths() if path[-1] == key and "<name>" not in path]
+    # The kinds of a sweep have keys of common names (`steps`, `seed`), which nobody looks for elsewhere.
+    others = [
+        ".".join(path)
+        for path, _ in all_paths()
+        if path[-1] == key and "<name>" not in path and path[0] != "sweep"
+    ]
     close = nearest(key, known)
     if len(others) == 1 or (len(others) == 2 and not close):
         return f"here it is `{'` or `'.join(others)}`"

@@ -114,7 +114,12 @@ def _mapping(section: type[Section], generated: Schema) -> Schema:
         key: _field(section, key, generated["properties"][key], info.description or "")
         for key, info in fields_of(section).items()
     }
-    return {"type": "object", "properties": properties, "additionalProperties": False}
+    spread: Schema = {}
+    if section.spread:
+        # Keys that are none of the section's own: spec paths, which begin with a key of a spec.
+        values = properties[section.spread]["additionalProperties"]
+        spread = {"patternProperties": {rf"^({'|'.join(fields_of(Spec))})(\..+)?$": values}}
+    return {"type": "object", "properties": properties, **spread, "additionalProperties": False}
 
 
 def _field(section: type[Section], key: str, generated: Schema, description: str) -> Schema:

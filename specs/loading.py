@@ -10,7 +10,7 @@ from pathlib import Path
 from toolspec.specs.advice import in_words_of_the_place
 from toolspec.specs.named_file import head, located, named, real
 from toolspec.specs.problem import Problem, ProblemError, Span, in_file_order, nearest_span
-from toolspec.specs.raw import Raw, SpecPath, lay, merge
+from toolspec.specs.raw import Raw, SpecPath, merge
 from toolspec.specs.secret import secrets_in, told_apart
 from toolspec.specs.settings import SET, settings
 from toolspec.specs.source import MAX_BYTES, show_lines
@@ -82,7 +82,10 @@ def _valid(raw: Raw) -> Spec:
     """The spec that `raw` says. Raises ProblemError with all that is wrong with it; no message quotes a secret."""
     try:
         spec = validate(raw)
-        check_sweep(spec, raw)
+        if spec.sweep is not None:
+            from toolspec.specs.sweep_check import check_sweep  # few specs have one
+
+            check_sweep(spec, spec.sweep, raw)
     except ProblemError as error:
         if not raw.secrets:
             raise
@@ -131,26 +134,3 @@ def read_data(
 
 def _extends(message: str, span: Span | None, fix: str) -> Problem:
     return Problem("TS021", "extends", message, span, path="extends", fix=fix)
-
-
-def check_sweep(spec: Spec, raw: Raw) -> None:
-    """Raises ProblemError for every value of `sweep` that the spec could not have at its path."""
-    problems: list[Problem] = []
-    for path, values in spec.sweep.items():
-        parts = tuple(path.split("."))
-        for number, value in enumerate(values):
-            span = nearest_span(raw.spans, ("sweep", path, number))
-            if parts[0] in ("sweep", "extends", "toolspec") or not all(parts):
-                message = f"`{path}` cannot be swept over"
-                problems.append(Problem("TS027", "sweep", message, span, f"sweep.{path}"))
-                break
-            try:
-                validate(lay(raw, parts, value, span))
-            except ProblemError as error:
-                key = raw.key_spans.get(("sweep", path))
-                problems += [
-                    p._replace(span=key if p.name == "unknown-key" else span, path=f"sweep.{path}")
-                    for p in error.problems
-                ]
-    if problems:
-        raise ProblemError(in_file_order(problems))

@@ -80,6 +80,24 @@ are checked: a key that the release does not have is an error, since verl takes 
 file without a word; so are an interpolation without a value and a value of another type, though one of
 `oc.env` is only known where the job runs. `toolspec why KEY` shows what stood there before.
 
+**sweep.** `sweep: {reward.valid_call: [0.1, 0.2], algorithm.lr: [1e-6, 2e-6]}` is four points, each the spec with
+its values laid over it as `--set` lays them, but that a raw key of verl stands behind `overrides.` as one key, dots and
+all. `toolspec sweep` lists them. A point has a `name` of its own, `<name>-<ten digits>`, which rests on what it changes
+alone: neither the order of points nor other points matter, and `reward.valid_call` and `reward.valid_call.weight` are
+one. `tracking.experiment` and `checkpoint.dir` get the same ending where the spec gives them. With simplex, the size of
+a weight is what it is without its sign:
+
+| `keep` | the set | `steps: N` takes | `points: M` takes |
+| --- | --- | --- | --- |
+| `sum` | sizes ≥ `least` × `total` that add up to `total` | \
+all `total` × (`least` + (1 − n × `least`) × k/N), with whole k ≥ 0 that add up to N, for n terms | \
+M of them, flat Dirichlet, k in 10,000ths |
+| `order` | low < each size ≤ high, every next term's smaller | \
+all choices of n of the sizes low + (high − low) × k/N, k = 1 … N | M of them, uniform, k in 10,000ths |
+
+A number that is drawn hangs on the seed, the number of the point and the path, and on nothing else. 10,000 points are
+the most. GPU-hours of all of them are held against `budget.gpu_hours`.
+
 **target.** `--target` wins over the spec's `target`, which wins over a `verl==` line of a requirements
 file beside the spec; without any, the newest release that toolspec knows is taken and listed as assumed.
 A spec that a release cannot express is an error that names a release which can.

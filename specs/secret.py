@@ -188,8 +188,9 @@ def _found(value: Any, path: SpecPath, *, variable: bool) -> Iterator[tuple[Spec
             if what := form_of(str(key)):
                 yield here, what, str(key)
             name = str(key).rpartition(".")[2]
-            in_env = bool(path and path[0] == "env") or (path == ("sweep",) and str(key).startswith("env."))
-            values = below if isinstance(below, list) else [below]
+            in_env = path[:1] == ("env",) or (path[:1] == ("sweep",) and str(key).startswith("env."))
+            drawn = below.get("choice") if path[:1] == ("sweep",) and isinstance(below, dict) else None
+            values = below if isinstance(below, list) else drawn if isinstance(drawn, list) else [below]
             if _free(here) and any(
                 is_secret(name, item, variable=in_env) or (in_env and _unexpanded(name, item))
                 for item in values

@@ -53,7 +53,7 @@ class Section(BaseModel):
 
     What a bare value in one file means over a mapping in its parent: it sets the fields of its long form, and the
     others stay, but for `described`, the fields that describe what the old value names. `bare_is_whole`: nothing
-    of the mapping stays.
+    of the mapping stays. `spread`: the field, a mapping, whose keys may stand in the section itself.
     """
 
     model_config = ConfigDict(
@@ -65,6 +65,7 @@ class Section(BaseModel):
         defer_build=True,
     )
     short_form: ClassVar[str] = ""
+    spread: ClassVar[str] = ""
     described: ClassVar[tuple[str, ...]] = ()
     bare_is_whole: ClassVar[bool] = False
 

@@ -58,6 +58,8 @@ def _below(annotation: Any, component: str | int) -> Iterator[Any]:
             info = fields_of(member).get(str(component))
             if info is not None:
                 yield info.annotation
+            elif member.spread:
+                yield from _below(fields_of(member)[member.spread].annotation, component)
         elif origin is dict:
             yield get_args(member)[1]
         elif origin in (tuple, list) and isinstance(component, int):

@@ -13,7 +13,8 @@ from toolspec.specs.data import Data
 from toolspec.specs.model import Model
 from toolspec.specs.reward import Reward
 from toolspec.specs.rollout import Agent, Rollout
-from toolspec.specs.section import SAME_TYPE, Many, Section, Text
+from toolspec.specs.section import SAME_TYPE, Section, Text
+from toolspec.specs.sweep import Sweep, spelled_out
 from toolspec.specs.tools import Tool, ToolName
 from toolspec.specs.train import Train
 
@@ -60,9 +61,12 @@ class Spec(Section):
             "Example: `{NCCL_DEBUG: WARN, WANDB_API_KEY: }` or `[WANDB_API_KEY]`."
         ),
     )
-    sweep: dict[Text, Many[Any]] = Field(
-        default_factory=dict,
-        description="Spec path → values to try. Example: `{reward.valid_call: [0.1, 0.2]}`.",
+    sweep: Sweep | None = Field(
+        default=None,
+        description=(
+            "Variants of the experiment: spec path → values to try, or kinds of variation. "
+            "Example: `{reward.valid_call: [0.1, 0.2]}`."
+        ),
     )
     overrides: dict[Text, Any] = Field(
         default_factory=dict,
@@ -94,6 +98,11 @@ class Spec(Section):
             if name.startswith("TOOLSPEC_") or name == "VERL_USE_EXTERNAL_MODULES":
                 raise ValueError(f"{name} is set by the bundle's own launcher")
         return value
+
+    @field_validator("sweep", mode="before")
+    @classmethod
+    def paths_are_a_grid(cls, value: Any) -> Any:
+        return spelled_out(value, frozenset(cls.model_fields))
 
     @model_validator(mode="after")
     def agent_is_one_thing(self) -> Spec:

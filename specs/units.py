@@ -22,6 +22,9 @@ TIME_PATTERN = (
     r"^\s*((\d+(\.\d+)?\s*(min|s|m|h|d)\s*)+"
     r"|\d+-\d{1,3}:[0-5]\d(:[0-5]\d)?|\d{1,3}:[0-5]\d:[0-5]\d)\s*$"
 )
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(MB|GB|TB)")
+MEBIBYTES = {"MB": 1, "GB": 1024, "TB": 1024**2}
+MAX_MEBIBYTES = 1024**3
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 
@@ -65,6 +68,16 @@ def share_or_steps(value: Any) -> Any:
     return value
 
 
+def mebibytes(value: Any) -> int:
+    """MiB of `64GB` or `1.5TB`, in units of 1024 as Slurm's. Raises ValueError otherwise."""
+    match = _MEMORY.fullmatch(value.strip()) if isinstance(value, str) else None
+    size = round(float(match[1]) * MEBIBYTES[match[2]]) if match and len(value) <= MAX_LENGTH else 0
+    if not 0 < size <= MAX_MEBIBYTES:
+        shown = repr(value) if len(repr(value)) <= MAX_LENGTH else f"{repr(value)[:20]}…"
+        raise ValueError(f"an amount with its unit is needed, such as 500GB or 1.5TB, not {shown}")
+    return size
+
+
 def share(text: str) -> float:
     """`5%` as 0.05."""
     return float(text.rstrip("%")) / 100
@@ -79,6 +92,13 @@ Duration = Annotated[
             "pattern": TIME_PATTERN,
             "examples": ["12h", "30m", "90s", "1d12h"],
         }
+    ),
+]
+Memory = Annotated[
+    int,
+    BeforeValidator(mebibytes),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*(MB|GB|TB)\s*$", "examples": ["500GB", "1.5TB"]}
     ),
 ]
 ShareOrSteps = Annotated[

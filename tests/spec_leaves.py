@@ -122,7 +122,18 @@ LEAVES: dict[str, dict[str, Strategy]] = {
         "target": word("verl==0.7.1", "verl==0.8.0", "verl==0.9.1", "0.9.1"),
         "env": st.dictionaries(st.from_regex(r"[A-Z_]{1,9}", fullmatch=True), SCALAR | st.none(), max_size=3)
         | st.lists(st.from_regex(r"[A-Z_]{1,9}", fullmatch=True), max_size=2),
-        "sweep": st.just({"algorithm.entropy": [0.0, 0.01]}),
+        "sweep": word(
+            {"algorithm.entropy": [0.0, 0.01]},
+            {"grid": {"algorithm.gamma": [1.0, 0.9]}, "data.seed": [1, 2], "parallel": 4},
+            {"zip": {"algorithm.batch": [64, 128], "algorithm.lr": [1e-6, {"peak": 2e-6}]}},
+            {"random": {"points": 3, "seed": 1, "over": {"algorithm.entropy": {"uniform": [0, 0.1]}}}},
+            {
+                "random": {
+                    "points": 2,
+                    "over": {"algorithm.lr": {"log_uniform": [1e-7, 1e-5]}, "model": ["a/b", "c/d"]},
+                }
+            },
+        ),
         "overrides": st.fixed_dictionaries(
             {},
             optional={
@@ -342,11 +353,16 @@ LEAVES: dict[str, dict[str, Strategy]] = {
         "constraint": TEXT,
         "exclude": TEXT,
         "mail": st.just("someone@example.org"),
+        "cpus": st.integers(1, 128),
+        "memory": word("all", "500GB", "1.5TB"),
+        "restarts": st.integers(0, 99),
+        "notice": DURATION,
         "extra": st.just({"gres-flags": "enforce-binding", "requeue": True, "nice": 10}),
         "modules": st.lists(TEXT, max_size=2),
         "setup": st.lists(TEXT, max_size=2),
     },
-    "cluster.slurm.container": {"image": TEXT, "mounts": st.just(["/data:/data"]), "workdir": TEXT},
+    "cluster.slurm.container": {"image": TEXT, "mounts": st.just(["/data:/data"]), "workdir": TEXT}
+    | {"runtime": word("pyxis", "apptainer")},
 }
 # Words that stand for a whole section, beside its mapping.
 WORDS: dict[str, Strategy] = {

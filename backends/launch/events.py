@@ -7,12 +7,22 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from toolspec.backends.launch.runs import Submission
+from toolspec.backends.launch.create import place_text
 
 
-def write_event(run: Path, kind: str, submission: Submission, **fields: Any) -> None:
+class Sent(Protocol):
+    """A submission by its number and nonce; its job, where it has one, is among `fields` or its own."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def nonce(self) -> str: ...
+
+
+def write_event(run: Path, kind: str, submission: Sent, **fields: Any) -> None:
     """One event as a file of its own, whole or not at all. Raises OSError."""
     stamp = time.time_ns()
     host = socket.gethostname()
@@ -23,20 +33,9 @@ def write_event(run: Path, kind: str, submission: Submission, **fields: Any) -> 
         "host": host,
         "submission": submission.number,
         "nonce": submission.nonce,
-        "job": submission.job,
+        "job": getattr(submission, "job", None),
         "restart": 0,
         **fields,
     }
     shown = "".join(letter if letter.isalnum() else "_" for letter in host)
-    file = run / "events" / f"{stamp:019d}-{kind}-{shown}-{os.getpid()}.json"
-    file.parent.mkdir(exist_ok=True)
-    beside = file.with_name(f".{file.name}.part")
-    try:
-        with beside.open("w", encoding="utf-8") as stream:
-            json.dump(event, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(file)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    place_text(run / "events" / f"{stamp:019d}-{kind}-{shown}-{os.getpid()}.json", json.dumps(event))

@@ -51,15 +51,17 @@ def labels(place: Path) -> list[Label]:
     return sorted((label(folder) for folder in folders(place)), key=lambda one: (-one.created, one.id))
 
 
-def find(word: str, place: Path) -> Path:
+def find(word: str, place: Path, by_hand: bool = False) -> Path:
     """The folder of the run that `word` means.
 
     In this order: a folder with a run.json, by its path; an id, or a folder's name in `place`; a name (the newest run
-    of it); the start of an id, at least 3 characters long, if it is the start of one alone. Raises ProblemError
-    (TS054, TS055).
+    of it); the start of an id, at least 3 characters long, if it is the start of one alone. by_hand: a path may also be
+    a folder's without a run.json, as launch.sh makes one. Raises ProblemError (TS054, TS055).
     """
     if (direct := _by_path(word)) is not None:
         return direct
+    if by_hand and os.sep in word and is_folder(Path(os.path.expanduser(word))):  # noqa: PTH111 - pathlib's raises
+        return Path(os.path.expanduser(word))  # noqa: PTH111
     known = labels(place)
     by_name = [one for one in known if word in one.names] or [one for one in known if one.name == word]
     if by_name:

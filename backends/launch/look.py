@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from toolspec.backends.launch.adopt import adopt, orphans
 from toolspec.backends.launch.process import Life, life, user
 from toolspec.backends.launch.progress import Log, Progress, logs, progress
 from toolspec.backends.launch.runs import Run, read_run
@@ -57,7 +58,11 @@ class Asker:
 
 def look(folders: Iterable[Path], asker: Callable[[Iterable[str]], Words] = ask) -> list[Looked]:
     """Each run, in the order of the folders. Slurm is asked once for all. Never raises for what lies in them."""
-    runs = [read_run(folder) for folder in folders]
+    places = list(folders)
+    runs = [read_run(folder) for folder in places]
+    lost = orphans(runs) if asker is not unasked else []
+    if lost and adopt(lost):
+        runs = [read_run(folder) for folder in places]
     now = time.time()
     ids = {
         each.job

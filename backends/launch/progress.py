@@ -23,6 +23,7 @@ _STEP = re.compile(rb"(?:\x1b\[[\d;]{0,20}m|\([^()\r\n]{1,200}\)|[ \t])*step:(\d
 _SCORE = re.compile(
     rb" critic/score/mean:(?:np\.\w{1,12}\()?(-?\d[\d.]{0,30}(?:e[+-]?\d{1,3})?)\)?(?= - |\r?\n)"
 )
+_SECONDS = re.compile(rb" timing_s/step:(?:np\.\w{1,12}\()?(\d[\d.]{0,30}(?:e[+-]?\d{1,3})?)\)?(?= - |\r?\n)")
 # A whole line of ts_record.py's. Inside a text of JSON the quotation marks would be escaped: these are keys.
 _SOLVED = re.compile(rb'"split": "train"[^\n]*"task_success": (\d(?:\.\d{1,20})?)[,}][^\n]*\n')
 
@@ -38,12 +39,13 @@ class Log(NamedTuple):
 
 class Progress(NamedTuple):
     """step: the last that verl logged. score: `critic/score/mean` of that step. success: the share of solved tasks
-    among the newest `judged` training trajectories on record. None: not known (yet)."""
+    among the newest `judged` training trajectories on record. step_seconds: what that step took. None: not known."""
 
     step: int | None = None
     score: float | None = None
     success: float | None = None
     judged: int = 0
+    step_seconds: float | None = None
 
 
 def logs(run: Path) -> list[Log]:
@@ -65,9 +67,9 @@ def progress(run: Path, listed: list[Log]) -> Progress:
     """Of the newest attempt that got to a step. listed: see `logs`. Never raises."""
     success, judged = _success(run)
     for log in listed[: -MOST_LOGS - 1 : -1]:
-        step, score = _last_step(log.file)
+        step, score, seconds = _last_step(log.file)
         if step is not None:
-            return Progress(step, score, success, judged)
+            return Progress(step, score, success, judged, seconds)
     return Progress(None, None, success, judged)
 
 
@@ -80,7 +82,8 @@ def _lines_of(file: str, size: int) -> bytes:
     return data if len(data) < size else data[data.find(b"\n") + 1 :]
 
 
-def _last_step(file: Path) -> tuple[int | None, float | None]:
+def _last_step(file: Path) -> tuple[int | None, float | None, float | None]:
+    """Its number, its score and its seconds."""
     for size in STEPS_OF_BYTES:
         data = _lines_of(str(file), size)
         at = len(data)
@@ -89,12 +92,16 @@ def _last_step(file: Path) -> tuple[int | None, float | None]:
             found = _STEP.match(data, begin)
             if found:
                 end = data.find(b"\n", at) + 1 or len(data)
-                score = _SCORE.search(data, at, end)
-                return int(found[1]), float(score[1]) if score and score[1].count(b".") < 2 else None
+                return int(found[1]), _value(_SCORE, data, at, end), _value(_SECONDS, data, at, end)
             at = begin
         if len(data) < size - (64 << 10):
             break  # that was all of it
-    return None, None
+    return None, None, None
+
+
+def _value(pattern: re.Pattern[bytes], data: bytes, begin: int, end: int) -> float | None:
+    found = pattern.search(data, begin, end)
+    return float(found[1]) if found and found[1].count(b".") < 2 else None
 
 
 def _success(run: Path) -> tuple[float | None, int]:

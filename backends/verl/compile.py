@@ -83,11 +83,12 @@ def compile_loaded(
     writing: bool = True,
     counting: bool = True,
     progress: Progress = lambda _: None,
+    known: Facts | None = None,
 ) -> Compiled:
-    """As compile_spec, for a spec that is loaded."""
+    """As compile_spec, for a spec that is loaded. known: its facts, where they are read already."""
     try:
         release, assumed = choose_target(loaded, target)
-        facts = gather(loaded, pack, writing)
+        facts = known if known is not None else gather(loaded, pack, writing)
         folder = out if out is not None else Path("build") / loaded.spec.name
         if facts.data.reasons and folder.name == "data":
             message = f"{folder} is where converted rows stand beside the bundles"
@@ -199,10 +200,13 @@ class Outcome(NamedTuple):
     warnings: tuple[Problem, ...] = ()
 
 
-def write(compiled: Compiled, force: bool = False, progress: Progress = lambda _: None) -> Outcome:
+def write(
+    compiled: Compiled, force: bool = False, progress: Progress = lambda _: None, durable: bool = True
+) -> Outcome:
     """Convert the rows if they must be, then write the bundle. Raises ProblemError; nothing is left half done.
 
-    What killed compiles left beside the bundle, and in the store of rows, is removed.
+    What killed compiles left beside the bundle, and in the store of rows, is removed. durable: each file is on the disk
+    before this returns; who writes many bundles may do that once for all (os.sync).
     """
     check_place(compiled.folder)
     store = compiled.folder.parent / "data"
@@ -213,7 +217,7 @@ def write(compiled: Compiled, force: bool = False, progress: Progress = lambda _
     if compiled.facts.data.packed and data is not None:
         rows = store / compiled.facts.data.hash
         bundle = bundle._replace(copies={f"data/{name}": rows / name for name in data["files"]})
-    return Outcome(bundle, write_bundle(bundle, compiled.folder, force), warnings)
+    return Outcome(bundle, write_bundle(bundle, compiled.folder, force, durable), warnings)
 
 
 def _rows(

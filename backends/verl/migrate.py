@@ -112,17 +112,22 @@ def _target(text: YamlText, expected: dict[str, Any], target: str) -> Iterator[E
     yield Edit("target", 0, "", new)
 
 
+SWEPT = (("sweep",), ("sweep", "grid"), ("sweep", "zip"), ("sweep", "random", "over"))
+"""Where a sweep has spec paths as keys."""
+
+
 def edit_overrides(text: YamlText, expected: dict[str, Any], source: str | None, target: str) -> list[Edit]:
     """Rename and drop the file's own overrides, and rename those that a sweep varies."""
     edits: list[Edit] = []
-    dropped: list[tuple[Entry, str]] = []
-    for section, prefix in (("overrides", ""), ("sweep", "overrides.")):
-        given = expected.get(section)
+    for section in (("overrides",), *SWEPT):
+        prefix = "" if section == ("overrides",) else "overrides."
+        given = _at(expected, section)
         if not isinstance(given, dict):
             continue
+        dropped: list[tuple[Entry, str]] = []
         fresh: dict[str, Any] = {}
         for name, value in given.items():
-            entry = text.entries.get((section, name))
+            entry = text.entries.get((*section, name))
             edit = None
             if entry is not None and name.startswith(prefix):
                 edit = _edit(name.removeprefix(prefix), value, text.line(entry), source, target)
@@ -136,9 +141,14 @@ def edit_overrides(text: YamlText, expected: dict[str, Any], source: str | None,
                 dropped.append((entry, f"dropped for verl {target}, {edit.why}"))
                 edits.append(edit)
         text.drop(dropped)
-        dropped = []
-        expected[section] = fresh
+        _at(expected, section[:-1])[section[-1]] = fresh
     return edits
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
 
 
 def _edit(key: str, value: Any, line: int, source: str | None, target: str) -> Edit | None:

@@ -34,6 +34,7 @@ from toolspec.backends.verl.releases import Release, leaves, release
 from toolspec.backends.verl.renames import below, common_name, name_in
 from toolspec.compiler.plan.decision import Decision, Plan
 from toolspec.compiler.plan.places import Interpolation
+from toolspec.specs.named_file import UnreadableError, read, real
 from toolspec.specs.problem import Problem, ProblemError
 from toolspec.specs.settings import SET
 from toolspec.specs.yaml_tree import parse
@@ -242,19 +243,20 @@ def is_bundle(path: Path) -> bool:
 
 def _bundle_files(folder: Path, named: Mapping[str, str]) -> dict[str, bytes]:
     """The files that the manifest names, as they are now. One outside the folder is refused unread."""
-    root, total = folder.resolve(), 0
+    root, total = real(folder), 0
     files: dict[str, bytes] = {}
     for path in named:
-        file = (folder / path).resolve()
+        file = real(folder / path)
         if not file.is_relative_to(root):
             raise _broken(folder, f"its manifest names {path}, outside of it")
         try:
-            total += file.stat().st_size
-            if total > MAX_BUNDLE_BYTES:
-                raise _broken(folder, f"it holds more than {MAX_BUNDLE_BYTES >> 20} MiB")
-            files[path] = file.read_bytes()
-        except OSError:
-            raise _broken(folder, f"{path} is missing") from None
+            files[path] = read(file, MAX_BUNDLE_BYTES - total)
+        except UnreadableError as error:
+            if error.too_large:
+                raise _broken(folder, f"it holds more than {MAX_BUNDLE_BYTES >> 20} MiB") from None
+            why = "is missing" if error.missing else f"cannot be read: {error}"
+            raise _broken(folder, f"{path} {why}") from None
+        total += len(files[path])
     return files
 
 
@@ -276,8 +278,8 @@ def _told(entry: Any, plan: Plan) -> str:
 
 def _document(folder: Path, name: str) -> Any:
     try:
-        document = json.loads((folder / name).read_bytes())
-    except (OSError, ValueError, RecursionError):
+        document = json.loads(read(folder / name, MAX_BUNDLE_BYTES))
+    except (UnreadableError, ValueError, RecursionError):
         raise _broken(folder, f"it has no readable {name}") from None
     if not isinstance(document, dict):
         raise _broken(folder, f"{name} is no mapping")

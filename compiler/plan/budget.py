@@ -111,6 +111,10 @@ def decide_evaluation(draft: Draft) -> None:
     draft.add("evaluation.sampled", temperature > 0, "derived", f"temperature {temperature:g}")
 
 
+NOTICE_SECONDS = 180
+"""Before the time limit: what a checkpoint that has begun may still take, and the end of all processes."""
+
+
 def _decide_slurm(draft: Draft, slurm: Slurm) -> None:
     """Adds `cluster.slurm.*`, where the section is given; the time limit is `cluster.time_seconds`."""
     parts: tuple[tuple[Section | None, str], ...] = (
@@ -119,12 +123,16 @@ def _decide_slurm(draft: Draft, slurm: Slurm) -> None:
     )
     for section, path in parts:
         for name in () if section is None else type(section).model_fields:
-            if section is None or name in ("time", "container"):
+            if section is None or name in ("time", "container", "notice"):
                 continue
             if getattr(section, name) is None:
                 draft.choose(section, name, path, "none", "default: Slurm's own")
             else:
                 draft.take(section, name, path)
+    limit = draft.value("cluster.time_seconds")
+    notice = min(NOTICE_SECONDS, limit // 10) if limit else NOTICE_SECONDS
+    why = f"default: {NOTICE_SECONDS} s, at most a tenth of the time limit"
+    draft.choose(slurm, "notice", "cluster.slurm", notice, why)
 
 
 def _as_written(draft: Draft, name: str, value: str | float | bool) -> str:

@@ -207,9 +207,9 @@ UNUSED: tuple[Unused, ...] = (
     ),
     Unused(
         "sweep",
-        lambda draft: bool(draft.spec.sweep),
-        "compile makes one bundle, of the values outside `sweep`",
-        "one compile with --set for each point",
+        lambda draft: draft.spec.sweep is not None,
+        "one bundle is made, of the values outside `sweep`",
+        "`toolspec sweep` for its points",
     ),
 )
 

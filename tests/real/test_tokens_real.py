@@ -74,7 +74,7 @@ def test_no_prompt_has_fewer_tokens_than_are_counted(
     given = [one for one in sound.ARGUMENTS if not one.startswith("actor_rollout_ref.model.path")]
     given.append(f"actor_rollout_ref.model.path={model_folder(environment)}")
     view = View(read_argument_list(given, Files(), tmp_path).runs[0], release("0.9.1"), Files())
-    count = counter(view)
+    count = counter(view).count
     besides = around(view, count)
     tools = [entry["tool_schema"] for entry in yaml.safe_load(sound.TOOLS)["tools"]]
     dice = random.Random(4)

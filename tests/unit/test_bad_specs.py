@@ -54,6 +54,8 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
     **{f"reward.{name}": {"weight": 1} for name in TERMS[5:]},
     "reward.own.set": {"weight": 1, "python": "reward.py:score"},
     "cluster.slurm.container": {"image": "x.sqsh"},
+    "sweep.random": {"points": 2, "over": {"algorithm.entropy": [0, 0.1]}},
+    "sweep.simplex": {"terms": ["correct", "valid_call"], "steps": 2},
 }
 # Numbers that a field takes although they are below zero, or zero.
 NEGATIVE = re.compile(
@@ -64,7 +66,7 @@ ZERO = re.compile(
     NEGATIVE.pattern
     + r"|\w+\.seed|budget\.rounds|algorithm\.(entropy|lambda|critic_warmup)|tracking\.samples"
     r"|algorithm\.(critic_)?lr\.(warmup|decay)|reward\.correct\.tolerance|reward\.(extra_call|turns)\.free|reward\.length\.start"
-    r"|evaluation\.temperature|budget\.prompt_tokens\.margin"
+    r"|evaluation\.temperature|budget\.prompt_tokens\.margin|sweep\.(random|simplex)\.seed|sweep\.simplex\.least"
 )
 WRONG: Mapping[str, str] = {
     "a mapping": "{zz: 1}",
@@ -498,6 +500,8 @@ SLIPS = (
     ("overrides: [a.b=0.5]", "not a list", "write {a.b: 0.5}"),
     ("description: 3", "text is needed", 'write "3"'),
     ("sweep: {algorithm.lrr: [1e-6, 2e-6]}", "`lrr`", "did you mean `lr`?"),
+    ("sweep: {gird: {algorithm.lr: [1e-6]}}", "no key of `sweep`", "did you mean `grid`?"),
+    ("sweep: {algorithm.lr: 1e-6}", "a list is needed", "write [1.0e-06]"),
 )
 
 

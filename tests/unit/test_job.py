@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 RUNTIME = Path(__file__).parents[2] / "backends" / "verl" / "runtime"
+MODULES = ("ts_job.py", "ts_faults.py", "ts_load.py", "ts_start.py", "ts_attempt.py", "ts_process.py")
 # Scores `sys.argv[2]` trajectories, of which `sys.argv[3]` fail, and then waits for its end.
 SCORING = """
 import sys, time
@@ -33,7 +34,7 @@ def bundle(tmp_path: Path) -> Path:
     """ts_job.py and what it reads, looking every 0.1 s."""
     folder = tmp_path / "bundle"
     folder.mkdir()
-    for name in ("ts_job.py", "ts_faults.py", "ts_load.py", "ts_start.py"):
+    for name in MODULES:
         text = (RUNTIME / name).read_text()
         (folder / name).write_text(text.replace("EVERY_SECONDS = 5.0", "EVERY_SECONDS = 0.1"))
     (folder / "ts_reward.json").write_text('{"fault_limit": 0.1}')
@@ -75,7 +76,7 @@ def test_faults_of_an_earlier_run_are_not_counted(bundle: Path) -> None:
 
 
 def test_a_run_that_ends_by_itself_keeps_its_exit_code(bundle: Path) -> None:
-    (bundle / "ts_job.py").write_text((RUNTIME / "ts_job.py").read_text())  # which looks every 5 s
+    (bundle / "ts_faults.py").write_text((RUNTIME / "ts_faults.py").read_text())  # it looks every 5 s
     job = start(bundle, *scoring(200, 30, 0))
     _, told = job.communicate(timeout=60)
     assert (job.returncode, "30 of 200" in told) == (0, True)

@@ -67,6 +67,11 @@ ACCEPTED = (
     ("env", "[A, {B: 1}]"),
     ("env", "{A: , B: true, C: 1.5, D: text}"),
     ("sweep", "{reward.valid_call: [0.1, 0.2]}"),
+    (
+        "sweep",
+        "{algorithm: [ppo, grpo], grid: {data.seed: [1]}, zip: {algorithm.batch: [8, 16]}, parallel: 2}",
+    ),
+    ("sweep", "{random: {points: 2, over: {algorithm.lr: {log_uniform: [1e-7, 1e-5]}, data.seed: [1, 2]}}}"),
     ("overrides", "{actor_rollout_ref.actor.grad_clip: 0.5}"),
     ("target", "verl==0.9.1"),
     ("description", "Some words."),
@@ -121,6 +126,10 @@ REFUSED = (
     ("env", "[[A]]"),
     ("env", "{A: [1]}"),
     ("sweep", "{a: 1}"),
+    ("sweep", "{a: [1]}"),
+    ("sweep", "{algorithm.lr: []}"),
+    ("sweep", "{random: {points: 2}}"),
+    ("sweep", "{random: {points: 2, over: {algorithm.lr: {log_uniform: [0, 1]}}}}"),
     ("services", "{}"),
 )
 

@@ -64,6 +64,11 @@ def problems(folder: Path, text: str, *sets: str) -> tuple[Problem, ...]:
             "overrides.ray_kwargs.ray_init.runtime_env.env_vars.HF_TOKEN",
         ),
         ("sweep: {env.MY_KEY: [nobody-knows]}", "sweep.env.MY_KEY"),
+        ("sweep: {zip: {env.MY_KEY: [nobody-knows]}}", "sweep.zip.env.MY_KEY"),
+        (
+            "sweep: {random: {points: 2, over: {env.MY_KEY: {choice: [nobody-knows]}}}}",
+            "sweep.random.over.env.MY_KEY",
+        ),
         (
             f"cluster: {{slurm: {{setup: ['export WANDB_API_KEY={HEX}']}}}}",
             "cluster.slurm.setup.0",

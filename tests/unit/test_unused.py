@@ -247,13 +247,17 @@ def test_the_branch_main_is_the_model_itself(folder: Path) -> None:
 def test_every_field_of_slurm_is_in_the_plan(folder: Path) -> None:
     slurm = (
         "{partition: gpu, account: a, qos: q, time: 12h, constraint: c, exclude: n1, mail: m@x.org, "
+        "cpus: 8, memory: 64GB, restarts: 3, notice: 5m, "
         "extra: {nice: 10}, modules: [cuda], setup: [source venv], "
-        "container: {image: i.sqsh, mounts: ['/a:/b'], workdir: /w}}"
+        "container: {image: i.sqsh, mounts: ['/a:/b'], workdir: /w, runtime: apptainer}}"
     )
     found = compiled(folder, f"{SPEC}cluster: {{slurm: {slurm}}}\n")
     said = {path.removeprefix("cluster.slurm."): found.plan[path] for path in found.plan if "slurm." in path}
     bare = compiled(folder, f"{SPEC}cluster: {{slurm: {{}}}}\n").plan
-    assert {bare[path] for path in bare if "slurm." in path and path not in LISTS} == {"none"}
+    assert {bare[path] for path in bare if "slurm." in path and path not in LISTS} == {
+        "none",
+        *(10, 180),  # restarts, notice
+    }
     assert said == {
         **{
             "partition": "gpu",
@@ -264,6 +268,7 @@ def test_every_field_of_slurm_is_in_the_plan(folder: Path) -> None:
             "mail": "m@x.org",
         },
         **{"extra": {"nice": 10}, "modules": ("cuda",), "setup": ("source venv",)},
+        **{"cpus": 8, "memory": 65536, "restarts": 3, "notice": 300, "container.runtime": "apptainer"},
         **{"container.image": "i.sqsh", "container.mounts": ("/a:/b",), "container.workdir": "/w"},
     }
     assert found.plan["cluster.time_seconds"] == 43200

@@ -277,3 +277,18 @@ def _nodes(text: str) -> str:
 def _reason(text: str) -> str:
     word = text.strip()
     return "" if word in ("None", "(null)") else word
+
+
+def by_comment(wanted: Mapping[str, str], limit: float = LIMIT_SECONDS) -> dict[str, str]:
+    """Jobs by their comments: what `wanted` says of a comment → the id, an array's own. {} where Slurm is silent."""
+    try:
+        told = call(["squeue", "-h", "-t", "all", "-O", "JobArrayID:|,Comment:|"], limit)
+    except Silent:
+        return {}
+    found: dict[str, str] = {}
+    for line in told.splitlines():
+        ids, _, comment = line.partition("|")
+        name = wanted.get(comment.rstrip("| "))
+        if name is not None:
+            found[name] = (tasks(ids.strip()) or [ids.strip()])[0].partition("_")[0]
+    return found

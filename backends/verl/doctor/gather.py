@@ -147,7 +147,12 @@ def interpreter(python: str | None) -> Interpreter:
     if found is None:
         raise ValueError(f"there is no {python or 'python3'} to run")
     # The name stays as it is: the python of a virtual environment is a link to one without its packages.
-    told = json.loads(output(os.path.abspath(found), "-c", LIST_PACKAGES).splitlines()[-1])  # noqa: PTH100
+    return read_interpreter(output(os.path.abspath(found), "-c", LIST_PACKAGES))  # noqa: PTH100
+
+
+def read_interpreter(text: str) -> Interpreter:
+    """What LIST_PACKAGES prints, behind whatever else was. Raises ValueError, LookupError, TypeError."""
+    told = json.loads(text.splitlines()[-1])
     packages = {normal(str(name)): str(version) for name, version in told["packages"].items()}
     return Interpreter(str(told["executable"]), str(told["version"]), packages, str(told["encoding"]))
 

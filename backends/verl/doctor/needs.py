@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from toolspec.backends.verl.compile import Compiled
 from toolspec.backends.verl.environment import Uses
 from toolspec.compiler.facts.catalogue import find_gpu
+from toolspec.compiler.plan.decision import Plan
 from toolspec.compiler.plan.places import is_local_model
 
 RUN_VARIABLE = "${oc.env:TOOLSPEC_RUN_DIR,run}"
@@ -48,45 +49,48 @@ class Needs:
 def needs_of(compiled: Compiled) -> Needs:
     """The needs of a spec whose bundle would lie at `compiled.folder`."""
     plan = compiled.plan
-    critic = plan["algorithm.estimator"] == "gae"
-    attention = plan.text("model.attention")
-    tracked = tuple(plan["tracking.to"])
+    path = plan.text("model.path")
+    base = compiled.loaded.base(("model", "path"))
+    facts = compiled.facts.model
+    return replace(
+        needs_of_plan(plan),
+        spec=compiled.loaded.file,
+        model=str(base / Path(path).expanduser()) if is_local_model(path, base) else path,
+        parameters=facts.parameters if facts is not None else None,
+        folders=_folders(compiled),
+    )
+
+
+def needs_of_plan(plan: Plan) -> Needs:
+    """What a plan alone says: nothing of the model's files, its size, and where things would lie."""
     uses = Uses(
         engine=plan.text("rollout.engine"),
         trainer=plan.text("train.trainer"),
-        attention=attention,
-        packed=plan.flag("model.remove_padding"),
+        attention=plan.text("model.attention"),
+        packed=bool(plan["model.remove_padding"]),
         critic_flash=False,  # a bundle's ts_start.py gives the critic sdpa where flash-attn is missing
-        trackers=frozenset(tracked),
+        trackers=frozenset(plan["tracking.to"]),
     )
     gpu = None if plan["cluster.gpu"] == "unknown" else plan.text("cluster.gpu")
     known = find_gpu(gpu) if gpu is not None else None
     keep = plan["checkpoint.keep"]
-    path = plan.text("model.path")
-    base = compiled.loaded.base(("model", "path"))
-    model = str(base / Path(path).expanduser()) if is_local_model(path, base) else path
-    facts = compiled.facts.model
     return Needs(
         release=plan.target,
-        spec=compiled.loaded.file,
         uses=uses,
         nodes=plan["cluster.nodes"],
         gpus=plan["cluster.gpus"],
         gpu=gpu,
         gpu_title=known.title if known is not None else "",
         gpu_mib=known.usable_mib if known is not None else None,
-        model=model,
         revision=plan.text("model.revision"),
-        parameters=facts.parameters if facts is not None else None,
         lora=plan["model.lora.rank"] > 0,
-        critic=critic,
+        critic=plan["algorithm.estimator"] == "gae",
         saves=plan["checkpoint.every"] != "never",
         contents=tuple(plan["checkpoint.contents"]),
         keep=None if keep == "all" else keep,
         secrets=tuple(plan["env.passed_on"]),
-        tracked=tracked,
+        tracked=tuple(plan["tracking.to"]),
         tensor_parallel=plan["rollout.tensor_parallel"],
-        folders=_folders(compiled),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from toolspec import __version__
 from toolspec.backends.verl.emit.config_yaml import config_yaml
+from toolspec.backends.verl.emit.job_files import job_files
 from toolspec.backends.verl.emit.modules import runtime_files
 from toolspec.backends.verl.emit.side_files import (
     agent_loops_yaml,
@@ -30,7 +31,7 @@ from toolspec.specs.problem import Problem, ProblemError, Span
 from toolspec.specs.source import MAX_BYTES
 
 MANIFEST = "manifest.json"
-EXECUTABLE = frozenset({"launch.sh"})
+EXECUTABLE = frozenset({"launch.sh", "batch.sh"})
 
 
 class Bundle(NamedTuple):
@@ -65,6 +66,7 @@ def build_bundle(
     files["ts_loop.json"] = loop_json(plan).encode()
     if packages := requirements_txt(plan):
         files["requirements.txt"] = packages.encode()
+    files |= {name: text.encode() for name, text in job_files(plan, config).items()}
     files |= runtime_files()
     for relative, source in facts.shipped.items():
         path = _inside(f"{USER_FOLDER}/{relative}")

@@ -186,12 +186,16 @@ def launch_sh(plan: Plan, config: VerlConfig, digest: str) -> str:
     ]
     if nodes > 1:
         lines += [
-            f': "${{RAY_ADDRESS:?{nodes} nodes need a Ray cluster: bash launch.sh ray start --head on one of them, '
+            "# In a job of Slurm ts_job.py brings it up (batch.sh).",
+            'if [ -z "${TOOLSPEC_RAY_TOKEN:-}" ]; then',
+            f'  : "${{RAY_ADDRESS:?{nodes} nodes need a Ray cluster: bash launch.sh ray start --head on one of them, '
             'bash launch.sh ray start --address=HOST:6379 on the others, and here export RAY_ADDRESS=HOST:6379}"',
+            "fi",
         ]
     lines += [
         "",
-        "# ts_job.py ends the run where too many scores are faults (reward.fault_limit).",
+        "# ts_job.py ends the run where too many scores are faults (reward.fault_limit); as a submission (batch.sh,",
+        "# toolspec submit) it also resumes, and says how the run ended.",
         'exec python3 "$bundle/ts_job.py" python3 -m verl.trainer.main_ppo '
         '--config-path "$bundle" --config-name config "$@"',
     ]

@@ -27,7 +27,7 @@ class Written(NamedTuple):
     state: Literal["new", "unchanged", "replaced"]
 
 
-def write_bundle(bundle: Bundle, folder: Path, force: bool = False) -> Written:
+def write_bundle(bundle: Bundle, folder: Path, force: bool = False, durable: bool = True) -> Written:
     """Put the bundle at `folder`. A killed write leaves what was there.
 
     Raises ProblemError where another bundle is there and `force` is not given, and, force or not, where the folder
@@ -57,11 +57,11 @@ def write_bundle(bundle: Bundle, folder: Path, force: bool = False) -> Written:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with scratch(folder.parent) as place:
         fresh = place / "bundle"
-        _write_files(bundle, fresh)
+        _write_files(bundle, fresh, durable)
         if _swap(fresh, folder, replace=state == "replaced"):
             return Written(folder, state)
     # Another process has put a bundle there meanwhile: it is compared like one that was there before.
-    return write_bundle(bundle, folder, force)
+    return write_bundle(bundle, folder, force, durable)
 
 
 def check_place(folder: Path) -> None:
@@ -147,7 +147,7 @@ def edited_files(folder: Path) -> list[str]:
     ]
 
 
-def _write_files(bundle: Bundle, folder: Path) -> None:
+def _write_files(bundle: Bundle, folder: Path, durable: bool) -> None:
     """The copies first: the manifest, by which a folder is a bundle, is the last of `files`."""
     for path, source in bundle.copies.items():
         target = folder / path
@@ -158,8 +158,9 @@ def _write_files(bundle: Bundle, folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as stream:
             stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         target.chmod(0o755 if path in EXECUTABLE else 0o644)
 
 

@@ -37,7 +37,14 @@ def lint_spec(
         sources: Mapping[str, Sequence[str]] = getattr(error, "sources", {})
         lines = {name: tuple(text) for name, text in sources.items()}
         return Linted(str(path), in_file_order(error.problems), lines, kind="spec")
-    rows = SpecRows(compiled)
+    return lint_compiled(compiled, files, chosen, SpecRows(compiled))
+
+
+def lint_compiled(
+    compiled: Compiled, files: Files, chosen: Sequence[Loaded] | None, rows: SpecRows
+) -> Linted:
+    """As lint_spec, for a spec that is compiled. rows: its rows."""
+    path = compiled.loaded.file
     read = Read(
         (run_of(compiled, rows),), {name: tuple(text) for name, text in compiled.loaded.sources.items()}
     )

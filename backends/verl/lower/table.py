@@ -382,7 +382,7 @@ NOT_LOWERED: Mapping[str, str] = {
     "tracking.rollouts": "tracking.rollouts_dir, tracking.validation_dir",
     "cluster.gpu": "memory arithmetic",
     "cluster.world_size": "nodes × GPUs",
-    "cluster.time_seconds": "a launcher on Slurm; launch.sh sets no limit",
+    "cluster.time_seconds": "job.sbatch; launch.sh sets no limit",
     "env.values": "launch.sh",
     "env.passed_on": "launch.sh",
     "reward.terms": "ts_reward.json",
@@ -394,6 +394,6 @@ NOT_LOWERED: Mapping[str, str] = {
 }
 NOT_LOWERED_PREFIXES: Mapping[str, str] = {
     "tools.": "tools.yaml",
-    "cluster.slurm.": "plan.json, for a launcher on Slurm; launch.sh starts no job",
+    "cluster.slurm.": "job.sbatch, batch.sh and ts_job.json; launch.sh starts no job",
     **{f"reward.{term}.": "ts_reward.json" for term in (*TERMS, "own")},
 }

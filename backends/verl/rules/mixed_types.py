@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from toolspec.backends.verl.lint.facts.rows import Rows, rows_at_hand
@@ -44,7 +45,7 @@ def _in_rows(view: View, split: str, rows: Rows) -> Iterator[Found]:
     if all(file.suffix == ".parquet" for file in rows.files):
         return
     for column in READ:
-        types = Counter(type(value).__name__ for value in rows.values(column) if value is not None)
+        types = rows.once(f"types {column}", partial(_counted, rows, column))
         if len({"number" if name in NUMBERS else name for name in types}) < 2:
             continue
         listed = ", ".join(f"{number} {name}" for name, number in types.most_common())
@@ -55,6 +56,10 @@ def _in_rows(view: View, split: str, rows: Rows) -> Iterator[Found]:
             why="the rows become one column, and its values another type than was written",
             span=view.span(f"data.{split}_files"),
         )
+
+
+def _counted(rows: Rows, column: str) -> Counter[str]:
+    return Counter(type(value).__name__ for value in rows.values(column) if value is not None)
 
 
 def _between_files(view: View, split: str, rows: Rows) -> Iterator[Found]:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.derived import MULTI_TURN, names_tools
-from toolspec.backends.verl.lint.facts.prompts import asks_for_several, said
+from toolspec.backends.verl.lint.facts.prompts import asks_for_several, telling
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
 
@@ -32,9 +32,8 @@ def check(view: View) -> Iterator[Found]:
     if not names_tools(view) or view.integer(KEY) != 1:
         return
     rows, words = 0, ""
-    for text, count in said(view).items():
-        asked = asks_for_several(text)
-        rows, words = rows + (count if asked else 0), words or asked
+    for asked, count in telling(view, asks_for_several):
+        rows, words = rows + count, words or asked
     if rows:
         yield Found(
             f'the prompts of {rows} rows ask for several calls ("{words[:60]}"), and {view.shown(KEY)}',

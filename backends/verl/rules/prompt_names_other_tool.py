@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from toolspec.backends.verl.lint.facts.prompts import said, tools_named
+from toolspec.backends.verl.lint.facts.prompts import telling, tools_named
 from toolspec.backends.verl.lint.facts.tools import names
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
@@ -31,8 +31,8 @@ def check(view: View) -> Iterator[Found]:
     if not known:
         return
     counted: Counter[str] = Counter()
-    for text, rows in said(view).items():
-        for name in tools_named(text) - {*known}:
+    for named, rows in telling(view, tools_named):
+        for name in named - {*known}:
             counted[name] += rows
     for name, rows in counted.most_common(3):
         close = nearest(name, known)

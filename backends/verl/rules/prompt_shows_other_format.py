@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toolspec.backends.verl.lint.derived import MULTI_TURN
-from toolspec.backends.verl.lint.facts.prompts import calls_shown, said
+from toolspec.backends.verl.lint.facts.prompts import calls_shown, telling
 from toolspec.backends.verl.lint.facts.tools import names
 from toolspec.backends.verl.lint.rule import Found, Rule
 from toolspec.backends.verl.lint.view import View
@@ -35,8 +35,8 @@ def check(view: View) -> Iterator[Found]:
     if parser not in ("hermes", "qwen3_coder"):
         return
     counts: dict[str, int] = {}
-    for text, rows in said(view).items():
-        for call in calls_shown(text):
+    for calls, rows in telling(view, calls_shown):
+        for call in calls:
             why = _json(call) if parser == "hermes" else _tagged(call)
             if why:
                 counts[why] = counts.get(why, 0) + rows

@@ -19,7 +19,7 @@ Bad:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from toolspec.backends.verl.lint.derived import PROMPT_LENGTH
 from toolspec.backends.verl.lint.facts.prompts import prompts
@@ -78,23 +78,26 @@ def _long(view: View, split: Split, limit: int) -> Long | None:
 
 
 def _at_least(view: View, limit: int) -> Long | None:
-    rows = list(prompts(view))
+    found, key = view.facts.rows(), view.text("data.prompt_key")
+    rows = found.once(f"messages {key}", lambda: tuple(prompts(view)))
     # A token is a byte at least, so that the tokenizer's file, which may be large, is seldom read.
-    if all(
-        sum(len(text.encode("utf-8", "replace")) for text in texts(row)) + MARKS_AND_TOOLS <= limit
-        for row in rows
-    ):
+    if found.once(f"bytes {key}", lambda: max(map(_bytes, rows), default=0)) + MARKS_AND_TOOLS <= limit:
         return None
-    count = counter(view)
+    name, count = counter(view)
     besides = around(view, count)
-    counts = [Tokens(sum(map(count, texts(row))), besides(row)) for row in rows]
+    messages = found.once(f"tokens {key} {name}", lambda: [sum(map(count, texts(row))) for row in rows])
+    counts = [Tokens(number, besides(row)) for number, row in zip(messages, rows, strict=True)]
     number = sum(tokens.total > limit for tokens in counts)
     if not number:
         return None
     most = max(counts, key=lambda tokens: tokens.total)
     what = f", {most.messages} of its messages and {most.around} around them" if most.around else ""
     told = f"the longest has at least {most.total} tokens{what}"
-    return Long(number, len(counts), view.facts.rows().complete, told, rounded_up(most.total * 3 // 2))
+    return Long(number, len(counts), found.complete, told, rounded_up(most.total * 3 // 2))
+
+
+def _bytes(messages: list[Any]) -> int:
+    return sum(len(text.encode("utf-8", "replace")) for text in texts(messages))
 
 
 def _told(view: View, split: str, key: str, filtered: bool, found: Long) -> Found:

@@ -66,7 +66,7 @@ def _of(view: View, split: str, rows: Rows) -> Iterator[Found]:
             # A loop of the user's own may make messages of it; a template of its own may know other roles.
             severity="warning" if own_loop or fault.startswith(DOUBTFUL) else None,
         )
-    for fault, number in _faults(rows, "extra_info", lambda v: None if v is None else _mapping_fault(v)):
+    for fault, number in _faults(rows, "extra_info", _info_fault):
         yield _found(
             view, rows, files, "extra_info", fault, number, "the data loader asks it for `index` and stops"
         )
@@ -93,8 +93,16 @@ def _found(
 def _faults(rows: Rows, column: str, fault_of: Any) -> Iterator[tuple[str, int]]:
     if column not in rows.names:
         return
-    counts = Counter(fault for value in rows.values(column) if (fault := fault_of(value)) is not None)
-    yield from counts.most_common(2)
+
+    def counted() -> list[tuple[str, int]]:
+        faults = (fault_of(value) for value in rows.values(column))
+        return Counter(fault for fault in faults if fault is not None).most_common(2)
+
+    yield from rows.once(f"{fault_of.__name__} {column}", counted)
+
+
+def _info_fault(value: Any) -> str | None:
+    return None if value is None else _mapping_fault(value)
 
 
 def _prompt_fault(value: Any) -> str | None:

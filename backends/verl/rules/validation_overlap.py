@@ -37,7 +37,7 @@ def check(view: View) -> Iterator[Found]:
         return  # the same words ask about different images
     key = view.text("data.prompt_key")
     known = set(_prompts(train, key))
-    prompts = list(_prompts(val, key))
+    prompts = _prompts(val, key)
     again = sum(prompt in known for prompt in prompts)
     if not again:
         return
@@ -50,8 +50,8 @@ def check(view: View) -> Iterator[Found]:
     )
 
 
-def _prompts(rows: Rows, key: str) -> Iterator[str]:
-    return (_text(value) for value in rows.values(key) if value)
+def _prompts(rows: Rows, key: str) -> tuple[str, ...]:
+    return rows.once(f"prompts {key}", lambda: tuple(_text(value) for value in rows.values(key) if value))
 
 
 def _text(value: Any) -> str:

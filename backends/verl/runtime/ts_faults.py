@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -90,3 +91,18 @@ def too_many(run: Path, limit: float, least: int = LEAST, without: frozenset[Pat
     if scored < least or faults <= limit * scored:
         return ""
     return f"{faults} of {scored} scores were faults, more than {limit:.0%}; the first: {first}"
+
+
+class Watched:
+    """The faults of a run since now. limit: the share of faults that ends it (ts_reward.json)."""
+
+    def __init__(self, run: Path | None, limit: float) -> None:
+        self.run, self.limit = run, limit
+        self.before = files(run) if run else frozenset()
+
+    def too_many(self) -> str:
+        """Why the run should end, or ""; it is said on stderr."""
+        reason = too_many(self.run, self.limit, without=self.before) if self.run else ""
+        if reason:
+            print(f"toolspec: {reason} (reward.fault_limit)", file=sys.stderr, flush=True)
+        return reason

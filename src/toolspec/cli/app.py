@@ -34,9 +34,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Make a spec of a verl config, a run script or arguments.",
     ),
     "compile": ("toolspec.cli.compile:compile_", "Check a spec and write its bundle."),
+    "sweep": ("toolspec.cli.sweep:sweep", "List the points of a spec's sweep, with what lint finds of each."),
     "rehearse": (
         "toolspec.cli.rehearse:rehearse",
         "Run the whole experiment on CPU: your tools and reward, scripted policies.",
+    ),
+    "submit": (
+        "toolspec.cli.submit:submit",
+        "Check a spec or a bundle and the cluster, and start the run: on Slurm or here.",
+    ),
+    "resubmit": (
+        "toolspec.cli.resubmit:resubmit",
+        "Start a run that is over once more, from its newest whole checkpoint.",
     ),
     "plan": ("toolspec.cli.plan:plan", "Show every decision with its reason."),
     "why": ("toolspec.cli.why:why", "Say where a verl key's value comes from, or what a spec path becomes."),
@@ -47,6 +56,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("toolspec.cli.logs:logs", "Show what a run wrote, and follow it over restarts."),
     "cancel": ("toolspec.cli.cancel:cancel", "End runs, wherever they are."),
     "doctor": ("toolspec.cli.doctor:doctor", "Check whether this machine can run the target."),
+    "metrics": ("toolspec.cli.metrics:metrics", "Show the metrics of a run by step."),
+    "audit": ("toolspec.cli.audit:audit", "Compare what was asked of a run with what ran."),
     "fetch": ("toolspec.cli.fetch:fetch", "Get a model's configuration and tokenizer files, no weights."),
     "schema": ("toolspec.cli.schema:schema", "Print the JSON Schema of the language, for editors."),
     "lsp": ("toolspec.cli.lsp:lsp", "Run the language server, for an editor."),

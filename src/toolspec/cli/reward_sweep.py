@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,12 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolspec.cli.document import print_json
 from toolspec.cli.output import paint, progress
-from toolspec.cli.terminal import width, wrapped
+from toolspec.cli.terminal import wrapped
 from toolspec.compiler.reward.words import described, number
 from toolspec.specs.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from toolspec.compiler.reward.analysis import Analysis
+    from toolspec.compiler.sweep.expansion import Point as SweepPoint
 
 READ = ("reward", "budget", "rollout", "algorithm", "tools")
 """Sections that the analysis reads; of the paths of a sweep the others make no difference to it."""
@@ -56,32 +56,40 @@ def run_sweep(spec: Path, sets: Sequence[str], target: str | None, form: str) ->
 
 
 def swept(spec: Path, sets: Sequence[str], target: str | None) -> Iterator[Point]:
-    """Raises ProblemError for a spec without sweep, and for too many points."""
-    from toolspec.backends.verl.compile import compile_spec
+    """Points that differ for a reward, each once. Raises ProblemError for a spec without any, and for too many."""
     from toolspec.backends.verl.reward.rows import rows_of
     from toolspec.backends.verl.reward.subject import report_of
+    from toolspec.backends.verl.sweep.shared import Shared
+    from toolspec.compiler.sweep.expansion import points_of
+    from toolspec.compiler.sweep.point_spec import point_spec
     from toolspec.specs.loading import load
 
     loaded = load(spec, sets)
-    axes = {path: values for path, values in loaded.spec.sweep.items() if path.split(".")[0] in READ}
-    if not axes:
-        what = (
-            "the spec has no `sweep`" if not loaded.spec.sweep else "nothing of the sweep is read by a reward"
+    points: dict[str, SweepPoint] = {}
+    for point in points_of(loaded).points:
+        read = tuple(change for change in point.changes if change.path.split(".")[0] in READ)
+        points.setdefault(
+            json.dumps([change[:2] for change in read], default=str), point._replace(changes=read)
         )
-        span = loaded.span(("sweep",)) or loaded.span(())
-        fix = "sweep: {reward.valid_call: [0.1, 0.2, 0.4]}, say"
-        raise ProblemError((Problem("TS027", "sweep", what, span, "sweep", fix=fix),))
-    points = list(itertools.product(*axes.values()))
-    if len(points) > MOST_POINTS:
-        message = f"the sweep has {len(points)} points, and {MOST_POINTS} are judged at most"
-        raise ProblemError((Problem("TS027", "sweep", message, loaded.span(("sweep",)), "sweep"),))
+    span = loaded.raw.key_spans.get(("sweep",)) or loaded.span(())
+    message = ""
+    if not any(point.changes for point in points.values()):
+        message = "nothing of the sweep is read by a reward"
+    elif len(points) > MOST_POINTS:
+        message = (
+            f"{len(points)} points of the sweep differ for a reward, and {MOST_POINTS} are judged at most"
+        )
+    if message:
+        error = ProblemError((Problem("TS027", "sweep", message, span, "sweep"),))
+        error.sources = loaded.sources  # type: ignore[attr-defined]
+        raise error
+    shared = Shared(progress=progress, quick=True)
     rows = None
-    for values in points:
-        at = dict(zip(axes, values, strict=True))
-        settings = [*sets, *(f"{path}={json.dumps(value)}" for path, value in at.items())]
-        compiled = compile_spec(spec, settings, target, writing=False, counting=False, progress=progress)
+    for point in points.values():
+        folder = Path("build") / point.name
+        compiled = shared.compiled(point_spec(loaded, point), point, target, folder)
         rows = rows or rows_of(compiled)  # no path that is swept here changes them
-        yield Point(at, report_of(compiled, numbers=False, rows=rows).analysis)
+        yield Point(point.values, report_of(compiled, numbers=False, rows=rows).analysis)
 
 
 def _lines(points: Sequence[Point]) -> Iterator[str]:
@@ -89,11 +97,11 @@ def _lines(points: Sequence[Point]) -> Iterator[str]:
     for point in points:
         at = ", ".join(f"{path}={json.dumps(value)}" for path, value in point.values.items())
         if point.analysis is None:
-            yield f"  {paint('open  ', '33')}  {at}"
+            yield from _point("open  ", "33", at)
             continue
         errors, warnings = point.analysis.broken("error"), point.analysis.broken("warning")
         word, style = ("BROKEN", "31") if errors else ("broken", "33") if warnings else ("holds ", "32")
-        yield f"  {paint(word, style)}  {at}"[: width() + 20]
+        yield from _point(word, style, at)
         for verdict in (*errors, *warnings):
             pair = verdict.shown
             if pair is None:
@@ -104,3 +112,9 @@ def _lines(points: Sequence[Point]) -> Iterator[str]:
                 f"{described(pair.worse)} {number(pair.worse_score)}",
                 10,
             )
+
+
+def _point(word: str, style: str, at: str) -> Iterator[str]:
+    first, *rest = wrapped(f"{word.strip():·<6}  {at}", 2)
+    yield first.replace(f"{word.strip():·<6}", paint(word, style), 1)
+    yield from (f"{'':6}{line}" for line in rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -129,6 +130,10 @@ def shown_id(looked: Looked) -> str:
     return obeying_nothing(" ".join(looked.run.id.split())) or NOTHING
 
 
+def _short(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
@@ -136,6 +141,9 @@ def cut(text: str, most: int) -> str:
 def remarks(looked: Looked, now: float) -> Iterator[str]:
     """What belongs below a run's line: reasons, repairs, restarts, and how old the news is."""
     state = looked.state
+    if looked.run.sweep is not None and looked.run.sweep.values:
+        values = looked.run.sweep.values.items()
+        yield from said(", ".join(f"{path} {_short(value)}" for path, value in values), 2)
     if state.why:
         yield from said(state.why, 2)
     if state.starts is not None and state.phase in ("pending", "requeued") and state.starts > now:

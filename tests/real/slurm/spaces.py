@@ -71,7 +71,7 @@ def free_network(key: str) -> str:
         network = f"10.{second + 20}.{third + 1}"
         if f"{network}." not in taken:
             return network
-    raise RuntimeError("no free network in 10.20.1.0 to 10.219.250.0")
+    raise RuntimeError("no free network is left of those that the lab takes")
 
 
 class Space:

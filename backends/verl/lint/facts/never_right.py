@@ -7,12 +7,14 @@ in this process: they are no code of the user's, and patterns, which are, are no
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from toolspec.backends.verl.emit.modules import RUNTIME
-from toolspec.backends.verl.lint.facts.rows import rows_at_hand
+from toolspec.backends.verl.lint.facts.rows import Rows, rows_at_hand
 from toolspec.backends.verl.lint.view import View
 from toolspec.backends.verl.rehearsal.row_answers import listed_calls
 from toolspec.backends.verl.reward.answers import text_of
@@ -24,6 +26,8 @@ ASKED = ("number", "choice", "json", "qa_em", "qa_f1")
 """Matches that do not take every text for itself, and run no pattern."""
 ANSWER = "reward_model.ground_truth"
 MOST_ROWS = 2_000
+PAY = frozenset({"weight", "cap", "schedule"})
+"""Settings of the term that say what an answer is paid, and not which one is right."""
 
 
 class NeverRight(NamedTuple):
@@ -48,13 +52,31 @@ def never_right(view: View) -> Iterator[NeverRight]:
     if fault is None:
         return
     for split, rows in rows_at_hand(view):
-        sample = list(rows.values(ANSWER))[:MOST_ROWS]
-        lost = [
-            (number, why) for number, answer in enumerate(sample, 1) if (why := fault(answer)) is not None
-        ]
-        if lost:
-            first, why = lost[0]
-            yield NeverRight(split, str(term["match"]), len(lost), len(sample), first, sample[first - 1], why)
+        what = f"never right {split} {_asked(view, term)}"
+        found = rows.once(what, partial(_first, rows, split, term, fault))
+        if found is not None:
+            yield found
+
+
+def _first(
+    rows: Rows, split: str, term: Mapping[str, Any], fault: Callable[[Any], str | None]
+) -> NeverRight | None:
+    sample = list(rows.values(ANSWER))[:MOST_ROWS]
+    lost = [(number, why) for number, answer in enumerate(sample, 1) if (why := fault(answer)) is not None]
+    if not lost:
+        return None
+    first, why = lost[0]
+    return NeverRight(split, str(term["match"]), len(lost), len(sample), first, sample[first - 1], why)
+
+
+def _asked(view: View, term: Mapping[str, Any]) -> str:
+    """What decides which answers can be right: how they are compared, and the schemas of calls."""
+    compared = {key: value for key, value in term.items() if key not in PAY}
+    spec = view.run.spec
+    schemas = {} if spec is None or term.get("match") != "calls" else spec.facts.tools
+    return json.dumps(
+        [compared, {name: tool.schema for name, tool in schemas.items()}], sort_keys=True, default=str
+    )
 
 
 def _fault(view: View, term: Mapping[str, Any]) -> Callable[[Any], str | None] | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from toolspec.backends.verl.lint.view import View
 
+T = TypeVar("T")
 _QUOTED = r"[`'\"*]{1,2}([A-Za-z_][A-Za-z0-9_]{2,63})[`'\"*]{1,2}"
 # As texts, which `re` compiles and keeps when they are used: most configs have no rows at hand.
 _NAMED = (
@@ -35,14 +36,27 @@ def prompts(view: View) -> Iterator[list[Any]]:
 
 def said(view: View) -> Counter[str]:
     """Texts of system and user messages, each with the number of rows that have it."""
-    counted: Counter[str] = Counter()
-    for messages in prompts(view):
-        for message in messages:
-            if isinstance(message, dict) and message.get("role") in ("system", "user", "developer"):
-                content = message.get("content")
-                if isinstance(content, str):
-                    counted[content] += 1
-    return counted
+
+    def counted() -> Counter[str]:
+        found: Counter[str] = Counter()
+        for messages in prompts(view):
+            for message in messages:
+                if isinstance(message, dict) and message.get("role") in ("system", "user", "developer"):
+                    content = message.get("content")
+                    if isinstance(content, str):
+                        found[content] += 1
+        return found
+
+    return view.facts.rows().once(f"said {view.text('data.prompt_key')}", counted)
+
+
+def telling(view: View, read: Callable[[str], T]) -> tuple[tuple[T, int], ...]:
+    """(what `read` finds in a text, rows that have the text) of the texts in which it finds anything."""
+
+    def found() -> tuple[tuple[T, int], ...]:
+        return tuple((told, rows) for text, rows in said(view).items() if (told := read(text)))
+
+    return view.facts.rows().once(f"{read.__name__} {view.text('data.prompt_key')}", found)
 
 
 @lru_cache(maxsize=4096)

@@ -15,6 +15,8 @@ from toolspec.specs.reads import stamp
 MOST_ROWS = 20_000
 """Rows that are looked into; real sets of tool tasks are of this size, and reading them takes under a second."""
 MOST_BYTES = 256 << 20
+MOST_MADE = 64
+"""Results over all rows that are kept beside them."""
 Split = Literal["train", "val"]
 SPLITS: tuple[Split, ...] = ("train", "val")
 T = TypeVar("T")
@@ -37,6 +39,16 @@ class Rows:
         self.count = count
         self.columns = columns
         self.sample = sample
+        self._made: dict[str, Any] = {}
+
+    def once(self, what: str, make: Callable[[], T]) -> T:
+        """What `make` works out over all rows, also for other runs on them. what: all else that decides it."""
+        if what not in self._made:
+            while len(self._made) >= MOST_MADE:
+                del self._made[next(iter(self._made))]
+            self._made[what] = make()
+        value: T = self._made[what]
+        return value
 
     @property
     def complete(self) -> bool:

@@ -34,7 +34,14 @@ class Tokens(NamedTuple):
         return self.messages + self.around
 
 
-def counter(view: View) -> Count:
+class Counter(NamedTuple):
+    """name: another for every way to count."""
+
+    name: str
+    count: Count
+
+
+def counter(view: View) -> Counter:
     """Counts by the vocabulary of the model's tokenizer.json, else by the pieces that no tokenizer joins."""
     try:
         facts = view.facts.model(TOKENIZER if view.text(TOKENIZER) else "actor_rollout_ref.model.path")
@@ -44,12 +51,12 @@ def counter(view: View) -> Count:
 
     vocabulary = read_vocabulary(facts.directory) if facts.directory is not None else None
     if vocabulary is not None:
-        return vocabulary.at_least
+        return Counter(str(facts.directory), vocabulary.at_least)
     return _pieces(PIECE if (facts.model_type or "").startswith("qwen") else WORD)
 
 
-def _pieces(pattern: re.Pattern[str]) -> Count:
-    return lambda text: sum(1 for _ in pattern.finditer(text))
+def _pieces(pattern: re.Pattern[str]) -> Counter:
+    return Counter(pattern.pattern, lambda text: sum(1 for _ in pattern.finditer(text)))
 
 
 def texts(messages: list[Any]) -> list[str]:

@@ -22,7 +22,11 @@ export PYTHONDONTWRITEBYTECODE=1
 # `bash launch.sh ray start …` starts a node of a Ray cluster in this folder and with this environment, which
 # its workers inherit.
 if [ "${1:-}" = ray ]; then exec "$@"; fi
-: "${RAY_ADDRESS:?4 nodes need a Ray cluster: bash launch.sh ray start --head on one of them, bash launch.sh ray start --address=HOST:6379 on the others, and here export RAY_ADDRESS=HOST:6379}"
+# In a job of Slurm ts_job.py brings it up (batch.sh).
+if [ -z "${TOOLSPEC_RAY_TOKEN:-}" ]; then
+  : "${RAY_ADDRESS:?4 nodes need a Ray cluster: bash launch.sh ray start --head on one of them, bash launch.sh ray start --address=HOST:6379 on the others, and here export RAY_ADDRESS=HOST:6379}"
+fi
 
-# ts_job.py ends the run where too many scores are faults (reward.fault_limit).
+# ts_job.py ends the run where too many scores are faults (reward.fault_limit); as a submission (batch.sh,
+# toolspec submit) it also resumes, and says how the run ended.
 exec python3 "$bundle/ts_job.py" python3 -m verl.trainer.main_ppo --config-path "$bundle" --config-name config "$@"

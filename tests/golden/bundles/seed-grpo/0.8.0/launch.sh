@@ -21,5 +21,6 @@ export PYTHONDONTWRITEBYTECODE=1
 # its workers inherit.
 if [ "${1:-}" = ray ]; then exec "$@"; fi
 
-# ts_job.py ends the run where too many scores are faults (reward.fault_limit).
+# ts_job.py ends the run where too many scores are faults (reward.fault_limit); as a submission (batch.sh,
+# toolspec submit) it also resumes, and says how the run ended.
 exec python3 "$bundle/ts_job.py" python3 -m verl.trainer.main_ppo --config-path "$bundle" --config-name config "$@"

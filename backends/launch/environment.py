@@ -1,0 +1,121 @@
+"""The job's Python and disks, by doctor's own checks, before the job is there."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from toolspec.backends.verl.doctor.checks import packages, python
+from toolspec.backends.verl.doctor.gather import LIST_PACKAGES, disk, read_interpreter
+from toolspec.backends.verl.doctor.needs import Needs
+from toolspec.backends.verl.doctor.snapshot import Absent, Disk, Interpreter, Line, Snapshot
+from toolspec.backends.verl.doctor.storage import checkpoints, run_folder
+from toolspec.compiler.plan.decision import Plan
+from toolspec.specs.problem import Problem, Span
+
+Place = Callable[[str], Span | None]
+SECONDS = 20.0
+SETUP = "cluster.slurm.setup"
+_NOT_LOOKED_AT = Absent("not looked at")
+
+
+def job_environment(plan: Plan, needs: Needs, place: Place, here: bool = False) -> Iterator[Problem]:
+    """What doctor says of the Python that `python3` is behind `cluster.slurm`'s modules and setup.
+
+    They are run here as on the node; a container's Python cannot be looked at from outside. here: a run on this
+    machine, which has none of them.
+    """
+    span = place(SETUP) or place("cluster.slurm")
+    if not here and "cluster.slurm.container.image" in plan:
+        message = f"the Python inside {plan['cluster.slurm.container.image']} is not looked at from here"
+        yield Problem("TS947", "job-environment", message, span, SETUP, severity="note")
+        return
+    found = interpreter_after([] if here else setup_lines(plan))
+    if isinstance(found, str):
+        why = "" if here else "the same lines run on the node before verl"
+        yield Problem("TS947", "job-environment", found, span, SETUP, why)
+        return
+    seen = _snapshot(found, {})
+    for check in (python, packages):
+        yield from _told(check(needs, seen), "TS947", "job-environment", span, SETUP)
+
+
+def disks(needs: Needs, runs: Path, place: Place) -> Iterator[Problem]:
+    """Room for the run's folder and its checkpoints."""
+    places = {"run folder": runs, **{name: folder for name, folder in needs.folders if name == "checkpoints"}}
+    found: dict[str, Disk | Absent] = {}
+    for name, folder in places.items():
+        try:
+            found[name] = disk(folder.resolve())
+        except (OSError, StopIteration) as error:
+            found[name] = Absent(str(error))
+    seen = _snapshot(_NOT_LOOKED_AT, found)
+    for check in (checkpoints, run_folder):
+        yield from _told(check(needs, seen), "TS949", "disk", place("checkpoint"), "checkpoint")
+
+
+def _snapshot(interpreter: Interpreter | Absent, disks: dict[str, Disk | Absent]) -> Snapshot:
+    """A snapshot of these alone; the checks that are asked here read nothing else."""
+    return Snapshot(
+        interpreter=interpreter,
+        gpus=_NOT_LOOKED_AT,
+        disks=disks,
+        limits={},
+        ports={},
+        sessions=_NOT_LOOKED_AT,
+        address=_NOT_LOOKED_AT,
+        hostname="",
+        memory=_NOT_LOOKED_AT,
+        now=0.0,
+        newest_file=None,
+        model=_NOT_LOOKED_AT,
+        variables={},
+    )
+
+
+def _told(lines: Iterator[Line], code: str, name: str, span: Span | None, path: str) -> Iterator[Problem]:
+    """What doctor finds wrong, as problems."""
+    for line in lines:
+        if line.state == "error":
+            yield Problem(code, name, f"{line.name}: {line.found}", span, path, line.why, line.fix)
+        elif line.state == "warning":
+            yield Problem(code, name, f"{line.name}: {line.found}", span, path, line.why, line.fix, "warning")
+
+
+def setup_lines(plan: Plan) -> list[str]:
+    """The lines that run before the job, as batch.sh has them."""
+    if SETUP not in plan:
+        return []
+    modules = [f"module load {shlex.quote(name)}" for name in plan["cluster.slurm.modules"]]
+    return [*modules, *plan[SETUP]]
+
+
+def interpreter_after(lines: list[str]) -> Interpreter | str:
+    """The Python that `python3` is after the lines; a text that says why it cannot be had."""
+    script = "\n".join(["set -e", *lines, f"exec python3 -c {shlex.quote(LIST_PACKAGES)}"])
+    shell = ["bash", "-l"] if any(line.startswith("module ") for line in lines) else ["bash"]
+    try:
+        done = subprocess.run(
+            [*shell, "-c", script],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=SECONDS,
+            start_new_session=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"the setup lines take longer than {SECONDS:g} s here"
+    except OSError as error:
+        return f"bash cannot be run: {error.strerror}"
+    what = "the setup lines fail" if lines else "python3 cannot be asked"
+    if done.returncode:
+        words = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+        return (
+            f"{what} here with exit code {done.returncode}: {words[-1][:200] if words else 'without a word'}"
+        )
+    try:
+        return read_interpreter(done.stdout.decode("utf-8", "replace"))
+    except (ValueError, LookupError, TypeError):
+        return f"{what} here: python3 said nothing that can be read"

@@ -1,0 +1,204 @@
+"""Whether a run can begin: secrets, disk, the file system of its folder, the job's environment, and the cluster."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from toolspec.backends.launch.environment import disks, job_environment
+from toolspec.backends.launch.slurm.cluster import Cluster, ask_cluster, here
+from toolspec.backends.launch.slurm.preflight import Asked, preflight, share
+from toolspec.backends.verl.doctor.gather import file_system
+from toolspec.backends.verl.doctor.needs import Needs
+from toolspec.backends.verl.doctor.storage import LOCAL
+from toolspec.backends.verl.emit.job_files import NONE, options
+from toolspec.compiler.plan.decision import Plan
+from toolspec.specs.problem import Problem, ProblemError, Span
+
+Place = Callable[[str], Span | None]
+
+
+class Ready(NamedTuple):
+    """options: of sbatch, with the share of a node's cores and memory. cluster: None for a local run."""
+
+    options: Mapping[str, str | int | bool]
+    problems: tuple[Problem, ...]
+    cluster: Cluster | None
+    summary: str
+
+
+def ready_here(plan: Plan, needs: Needs, place: Place, runs: Path) -> Ready:
+    """For a run on this machine."""
+    found = [
+        *secrets(plan, place),
+        *job_environment(plan, needs, place, here=True),
+        *disks(needs, runs, place),
+    ]
+    if plan["cluster.nodes"] > 1:
+        message = f"{plan['cluster.nodes']} nodes, and --local runs on this machine alone"
+        path = "cluster.nodes"
+        found.append(
+            Problem(
+                "TS948", "several-nodes", message, place(path), path, fix="--slurm, or --set cluster.nodes=1"
+            )
+        )
+    return Ready({}, tuple(found), None, "this machine")
+
+
+def ready_for_slurm(
+    plan: Plan, needs: Needs, place: Place, runs: Path, nothing_is_sent: bool = False
+) -> Ready:
+    """Everything that can be known before a node is held. nothing_is_sent: a dry run, which goes without Slurm.
+
+    Raises ProblemError where there is no Slurm here.
+    """
+    if not here():
+        if nothing_is_sent:
+            note = Problem(
+                "TS942", "no-slurm", "no Slurm here: the cluster was not looked at", severity="note"
+            )
+            return Ready(options(plan), (note,), None, "not looked at")
+        message = "there is no Slurm on this machine: sbatch, scontrol and sinfo are not on the path"
+        fix = "submit from a login node, or run it here: --local"
+        raise ProblemError((Problem("TS942", "no-slurm", message, fix=fix),))
+    asked = asked_of(plan)
+    with ThreadPoolExecutor(2) as pool:
+        environment = pool.submit(lambda: (*job_environment(plan, needs, place), *disks(needs, runs, place)))
+        cluster = ask_cluster()
+        found = [*preflight(asked, cluster, place), *secrets(plan, place), *shared(runs, cluster)]
+        found += environment.result()
+    found += notice(plan, place)
+    said = dict(options(plan))
+    partition = cluster.partition(asked.partition)
+    nodes = [node for node in cluster.nodes if partition is not None and node.partition == partition.name]
+    for name, value in share(asked, nodes).items():
+        said.setdefault(name, f"{value}M" if name == "mem" and value else value)
+    return Ready(dict(sorted(said.items())), tuple(found), cluster, _summary(asked, cluster))
+
+
+def asked_of(plan: Plan) -> Asked:
+    def told(name: str) -> Any:
+        path = f"cluster.slurm.{name}"
+        return plan[path] if path in plan and plan[path] != NONE else None
+
+    seconds = plan["cluster.time_seconds"]
+    memory = told("memory")
+    return Asked(
+        told("partition"),
+        told("account"),
+        told("qos"),
+        -(-seconds // 60) if seconds else None,
+        plan["cluster.nodes"],
+        plan["cluster.gpus"],
+        None if plan["cluster.gpu"] == "unknown" else plan["cluster.gpu"],
+        told("constraint"),
+        told("cpus"),
+        memory if isinstance(memory, int) else None,
+    )
+
+
+def _summary(asked: Asked, cluster: Cluster) -> str:
+    """The cluster in a line: `gpu: 8 nodes × 8 GPUs, 5 idle, limit 1d`."""
+    partition = cluster.partition(asked.partition)
+    if partition is None:
+        return "not looked at"
+    nodes = [node for node in cluster.nodes if node.partition == partition.name]
+    idle = sum(node.state.startswith("idle") for node in nodes)
+    each = sorted({node.gpu_count for node in nodes})
+    many = f"{each[0]}" if len(each) == 1 else f"{each[0]} to {each[-1]}" if each else "?"
+    limit = "no limit" if partition.longest is None else f"limit {partition.longest / 60:g} h"
+    return f"{partition.name}: {len(nodes)} nodes × {many} GPUs, {idle} idle, {limit}"
+
+
+def secrets(plan: Plan, place: Place) -> Iterator[Problem]:
+    """Variables that the spec passes on: they reach the job from here, and are written nowhere."""
+    path = "env"
+    for name in plan["env.passed_on"]:
+        if not os.environ.get(name):
+            message = f"{name} is not set here, and the spec passes it on"
+            why = "launch.sh would end the job at once on each node"
+            yield Problem(
+                "TS943",
+                "secret-missing",
+                message,
+                place(f"{path}.{name}") or place(path),
+                path,
+                why,
+                f"export {name}=…",
+            )
+    export = os.environ.get("SBATCH_EXPORT")
+    told = plan["cluster.slurm.extra"].get("export") if "cluster.slurm.extra" in plan else None
+    kept = told if told is not None else export
+    if plan["env.passed_on"] and kept is not None and "ALL" not in str(kept).split(","):
+        lacking = [name for name in plan["env.passed_on"] if name not in str(kept).split(",")]
+        if lacking:
+            where = "cluster.slurm.extra.export" if told is not None else "SBATCH_EXPORT"
+            message = f"{where} is {kept}: {', '.join(lacking)} would not reach the job"
+            yield Problem(
+                "TS943",
+                "secret-missing",
+                message,
+                place("cluster.slurm.extra"),
+                path,
+                fix=f"add it: {kept},{lacking[0]}",
+            )
+
+
+def shared(runs: Path, cluster: Cluster) -> Iterator[Problem]:
+    """A run's folder on this machine's own disk is not there on the nodes, unless this machine is one of them."""
+    kind = file_system(runs)
+    names = {socket.gethostname(), socket.gethostname().partition(".")[0]}
+    if kind in LOCAL and cluster.nodes and not names & {node.name for node in cluster.nodes}:
+        message = f"runs lie in {runs}, on a disk of this machine ({kind}): do the nodes see it?"
+        why = "a job that does not find its bundle ends at once"
+        fix = "TOOLSPEC_RUNS=FOLDER on a file system that the nodes share"
+        yield Problem("TS944", "own-disk", message, None, "", why, fix, "warning")
+
+
+def notice(plan: Plan, place: Place) -> Iterator[Problem]:
+    """What a restart would begin from."""
+    seconds = plan["cluster.time_seconds"]
+    every = plan["checkpoint.every"]
+    restarts = 0
+    if "cluster.slurm.restarts" in plan:
+        restarts = plan["cluster.slurm.restarts"]
+    if "cluster.slurm.notice" in plan and seconds and plan["cluster.slurm.notice"] >= seconds:
+        path = "cluster.slurm.notice"
+        message = f"a notice {plan[path]} s before the time limit of {seconds} s would come at the beginning"
+        yield Problem(
+            "TS945",
+            "notice",
+            message,
+            place(path) or place("cluster.slurm.time"),
+            path,
+            fix=f"{path}: {max(1, seconds // 10)}s",
+        )
+    if restarts and seconds and every == "never":
+        message = (
+            "no checkpoint is saved: after its time limit, or a lost node, the run begins from its first step"
+        )
+        path = "checkpoint.every"
+        yield Problem(
+            "TS946",
+            "checkpoints-rare",
+            message,
+            place(path),
+            path,
+            severity="warning",
+            fix="checkpoint.every: 50, say, or cluster.slurm.restarts: 0",
+        )
+    if restarts and plan["checkpoint.resume"] == "never" and every != "never":
+        message = "checkpoint.resume is never: each restart begins from the first step"
+        yield Problem(
+            "TS946",
+            "checkpoints-rare",
+            message,
+            place("checkpoint.resume"),
+            "checkpoint.resume",
+            severity="warning",
+            fix="checkpoint.resume: auto",
+        )

@@ -1,0 +1,131 @@
+"""A further submission of a run that is over: its own folder, its own checkpoints, a new job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from toolspec.backends.launch.bundle import NAME, quoted
+from toolspec.backends.launch.create import DATA
+from toolspec.backends.launch.look import Looked
+from toolspec.backends.launch.runs import Run
+from toolspec.backends.verl.compile import compile_spec
+from toolspec.backends.verl.side import Side, side_of_bundle, side_of_spec
+from toolspec.compiler.plan.decision import Plan
+from toolspec.specs.problem import Problem, ProblemError
+
+TABLES = (
+    "config.yaml",
+    "plan.json",
+    "launch.sh",
+    "batch.sh",
+    "job.sbatch",
+    "ts_job.json",
+    "requirements.txt",
+)
+"""Files of a bundle that what is set may change: all but the first are made anew of the plan, or do not matter."""
+
+
+def settings(step: int | None) -> dict[str, str]:
+    """TOOLSPEC_SETTINGS: what of ts_job.json is otherwise here. step: the checkpoint to go on from."""
+    return {} if step is None else {"TOOLSPEC_SETTINGS": json.dumps({"resume_step": step})}
+
+
+def rare_checkpoints(looked: Looked, plan: Plan) -> Iterator[Problem]:
+    """That a time limit passes without a checkpoint, by the time that this run's own steps took."""
+    seconds, every = plan["cluster.time_seconds"], plan["checkpoint.every"]
+    step = looked.progress.step_seconds
+    if not seconds or every == "never" or step is None:
+        return
+    if every * step > seconds:
+        message = (
+            f"{every} steps of {step:.0f} s, after which a checkpoint comes, are {every * step / 3600:.1f} h, longer "
+            f"than the time limit of {seconds / 3600:g} h: no restart would get further"
+        )
+        most = max(1, int(seconds * 0.5 / step))
+        fix = f"a new run with checkpoint.every: {most}, or --set checkpoint.every={most}"
+        yield Problem(
+            "TS946", "checkpoints-rare", message, None, "checkpoint.every", fix=fix, severity="warning"
+        )
+
+
+def find_rows(run: Run) -> None:
+    """Mends the link to the store of rows of a folder that was moved. Raises ProblemError where the rows are gone."""
+    link = run.folder / DATA
+    if not link.is_symlink() or link.exists():
+        return
+    store = run.fields.get("store")
+    if isinstance(store, str) and Path(store).is_dir():
+        link.unlink()
+        link.symlink_to(store)
+        return
+    message = f"the rows of {run.id} are gone: {link} leads to {link.readlink()}"
+    fix = "move the store along, or submit the spec anew (--pack keeps rows in the bundle)"
+    raise ProblemError((Problem("TS950", "rows-gone", message, fix=fix),))
+
+
+def overrides(run: Run, sets: Sequence[str]) -> tuple[str, ...]:
+    """verl's keys that `--set` changes, as overrides of the run's bundle, which stays as it is.
+
+    Raises ProblemError where what is set changes more than verl's configuration: that is another run.
+    """
+    if not sets:
+        return ()
+    spec = Path(run.spec) if run.spec else None
+    if spec is None or not spec.is_file():
+        where = f"{spec} is not there" if spec else "it was submitted as a bundle"
+        message = f"--set needs the spec of {run.id}, and {where}"
+        raise ProblemError((Problem("TS951", "not-this-run", message, fix="submit a new run"),))
+    before = [str(one) for one in run.fields.get("set", ())]
+    bundle = run.folder / NAME
+    now = side_of_spec(compile_spec(spec, before, run.verl, bundle), "now")
+    _same_spec(side_of_bundle(bundle, "run"), now, spec)
+    then = side_of_spec(compile_spec(spec, [*before, *sets], run.verl, bundle), "set")
+    others = sorted(
+        path
+        for path in {*now.files, *then.files}
+        if path not in TABLES and not path.startswith("spec/") and now.files.get(path) != then.files.get(path)
+    )
+    others = [path for path in others if path != "manifest.json"]
+    if others:
+        message = (
+            f"{', '.join(sets)} changes {', '.join(others[:3])} of the bundle, not only verl's configuration"
+        )
+        why = "steps of one run would be trained by different rules"
+        raise ProblemError((Problem("TS951", "not-this-run", message, None, "", why, "submit a new run"),))
+    return tuple(_changes(now, then))
+
+
+def _same_spec(run: Side, now: Side, spec: Path) -> None:
+    """Raises ProblemError where the spec has changed since the run was submitted."""
+    if run.files.get("config.yaml") != now.files.get("config.yaml"):
+        message = f"{spec} has changed since the run was submitted"
+        fix = "submit it as a new run, or put it back"
+        raise ProblemError((Problem("TS951", "not-this-run", message, fix=fix),))
+
+
+def _changes(now: Side, then: Side) -> Iterator[str]:
+    for key in sorted({*now.keys, *then.keys}):
+        before, after = now.keys.get(key), then.keys.get(key)
+        if before is not None and after is not None and before[0] == after[0]:
+            continue
+        name = then.name(key)
+        value = after[0] if after is not None else then.raw_default(key)
+        yield f"{name}={_text(value)}"
+
+
+def _text(value: Any) -> str:
+    """A value in Hydra's override grammar."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_text, value))}]"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{name}:{_text(part)}" for name, part in value.items()) + "}"
+    return quoted(value)

@@ -1,0 +1,71 @@
+"""submitit's Slurm executor, with the bundle's own job in place of a pickled function.
+
+submitit makes its job of `python -m submitit.core._submit`: that needs submitit and this Python on every node and in
+every container, loses a job whose submitter was stopped between sbatch and the rename of a pickle, and turns each exit
+code into 1 (1.5.4). The bundle's batch.sh needs none of it, so submitit submits that.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from submitit.core.utils import FailedSubmissionError
+from submitit.slurm.slurm import SlurmExecutor, SlurmJob
+
+SECONDS = 60.0
+"""sbatch itself tries for longer where the controller does not answer. One that was ended may have been accepted."""
+
+
+class RefusedError(Exception):
+    """sbatch did not take the job. The message is its own. silent: it may have been taken all the same."""
+
+    def __init__(self, message: str, silent: bool = False) -> None:
+        super().__init__(message)
+        self.silent = silent
+
+
+class BundleExecutor(SlurmExecutor):
+    """script: what sbatch is given, where it lies already. Raises RuntimeError where no Slurm is installed."""
+
+    def __init__(self, script: Path, nodes: int) -> None:
+        super().__init__(script.parent)
+        self._script = script
+        self.parameters["nodes"] = nodes
+
+    def submit_script(self) -> str:
+        """Hands the script to sbatch: the job's id. Raises RefusedError.
+
+        In a session of its own, so that a Ctrl-C of the caller's terminal does not end sbatch half way.
+        """
+        return self._submit_command("").job_id
+
+    def _submit_command(self, command: str) -> SlurmJob[Any]:
+        try:
+            done = subprocess.run(
+                self._make_submission_command(self._script),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=SECONDS,
+                start_new_session=True,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise RefusedError(f"sbatch did not answer within {SECONDS:g} s", silent=True) from None
+        except OSError as error:
+            raise RefusedError(f"sbatch cannot be run: {error.strerror}") from None
+        if done.returncode:
+            raise RefusedError(_words(done.stderr.decode("utf-8", "replace")))
+        try:
+            job = self._get_job_id_from_submission_command(done.stdout)
+        except FailedSubmissionError:
+            raise RefusedError(f"sbatch said no job id: {done.stdout[:200]!r}", silent=True) from None
+        return SlurmJob(folder=self.folder, job_id=job, tasks=list(range(self._num_tasks())))
+
+
+def _words(said: str) -> str:
+    """What sbatch said, without its name in each line."""
+    lines = [re.sub(r"^sbatch: (?:error: )?", "", line.strip()) for line in said.splitlines() if line.strip()]
+    return "; ".join(dict.fromkeys(lines)) or "sbatch failed without a word"

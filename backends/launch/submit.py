@@ -1,0 +1,222 @@
+"""A run from a bundle that stands in its folder: its files, then sbatch or a process of this machine.
+
+What is written before sbatch is enough to find a job again whose id was never written (`adopt`): the submission's nonce
+is in the job's comment.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from toolspec.backends.launch.bundle import NAME, RunBundle
+from toolspec.backends.launch.create import place_json, place_text, run_fields, user
+from toolspec.backends.launch.events import write_event
+from toolspec.backends.launch.slurm.ask import by_comment
+from toolspec.backends.launch.slurm.script import mark, run_script
+from toolspec.specs.problem import Problem, ProblemError
+
+VALIDATE_ONLY = ("trainer.val_only=true", "trainer.val_before_train=true")
+"""Overrides by which the trainer of each release evaluates the model once and ends (fit of ray_trainer.py and
+v1/trainer_base.py)."""
+
+
+class Submission(NamedTuple):
+    """What of a submission is decided before it is made. extra: variables of the job beside the run's own.
+
+    resume: what it takes up: `auto`, or a step. options: of sbatch; {} for a local one.
+    """
+
+    number: int
+    nonce: str
+    kind: str
+    options: Mapping[str, str | int | bool]
+    overrides: tuple[str, ...]
+    extra: Mapping[str, str]
+    resume: str = "auto"
+    smoke: bool = False
+    validate_only: bool = False
+
+
+class Submitted(NamedTuple):
+    """job: Slurm's id, or the process id of a local run."""
+
+    run: Path
+    job: str
+
+
+def write_run(
+    run: Path, bundle: RunBundle, forced: Sequence[Mapping[str, str]], sweep: Mapping[str, Any] | None
+) -> None:
+    """run.json. Raises OSError."""
+    plan = bundle.plan
+    hours = plan["budget.gpu_hours"]
+    fields = {
+        "name": plan.name,
+        "spec": str(bundle.spec) if bundle.spec else None,
+        "set": list(bundle.sets),
+        "verl": plan.target,
+        "trainer": plan["train.trainer"],
+        "bundle": bundle.digest,
+        "nodes": plan["cluster.nodes"],
+        "gpus": plan["cluster.gpus"],
+        "gpu_hours": hours or None,
+        "steps": bundle.steps,
+        "every": None if plan["checkpoint.every"] == "never" else plan["checkpoint.every"],
+        "store": str((run / "data").resolve()) if (run / "data").exists() else None,
+        "forced": list(forced),
+        "sweep": sweep,
+        "toolspec": _version(),
+    }
+    place_json(run / "run.json", run_fields(run, fields))
+
+
+def _version() -> str:
+    from toolspec import __version__
+
+    return __version__
+
+
+def script_of(run: Path, submission: Submission) -> str:
+    """What sbatch is given."""
+    options = {"job-name": run.name, **submission.options}
+    return run_script(options, run, submission)
+
+
+def submit(run: Path, submission: Submission) -> Submitted:
+    """Makes the submission. Raises ProblemError; the run's folder is then as it was but for the script."""
+    _check_place(run)
+    try:
+        if submission.kind == "local":
+            return _local(run, submission)
+        return _slurm(run, submission)
+    except OSError as error:
+        raise ProblemError((_unwritten(run, error),)) from None
+
+
+def _check_place(run: Path) -> None:
+    if "\n" in str(run):
+        raise ProblemError(
+            (Problem("TS930", "run-folder", f"{str(run)!r} has a line break, which no job script bears"),)
+        )
+
+
+def _unwritten(run: Path, error: OSError) -> Problem:
+    what = f"{error.strerror or error}: {error.filename or run}"
+    return Problem(
+        "TS930",
+        "run-folder",
+        f"the submission could not be written: {what}",
+        fix="free space, or TOOLSPEC_RUNS",
+    )
+
+
+def fields(submission: Submission, **told: Any) -> dict[str, Any]:
+    """submissions/NUMBER.json."""
+    return {
+        "version": 1,
+        "number": submission.number,
+        "nonce": submission.nonce,
+        "kind": submission.kind,
+        "submitted": round(time.time(), 3),
+        "host": socket.gethostname(),
+        "user": user(),
+        "job": None,
+        "array": None,
+        "overrides": list(submission.overrides),
+        "resume": submission.resume,
+        "smoke": submission.smoke,
+        "validate_only": submission.validate_only,
+        "parameters": dict(submission.options),
+        **told,
+    }
+
+
+def _slurm(run: Path, submission: Submission) -> Submitted:
+    from toolspec.backends.launch.slurm.executor import BundleExecutor, RefusedError
+
+    script = run / "submissions" / f"{submission.number:04d}.sh"
+    place_text(script, script_of(run, submission))
+    file = script.with_suffix(".json")
+    with signals_wait():
+        reserve(file, fields(submission))
+        try:
+            job = BundleExecutor(script, int(submission.options["nodes"])).submit_script()
+        except RefusedError as error:
+            found = adopted(run.name, submission.nonce) if error.silent else None
+            if found is None:
+                if not error.silent:
+                    file.unlink(missing_ok=True)
+                raise ProblemError((refused(str(error), run, error.silent),)) from None
+            job = found
+        place_json(file, fields(submission, job=job))
+        write_event(run, "submitted", submission, job=job)
+    return Submitted(run, job)
+
+
+def reserve(file: Path, value: Mapping[str, Any], durable: bool = True) -> None:
+    """Writes the submission's file, which nobody else may have begun. Raises ProblemError, OSError."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}.draft")
+    place_json(draft, value, durable)
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        message = f"{file.parent.parent.name} is being submitted by another command"
+        raise ProblemError((Problem("TS952", "not-over", message, fix="toolspec status"),)) from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def refused(said: str, run: Path, silent: bool) -> Problem:
+    """Slurm's own refusal, in its words."""
+    if silent:
+        fix = f"toolspec status {run.name} looks whether it was taken all the same"
+        return Problem("TS931", "slurm-down", f"Slurm did not take the job: {said}", fix=fix)
+    fix = ""
+    if "xpired" in said or "redential" in said:
+        fix = "the credentials have run out or the clocks differ: log in anew (kinit, munge), and try again"
+    return Problem("TS941", "refused-by-slurm", f"Slurm refused the job: {said}", fix=fix)
+
+
+def adopted(name: str, nonce: str) -> str | None:
+    """The id of the job that bears the submission's nonce, None where Slurm knows none or does not answer."""
+    return by_comment({mark(name, nonce): nonce}).get(nonce)
+
+
+def _local(run: Path, submission: Submission) -> Submitted:
+    from toolspec.backends.launch.local.executor import LocalExecutor
+
+    log = run / "logs" / f"{submission.number:04d}.0.log"
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("SLURM_")},
+        "TOOLSPEC_RUN_DIR": str(run),
+        "TOOLSPEC_SUBMISSION": str(submission.number),
+        "TOOLSPEC_NONCE": submission.nonce,
+        "TOOLSPEC_LOG": str(log),
+        **submission.extra,
+    }
+    file = run / "submissions" / f"{submission.number:04d}.json"
+    with signals_wait():
+        reserve(file, fields(submission))
+        command = ["bash", str(run / NAME / "launch.sh"), *submission.overrides]
+        started = LocalExecutor(run, log, environment).submit_command(command)
+        place_json(file, fields(submission, **started._asdict()))
+        write_event(run, "submitted", submission, job=None, pid=started.pid)
+    return Submitted(run, str(started.pid))
+
+
+@contextmanager
+def signals_wait() -> Iterator[None]:
+    """Ctrl-C and the like come after the block: between sbatch and the note of its job nothing may end."""
+    mask = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, mask)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,163 @@
+"""A sweep as arrays of Slurm: each point a run of its own, all of them sent by one sbatch.
+
+    runs/sweeps/ID/sweep.json        the points, each with its run
+    runs/sweeps/ID/arrays/0001.sh    what sbatch was given; 0001.txt: for each task its submission's number and its run
+
+A sweep that is extended gets another array; its points that have a run already are left as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from toolspec.backends.launch.bundle import write_into
+from toolspec.backends.launch.create import place_json, place_text, user
+from toolspec.backends.launch.events import write_event
+from toolspec.backends.launch.runs import SWEEPS
+from toolspec.backends.launch.slurm.script import array_script
+from toolspec.backends.launch.submit import (
+    Submission,
+    adopted,
+    fields,
+    refused,
+    reserve,
+    signals_wait,
+    write_run,
+)
+from toolspec.backends.launch.values import mapping
+from toolspec.backends.verl.sweep.expand import SweptPoint
+from toolspec.specs.named_file import UnreadableError
+from toolspec.specs.problem import Problem, ProblemError
+
+FILE = "sweep.json"
+_HEX = 6
+
+
+class Member(NamedTuple):
+    """A point and its run. number: of the submission that is to be made."""
+
+    point: str
+    run: Path
+    values: Mapping[str, Any]
+    number: int = 1
+
+
+class SweepFolder(NamedTuple):
+    """place: the folder of all runs. members: by the point's name, those that are there already."""
+
+    place: Path
+    id: str
+    members: Mapping[str, Member]
+
+    @property
+    def folder(self) -> Path:
+        return self.place / SWEEPS / self.id
+
+    def run_of(self, point: str) -> Path:
+        """The folder of a point's run: the same for as long as the sweep lives."""
+        return self.place / f"{point}-{self.id[-_HEX:]}"
+
+
+def open_sweep(place: Path, id_: str) -> SweepFolder:
+    """A sweep on disk. Raises ProblemError (TS054)."""
+    try:
+        told = mapping(str(place / SWEEPS / id_ / FILE))
+    except UnreadableError as error:
+        message = f"there is no sweep `{id_}` in {place / SWEEPS}: {error}"
+        raise ProblemError((Problem("TS054", "no-run", message, fix="toolspec runs"),)) from None
+    members = {}
+    for entry in told.get("points") or ():
+        if (
+            isinstance(entry, dict)
+            and isinstance(entry.get("name"), str)
+            and isinstance(entry.get("run"), str)
+        ):
+            members[entry["name"]] = Member(
+                entry["name"], place / Path(entry["run"]).name, entry.get("values") or {}
+            )
+    return SweepFolder(place, id_, members)
+
+
+def write_point(
+    sweep: SweepFolder,
+    swept: SweptPoint,
+    forced: Sequence[Mapping[str, str]],
+    spec: Path,
+    sets: Sequence[str],
+) -> Member:
+    """A point's run, with its bundle, not submitted yet. Not durable: os.sync follows. Raises ProblemError, OSError."""
+    assert swept.compiled is not None
+    run = sweep.run_of(swept.point.name)
+    run.mkdir()
+    bundle = write_into(run, swept.compiled, durable=False)
+    told = {"id": sweep.id, "point": swept.point.name, "values": swept.point.values}
+    values = tuple(f"{path}={json.dumps(value)}" for path, value in swept.point.values.items())
+    write_run(run, bundle._replace(spec=spec, sets=(*sets, *values)), forced, told)
+    return Member(swept.point.name, run, swept.point.values)
+
+
+def write_sweep(sweep: SweepFolder, fields: Mapping[str, Any], members: Iterable[Member]) -> None:
+    """sweep.json, with those of before. fields: `name`, `spec`, `set`. Raises OSError."""
+    file = sweep.folder / FILE
+    before: dict[str, Any] = {"version": 1, "id": sweep.id, "created": round(time.time(), 3), "user": user()}
+    with suppress(UnreadableError):
+        before |= mapping(str(file))
+    points = {**sweep.members, **{each.point: each for each in members}}
+    told = [{"name": each.point, "run": each.run.name, "values": each.values} for each in points.values()]
+    place_json(file, {**before, **fields, "points": told})
+
+
+def send(sweep: SweepFolder, members: Sequence[Member], submission: Submission, parallel: int | None) -> str:
+    """One array for all of them: its id. Raises ProblemError, OSError."""
+    from toolspec.backends.launch.slurm.executor import BundleExecutor, RefusedError
+
+    arrays = sweep.folder / "arrays"
+    number = 1 + max((int(file.stem) for file in arrays.glob("[0-9]*.sh")), default=0)
+    script = arrays / f"{number:04d}.sh"
+    place_text(script.with_suffix(".txt"), "".join(f"{each.number} {each.run}\n" for each in members))
+    options = {"job-name": sweep.id, **submission.options}
+    at_once = min(parallel or len(members), len(members))
+    text = array_script(options, arrays, number, submission, len(members), at_once)
+    place_text(script, text)
+    with signals_wait():
+        for task, each in enumerate(members):
+            file = each.run / "submissions" / f"{each.number:04d}.json"
+            reserve(file, _fields(submission, each, task), durable=False)
+        try:
+            array = BundleExecutor(script, int(submission.options["nodes"])).submit_script()
+        except RefusedError as error:
+            found = adopted(sweep.id, submission.nonce) if error.silent else None
+            if found is None:
+                if not error.silent:
+                    for each in members:
+                        (each.run / "submissions" / f"{each.number:04d}.json").unlink(missing_ok=True)
+                raise ProblemError((refused(str(error), sweep.folder, error.silent),)) from None
+            array = found
+        for task, each in enumerate(members):
+            own = submission._replace(number=each.number)
+            job = f"{array}_{task}"
+            file = each.run / "submissions" / f"{each.number:04d}.json"
+            place_json(file, _fields(submission, each, task, job=job, array=array), durable=False)
+            write_event(each.run, "submitted", own, job=job)
+    os.sync()
+    return array
+
+
+def _fields(submission: Submission, member: Member, task: int, **told: Any) -> dict[str, Any]:
+    """The member's submission: its place in the array is kept, by which a job whose id was lost is found again."""
+    said = fields(submission._replace(number=member.number), **told)
+    return {**said, "parameters": {**said["parameters"], "array_task": task}}
+
+
+def remove(members: Iterable[Member]) -> None:
+    """The folders of runs that were not submitted."""
+    for each in members:
+        if not list((each.run / "submissions").glob("*.json")):
+            shutil.rmtree(each.run, ignore_errors=True)

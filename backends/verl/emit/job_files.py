@@ -1,0 +1,215 @@
+"""What a job needs beside launch.sh: ts_job.json, batch.sh, which Slurm runs on the first node, and job.sbatch."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from toolspec.backends.verl.lower.setting import VerlConfig
+from toolspec.backends.verl.lower.table import critic
+from toolspec.compiler.plan.decision import Plan
+
+WAIT_SECONDS = 900
+"""How long the nodes of a job are waited for: a node may take minutes to start a container or to see a file system."""
+SIGNAL = "USR2"
+"""By which Slurm tells a step that its time ends (ts_submission.py). NCCL has SIGUSR1."""
+NONE = "none"
+
+
+def job_files(plan: Plan, config: VerlConfig) -> dict[str, str]:
+    return {
+        "ts_job.json": json.dumps(job_json(plan, config), indent=1, ensure_ascii=False) + "\n",
+        "batch.sh": batch_sh(plan),
+        "job.sbatch": job_sbatch(plan),
+    }
+
+
+def job_json(plan: Plan, config: VerlConfig) -> dict[str, Any]:
+    """What ts_job.py must know of the run."""
+    slurm = "cluster.slurm.restarts" in plan
+    every = plan["checkpoint.every"]
+    return {
+        "verl": plan.target,
+        "trainer": plan["train.trainer"],
+        "nodes": plan["cluster.nodes"],
+        "gpus": plan["cluster.gpus"],
+        "checkpoints": str(config.settings["trainer.default_local_dir"].value),
+        "contents": list(plan["checkpoint.contents"]),
+        "critic": critic(plan),
+        "every": None if every == "never" else every,
+        "resume": plan["checkpoint.resume"],
+        "gpu_hours": plan["budget.gpu_hours"] or None,
+        "restarts": plan["cluster.slurm.restarts"] if slurm else 0,
+        "notice_seconds": plan["cluster.slurm.notice"] if slurm else 0,
+        "wait_seconds": WAIT_SECONDS,
+    }
+
+
+def options(plan: Plan) -> dict[str, str | int | bool]:
+    """Options of sbatch, without dashes, that the spec decides; those that it leaves to Slurm are not among them."""
+    said: dict[str, str | int | bool] = {
+        "nodes": plan["cluster.nodes"],
+        "ntasks-per-node": 1,
+        "gpus-per-node": plan["cluster.gpus"],
+        "requeue": True,
+        "open-mode": "append",
+    }
+    if plan["cluster.time_seconds"]:
+        said["time"] = max(1, -(-plan["cluster.time_seconds"] // 60))
+    if "cluster.slurm.restarts" in plan:
+        said["signal"] = f"{SIGNAL}@{plan['cluster.slurm.notice']}"
+        for name in ("partition", "account", "qos", "constraint", "exclude"):
+            if plan[f"cluster.slurm.{name}"] != NONE:
+                said[name] = plan[f"cluster.slurm.{name}"]
+        if plan["cluster.slurm.cpus"] != NONE:
+            said["cpus-per-task"] = plan["cluster.slurm.cpus"]
+        if plan["cluster.slurm.memory"] != NONE:
+            memory = plan["cluster.slurm.memory"]
+            said["mem"] = 0 if memory == "all" else f"{memory}M"
+        if plan["cluster.slurm.mail"] != NONE:
+            said |= {"mail-user": plan["cluster.slurm.mail"], "mail-type": "BEGIN,END,FAIL,REQUEUE"}
+        said |= plan["cluster.slurm.extra"]
+    return dict(sorted(said.items()))
+
+
+def header(said: Mapping[str, str | int | bool]) -> Iterator[str]:
+    """The #SBATCH lines of options; one that is false is left out."""
+    for name, value in said.items():
+        if value is True:
+            yield f"#SBATCH --{name}"
+        elif value is not False:
+            yield f"#SBATCH --{name}={shlex.quote(str(value))}"
+
+
+def job_sbatch(plan: Plan) -> str:
+    """For `sbatch job.sbatch` in the bundle's folder; `toolspec submit` writes a script of its own for the same job."""
+    lines = [
+        "#!/bin/bash",
+        *header({"job-name": plan.name, **options(plan)}),
+        "# Runs the bundle as one job: in its folder, sbatch job.sbatch. TOOLSPEC_RUN_DIR names another run folder.",
+        "# CPU cores and memory are Slurm's defaults where the spec does not say them (cluster.slurm.cpus, memory).",
+        "set -euo pipefail",
+        "bundle=${TOOLSPEC_BUNDLE:-${SLURM_SUBMIT_DIR:?no job of Slurm}}",
+        'if [ ! -f "$bundle/batch.sh" ]; then',
+        '  echo "toolspec: $bundle is no bundle: call sbatch in the folder of the bundle, or set TOOLSPEC_BUNDLE" >&2',
+        "  exit 78",
+        "fi",
+        f'export TOOLSPEC_RUN_DIR="${{TOOLSPEC_RUN_DIR:-$bundle/../../runs/{plan.name}-$SLURM_JOB_ID}}"',
+        'exec bash "$bundle/batch.sh" "$@"',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def batch_sh(plan: Plan) -> str:
+    """The job's own shell, on its first node: environment, one task a node, and the requeue."""
+    lines = [
+        "#!/usr/bin/env bash",
+        "# The job, on the first node of its allocation: job.sbatch starts it, or what toolspec submit hands to sbatch",
+        "# Arguments are verl's own overrides.",
+        "set -euo pipefail",
+        'bundle=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)',
+        ': "${SLURM_JOB_ID:?this is the inside of a job of Slurm; on one machine use launch.sh}"',
+        'mkdir -p "${TOOLSPEC_RUN_DIR:?}/logs"',
+        'TOOLSPEC_RUN_DIR=$(cd "$TOOLSPEC_RUN_DIR" && pwd)',
+        "restart=${SLURM_RESTART_COUNT:-0}",
+        "export TOOLSPEC_RUN_DIR",
+        "export TOOLSPEC_SUBMISSION=${TOOLSPEC_SUBMISSION:-1}",
+        "export TOOLSPEC_NONCE=${TOOLSPEC_NONCE:-j$SLURM_JOB_ID}",
+        'TOOLSPEC_LOG=$TOOLSPEC_RUN_DIR/logs/$(printf %04d "$TOOLSPEC_SUBMISSION").$restart.log',
+        "export TOOLSPEC_LOG",
+        "job=$SLURM_JOB_ID",
+        'if [ -n "${SLURM_ARRAY_TASK_ID:-}" ]; then job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID; fi',
+        'exec >>"$TOOLSPEC_LOG" 2>&1',
+        'echo "toolspec: job $job, restart $restart, on ${SLURM_JOB_NODELIST:-?}, $(date -u +%FT%TZ)"',
+        'attempt="$TOOLSPEC_RUN_DIR/attempts/$SLURM_JOB_ID.$restart.$TOOLSPEC_NONCE"',
+        "",
+        "# Where nobody else has said how it ended: setup, launch.sh or Python failed, or its tasks were killed.",
+        "# shellcheck disable=SC2317  # the trap calls it",
+        "say_end() {",
+        "  code=$?",
+        '  if [ "$code" = 0 ] || [ -s "$attempt/code" ]; then return; fi',
+        '  mkdir -p "$TOOLSPEC_RUN_DIR/events"',
+        "  file=$TOOLSPEC_RUN_DIR/events/$(date +%s%N)-ended-$(hostname -s)-$$.json",
+        '  cat >"$file.part" <<EVENT',
+        '{"version": 1, "kind": "ended", "time": $(date +%s.%N), "host": "$(hostname -s)", "job": "$job",',
+        ' "submission": $TOOLSPEC_SUBMISSION, "nonce": "$TOOLSPEC_NONCE", "restart": $restart, "code": $code,',
+        ' "cause": {"kind": "error", "message": "ended with $code before verl began, or with its node; see its log",',
+        '  "fix": "", "signature": "error:start $code", "step": null}, "next": "stop", "why": "nothing has decided"}',
+        "EVENT",
+        '  mv "$file.part" "$file"',
+        "}",
+        "trap say_end EXIT",
+        "",
+        "# When the allocation ends: Slurm before 23.02 does not say it in the environment.",
+        "TOOLSPEC_JOB_END=${SLURM_JOB_END_TIME:-}",
+        'if [ -z "$TOOLSPEC_JOB_END" ]; then',
+        '  told=$(timeout 20 squeue -h -j "$SLURM_JOB_ID" -o %e || true)',
+        '  if [ -n "$told" ]; then TOOLSPEC_JOB_END=$(date -d "$told" +%s 2>/dev/null || true); fi',
+        "fi",
+        "export TOOLSPEC_JOB_END",
+        "# The secret of this job's Ray: without it nobody joins or uses it. It is in no file.",
+        "TOOLSPEC_RAY_TOKEN=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \\n')",
+        "export TOOLSPEC_RAY_TOKEN",
+        "# srun of Slurm 22.05 and later does not take it over from sbatch.",
+        'if [ -n "${SLURM_CPUS_PER_TASK:-}" ]; then export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK; fi',
+        "# A Slurm that is told of the time limit tells each process; Python's default would be its end.",
+        f"trap '' {SIGNAL}",
+        "# Ended with its steps, not before them: what follows srun must run.",
+        "trap : TERM",
+        *_setup(plan),
+        "",
+        *_srun(plan),
+        "",
+        "# verl's own exit code, whatever srun makes of several tasks' ends.",
+        'if [ -s "$attempt/code" ]; then code=$(cat "$attempt/code"); fi',
+        'if [ -e "$attempt/requeue" ]; then',
+        '  if timeout 60 scontrol requeue "$job"; then',
+        "    sleep 120  # Slurm ends this shell",
+        "  fi",
+        '  echo "toolspec: Slurm did not queue the job again; toolspec resubmit does"',
+        "fi",
+        'exit "$code"',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _setup(plan: Plan) -> list[str]:
+    """Modules and the user's own lines, which need not bear `set -u`; a line that fails ends the job."""
+    if "cluster.slurm.setup" not in plan:
+        return []
+    modules = [f"module load {shlex.quote(name)}" for name in plan["cluster.slurm.modules"]]
+    own = list(plan["cluster.slurm.setup"])
+    if not modules and not own:
+        return []
+    return ["", "# cluster.slurm: modules, setup", "set +u", *modules, *own, "set -u"]
+
+
+def _srun(plan: Plan) -> list[str]:
+    """One task a node. The run folder, with the bundle in it, is mounted into a container."""
+    call = [
+        "code=0",
+        'srun --ntasks="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 --kill-on-bad-exit=1 --unbuffered \\',
+    ]
+    if "cluster.slurm.container.image" not in plan:
+        return [*call, '  bash "$bundle/launch.sh" "$@" || code=$?']
+    path = "cluster.slurm.container"
+    image = plan[f"{path}.image"]
+    mounts = [
+        *map(shlex.quote, plan[f"{path}.mounts"]),
+        '"$TOOLSPEC_RUN_DIR:$TOOLSPEC_RUN_DIR"',
+        '"$bundle:$bundle"',
+    ]
+    workdir = plan[f"{path}.workdir"]
+    inside = "" if workdir == NONE else shlex.quote(workdir)
+    if plan[f"{path}.runtime"] == "apptainer":
+        words = [f"--bind {mount}" for mount in mounts] + ([f"--pwd {inside}"] if inside else [])
+        return [
+            *call,
+            f"  apptainer exec --nv {' '.join(words)} {shlex.quote(image)} \\",
+            '  bash "$bundle/launch.sh" "$@" || code=$?',
+        ]
+    words = [f"--container-image={shlex.quote(image)}", f"--container-mounts={','.join(mounts)}"]
+    words += [f"--container-workdir={inside}"] if inside else []
+    return [*call, f"  {' '.join(words)} \\", '  bash "$bundle/launch.sh" "$@" || code=$?']

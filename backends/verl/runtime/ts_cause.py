@@ -1,0 +1,150 @@
+"""Why a run ended, read off its exit code and the end of its log: what kind of fault, in which words, what to change.
+
+The words are those of verl's, Ray's, torch's, sglang's, vllm's, NCCL's and Slurm's own errors; the last that is found
+counts, save that a full disk or memory is told before what followed from it. A signature is the same for the same
+fault: digits, addresses and paths are taken out of its words.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+TAIL_BYTES = 1 << 20
+
+
+class Cause(NamedTuple):
+    """kind: docs/runs.md has them. message: one line. fix: the smallest change, or "". signature: to compare by."""
+
+    kind: str
+    message: str
+    fix: str = ""
+    signature: str = ""
+
+
+class _Sign(NamedTuple):
+    kind: str
+    words: re.Pattern[str]
+    fix: str
+
+
+_LESS_MEMORY = (
+    "train.offload: true, a smaller budget.trajectory_tokens or train.token_budget, or rollout.gpu_memory"
+)
+_MORE_MEMORY = (
+    "more host memory (cluster.slurm.memory), or train.offload without the part that is offloaded now"
+)
+# In this order: a full disk or a host without memory makes torch and Ray fail in many words of their own.
+SIGNS = (
+    _Sign(
+        "disk",
+        re.compile(r"No space left on device|\bENOSPC\b|Disk quota exceeded|PytorchStreamWriter failed"),
+        "free space where the run folder lies, or checkpoint.keep: a smaller number",
+    ),
+    _Sign(
+        "host-memory",
+        re.compile(
+            r"oom[-_]kill event|Out Of Memory\b.*(?:slurmstepd|step)|ray\.exceptions\.OutOfMemoryError"
+            r"|killed due to memory pressure|due to the node running low on memory|\bMemoryError\b"
+            r"|Cannot allocate memory"
+            r"|exceeded (?:job|step) memory limit|DefaultCPUAllocator: can't allocate memory"
+        ),
+        _MORE_MEMORY,
+    ),
+    _Sign(
+        "gpu-memory",
+        re.compile(
+            r"(?:torch\.(?:cuda\.)?OutOfMemoryError|CUDA out of memory|HIP out of memory"
+            r"|CUDA error: out of memory"
+            r"|No available memory for the cache blocks|Not enough memory\. Please try to increase --mem"
+            r"|CUBLAS_STATUS_ALLOC_FAILED|NCCL.*out of memory)[^\n]*"
+        ),
+        _LESS_MEMORY,
+    ),
+    _Sign(
+        "nccl",
+        re.compile(
+            r"(?:ncclSystemError|ncclRemoteError|ncclInternalError|ncclUnhandledCudaError"
+            r"|Watchdog caught collective operation timeout|NCCL communicator was aborted|DistBackendError)[^\n]*"
+        ),
+        "",
+    ),
+    _Sign(
+        "gpu",
+        re.compile(
+            r"(?:CUDA error: (?:uncorrectable ECC|an illegal memory access|unspecified launch failure"
+            r"|device-side assert|no CUDA-capable device|invalid device ordinal)"
+            r"|GPU has fallen off the bus|Xid \(PCI)[^\n]*"
+        ),
+        "",
+    ),
+    _Sign(
+        "nodes",
+        re.compile(
+            r"(?:ray\.exceptions\.(?:ActorDiedError|ActorUnavailableError|NodeDiedError|LocalRayletDiedError"
+            r"|RaySystemError|OwnerDiedError|WorkerCrashedError|ObjectLostError)"
+            r"|The node this task was running on was dead|Failed to connect to GCS"
+            r"|GCS.{0,40}(?:died|unreachable)|raylet.{0,40}died)[^\n]*"
+        ),
+        "",
+    ),
+)
+# A failure that the same job may not meet again.
+TRANSIENT = frozenset({"nccl", "gpu", "nodes", "ray", "killed"})
+# Phases of a step, as verl's methods are named, innermost last in a traceback.
+_PHASE = re.compile(
+    r"\b(?:in |\.)(?:actor_|rollout_|ref_|critic_)*"
+    r"(update_actor|update_critic|update_policy|compute_log_prob|compute_ref_log_prob|compute_values"
+    r"|generate_sequences|save_checkpoint|load_checkpoint|init_model|update_weights|_build_model_optimizer)\b"
+)
+_LAST = re.compile(
+    r"^(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Warning|Died|NotFound|Timeout)\b(?:: .*)?$"
+)
+_STYLES = re.compile(r"\x1b\[[0-9;]*m")
+_FROM = re.compile(r"^\((?:[\w.:<>]+ )?pid=\d+[^)]*\) ?")
+_VARYING = re.compile(r"0x[0-9a-fA-F]+|(?<=['\" ])/[^\s'\"]*|\d+(?:\.\d+)?|[0-9a-f]{16,}")
+
+
+def tail(log: Path | None, begin: int) -> str:
+    """The last MiB of what was written behind byte `begin`, without styles and without Ray's `(Task pid=…)`."""
+    if log is None:
+        return ""
+    try:
+        with log.open("rb") as stream:
+            size = stream.seek(0, 2)
+            stream.seek(max(min(begin, size), size - TAIL_BYTES))
+            text = stream.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return "\n".join(_FROM.sub("", line) for line in _STYLES.sub("", text).splitlines())
+
+
+def cause_of(code: int, log: str) -> Cause:
+    """The cause of an end with exit code `code` (as a shell gives it). log: see `tail`."""
+    if code == 0:
+        return Cause("done", "ended by itself")
+    for sign in SIGNS:
+        found = list(sign.words.finditer(log))
+        if found:
+            return _told(sign, found[-1], log)
+    last = next((line.strip() for line in reversed(log.splitlines()) if _LAST.match(line.strip())), "")
+    if last:
+        return Cause("error", last[:300], "", signature("error", last))
+    if code > 128:
+        message = f"ended by signal {code - 128}" + (
+            ", as the kernel does where memory is short" if code == 137 else ""
+        )
+        return Cause("killed", message, _MORE_MEMORY if code == 137 else "", signature("killed", str(code)))
+    return Cause("error", f"exit code {code}, and no error in the log", "", f"error:exit {code}")
+
+
+def _told(sign: _Sign, found: re.Match[str], log: str) -> Cause:
+    line = found[0].strip()[:300]
+    phases = _PHASE.findall(log, max(0, found.start() - 20000), found.start())
+    where = f" in {phases[-1]}" if phases and sign.kind.endswith("memory") else ""
+    return Cause(sign.kind, line + where, sign.fix, signature(sign.kind, line + where))
+
+
+def signature(kind: str, words: str) -> str:
+    return f"{kind}:{_VARYING.sub('#', words)[:200]}"

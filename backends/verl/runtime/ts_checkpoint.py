@@ -1,0 +1,181 @@
+"""Which checkpoints of a run are whole, and which a restart takes up.
+
+    python3 ts_checkpoint.py RUN    says it as JSON
+
+verl writes `global_step_N/actor`, then `critic`, then `data.pt`, then the number into latest_checkpointed_iteration.txt
+(_save_checkpoint of trainer/ppo/ray_trainer.py and trainer/ppo/v1/trainer_base.py, 0.7.1 to 0.9.1). A job that dies
+between leaves a folder that its loader fails on, or a tracker without a number, on which V0 raises ValueError even
+where another checkpoint is named. Retention (`max_actor_ckpt_to_keep`) removes `actor` and `critic` of old steps and
+leaves `data.pt`: such a folder is pruned, which is no fault.
+
+torch.save writes a zip archive: its directory is its last part, so a file that was cut has none. Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import struct
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+TRACKER = "latest_checkpointed_iteration.txt"
+ASIDE = "aside"
+_STEP = re.compile(r"global_step_(\d+)")
+_SHARD = re.compile(r"(model|optim|extra_state)_world_size_(\d+)_rank_(\d+)\.pt")
+# Of `checkpoint.contents` → the first part of the shards' names (fsdp_checkpoint_manager.py of the three releases).
+SHARDS = {"model": "model", "optimizer": "optim", "extra": "extra_state"}
+
+
+class Checkpoint(NamedTuple):
+    """state: `whole`, `half` or `pruned`. why: what is missing of a half one."""
+
+    step: int
+    folder: Path
+    state: str
+    why: str = ""
+
+
+def checkpoints(folder: Path, settings: dict[str, Any]) -> list[Checkpoint]:
+    """All of `folder`, oldest first. settings: ts_job.json's (`contents`, `critic`). Raises OSError."""
+    tracked = tracker(folder)
+    found = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        name = _STEP.fullmatch(path.name)
+        if name and path.is_dir():
+            step = int(name[1])
+            why = _missing(path, settings)
+            pruned = (path / "data.pt").exists() and not (path / "actor").exists() and step < (tracked or 0)
+            found.append(Checkpoint(step, path, "pruned" if pruned else "half" if why else "whole", why))
+    return sorted(found)
+
+
+def tracker(folder: Path) -> int | None:
+    """The step that verl last finished to save; None where the file is not there or says no number."""
+    try:
+        return int((folder / TRACKER).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def newest_whole(found: list[Checkpoint]) -> Checkpoint | None:
+    return next((each for each in reversed(found) if each.state == "whole"), None)
+
+
+def being_written(folder: Path, settings: dict[str, Any]) -> bool:
+    """Whether a checkpoint has begun and is not whole yet."""
+    try:
+        found = checkpoints(folder, settings)
+    except OSError:
+        return False
+    return bool(found) and found[-1].state == "half"
+
+
+def set_aside(folder: Path, half: Checkpoint, mark: str) -> Path:
+    """Moves a half checkpoint out of verl's way, and says where it is now. Raises OSError."""
+    place = folder / ASIDE / f"global_step_{half.step}-{mark}"
+    place.parent.mkdir(exist_ok=True)
+    number = 1
+    while place.exists():
+        number += 1
+        place = place.with_name(f"global_step_{half.step}-{mark}-{number}")
+    half.folder.rename(place)
+    return place
+
+
+def _missing(folder: Path, settings: dict[str, Any]) -> str:
+    """What a checkpoint lacks, or ""."""
+    contents = [name for name in settings.get("contents", SHARDS) if name in SHARDS]
+    for part in ("actor", "critic") if settings.get("critic") else ("actor",):
+        why = _shards_missing(folder / part, contents)
+        if why:
+            return f"{part}: {why}"
+        if part == "actor" and "hf_model" in settings.get("contents", ()):
+            why = _weights_missing(folder / part / "huggingface")
+            if why:
+                return f"{part}/huggingface: {why}"
+    return _cut(folder / "data.pt")
+
+
+def _shards_missing(folder: Path, contents: list[str]) -> str:
+    if not folder.is_dir():
+        return "is not there"
+    shards = {path.name: path for path in folder.iterdir()}
+    named = [found for name in shards if (found := _SHARD.fullmatch(name))]
+    if not named and contents:
+        return "holds no shard"
+    sizes = {int(found[2]) for found in named}
+    if len(sizes) > 1:
+        return f"holds shards of {' and '.join(map(str, sorted(sizes)))} ranks"
+    for kind in contents:
+        for rank in range(max(sizes)):
+            name = f"{SHARDS[kind]}_world_size_{max(sizes)}_rank_{rank}.pt"
+            if name not in shards:
+                return f"{name} is not there"
+            if why := _cut(shards[name]):
+                return why
+    return ""
+
+
+def _cut(file: Path) -> str:
+    """Why a file of torch.save is not whole, or ""."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return "" if archive.namelist() else f"{file.name} is empty"
+    except FileNotFoundError:
+        return f"{file.name} is not there"
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        return f"{file.name} is cut ({file.stat().st_size} bytes: {error})"
+
+
+def _weights_missing(folder: Path) -> str:
+    """Why a copy for transformers is not whole, or "": safetensors files as long as their headers say."""
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        return "" if any(folder.glob("pytorch_model*.bin")) else "holds no weights"
+    for file in files:
+        try:
+            with file.open("rb") as stream:
+                (length,) = struct.unpack("<Q", stream.read(8))
+                header = json.loads(stream.read(length))
+            ends = [told["data_offsets"][1] for name, told in header.items() if name != "__metadata__"]
+            if file.stat().st_size < 8 + length + max(ends, default=0):
+                return f"{file.name} is cut"
+        except (OSError, ValueError, struct.error, LookupError, TypeError, MemoryError, OverflowError):
+            return f"{file.name} cannot be read"
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            wanted = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return f"{index.name} cannot be read"
+        lacking = sorted(wanted - {file.name for file in files})
+        if lacking:
+            return f"{lacking[0]} is not there"
+    return ""
+
+
+def place_of(template: str, bundle: Path) -> Path:
+    """The folder that `trainer.default_local_dir` names, with ${oc.env:NAME,default} as OmegaConf puts it in."""
+    filled = re.sub(
+        r"\$\{oc\.env:(\w+)(?:,([^}]*))?\}", lambda one: os.environ.get(one[1], one[2] or ""), template
+    )
+    return bundle / filled
+
+
+def main(run: Path) -> int:
+    bundle = Path(__file__).resolve().parent
+    settings = json.loads((bundle / "ts_job.json").read_text("utf-8"))
+    os.environ["TOOLSPEC_RUN_DIR"] = str(run.resolve())
+    found = checkpoints(place_of(settings["checkpoints"], bundle), settings)
+    print(json.dumps([{**each._asdict(), "folder": str(each.folder)} for each in found]))
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python3 ts_checkpoint.py RUN")
+    sys.exit(main(Path(sys.argv[1])))

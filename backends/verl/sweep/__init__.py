@@ -1,0 +1,1 @@
+"""The points of a sweep compiled and linted, with what they have in common read once."""

@@ -1,0 +1,1 @@
+"""A sweep as its points: pure, from a loaded spec to named values."""

@@ -1,0 +1,190 @@
+"""`toolspec resubmit`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from toolspec.cli.document import print_json
+from toolspec.cli.forced import FORCE, Forced, admitted, show
+from toolspec.cli.options import FORMAT, SET, given
+from toolspec.cli.output import paint
+from toolspec.specs.problem import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from toolspec.backends.launch.look import Looked
+    from toolspec.backends.launch.ready import Ready
+    from toolspec.backends.launch.runs import Run
+    from toolspec.backends.verl.side import Side
+
+
+@click.command("resubmit")
+@click.argument("word", metavar="[RUN]", required=False)
+@click.option(
+    "--sweep",
+    metavar="ID",
+    callback=given,
+    help="The points of a sweep that failed, as one array.",
+)
+@click.option(
+    "--from-checkpoint",
+    "step",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Go on from step N.",
+)
+@FORCE
+@SET
+@click.option("--dry-run", is_flag=True, help="Show what sbatch would be given; send and write nothing.")
+@FORMAT
+def resubmit(
+    *,
+    word: str | None,
+    sweep: str | None,
+    step: int | None,
+    forced: tuple[Forced, ...],
+    sets: tuple[str, ...],
+    dry_run: bool,
+    form: str,
+) -> int:
+    """Start a run that is over once more: it goes on from its newest whole checkpoint.
+
+    \b
+    Example:
+      toolspec resubmit calculator-7f3a10
+      toolspec resubmit calculator-7f3a10 --from-checkpoint 200 --set rollout.gpu_memory=0.5
+      toolspec resubmit --sweep weights-3fa2c1
+
+    The bundle stays as it is; what --set changes must be verl's configuration alone. A changed reward, tool or model
+    is a new run.
+    """
+    if (word is None) == (sweep is None):
+        raise click.UsageError("name a run, or a sweep with --sweep")
+    if sweep is not None:
+        if step is not None or sets:
+            raise click.UsageError("--from-checkpoint and --set are for one run")
+        return _sweep(sweep, forced, dry_run, form)
+    assert word is not None
+    return _run(word, step, forced, sets, dry_run, form)
+
+
+def _run(
+    word: str, step: int | None, forced: tuple[Forced, ...], sets: tuple[str, ...], dry_run: bool, form: str
+) -> int:
+    from toolspec.backends.launch import resubmit as again
+    from toolspec.backends.launch.create import nonce
+    from toolspec.backends.launch.found import find
+    from toolspec.backends.launch.look import look
+    from toolspec.backends.launch.runs import root
+    from toolspec.backends.launch.submit import Submission, script_of
+    from toolspec.backends.launch.submit import submit as make
+    from toolspec.specs.excerpt import to_json
+
+    (looked,) = look([find(word, root()).absolute()])
+    run = looked.run
+    _over(looked)
+    again.find_rows(run)
+    bundle = _bundle(run)
+    kind = run.newest.kind if run.newest else "slurm"
+    before = tuple(run.newest.overrides) if run.newest else ()
+    overrides = (*before, *again.overrides(run, sets))
+    ready = _ready(kind, bundle, run, dry_run)
+    found = admitted((*ready.problems, *again.rare_checkpoints(looked, bundle.plan)), forced)
+    number = run.newest.number + 1 if run.newest else 1
+    resume = str(step) if step is not None else "auto"
+    submission = Submission(number, nonce(), kind, ready.options, overrides, again.settings(step), resume)
+    show(found.shown)
+    if dry_run:
+        script = script_of(run.folder, submission)
+        print_json({"version": 1, "run": run.id, "script": script}) if form == "json" else print(
+            script, end=""
+        )
+        return int(found.errors)
+    if found.errors:
+        raise ProblemError(tuple(one for one in found.shown if one.severity == "error"))
+    done = make(run.folder, submission)
+    if form == "json":
+        told = {"run": run.id, "folder": str(run.folder), "kind": kind, "job": done.job, "submission": number}
+        print_json({"version": 1, **told, "findings": to_json(found.shown)})
+        return 0
+    what = f"job {done.job}" if kind == "slurm" else f"process {done.job}"
+    start = f"step {step}" if step is not None else "its newest whole checkpoint"
+    print(f"{paint('submitted', '32')}  {paint(run.id, '1')}  {what}, submission {number}, from {start}")
+    print(f"  next      toolspec status {run.id}")
+    return 0
+
+
+def _bundle(run: Run) -> Side:
+    from toolspec.backends.verl.side import side_of_bundle
+
+    return side_of_bundle(run.folder / "bundle", "bundle")
+
+
+def _ready(kind: str, bundle: Side, run: Run, dry_run: bool) -> Ready:
+    from toolspec.backends.launch.ready import ready_for_slurm, ready_here
+    from toolspec.backends.verl.doctor.needs import needs_of_plan
+
+    needs = needs_of_plan(bundle.plan)
+    if kind == "local":
+        return ready_here(bundle.plan, needs, lambda _: None, run.folder)
+    return ready_for_slurm(bundle.plan, needs, lambda _: None, run.folder, dry_run)
+
+
+def _over(looked: Looked) -> None:
+    """Raises ProblemError while a job of the run may still write into its folder."""
+    if looked.state.active:
+        message = f"{looked.run.id} is {looked.state.phase}: two jobs would write into one folder"
+        raise ProblemError((Problem("TS952", "not-over", message, fix=f"toolspec cancel {looked.run.id}"),))
+
+
+def _sweep(word: str, forced: tuple[Forced, ...], dry_run: bool, form: str) -> int:
+    """The points that failed, one array for all that ask the same of Slurm."""
+    from toolspec.backends.launch import resubmit as again
+    from toolspec.backends.launch.found import of_sweep
+    from toolspec.backends.launch.look import look
+    from toolspec.backends.launch.runs import root
+    from toolspec.backends.launch.sweep import Member, open_sweep, send
+    from toolspec.backends.verl.emit.job_files import options
+    from toolspec.cli.submit_sweep import array_submission
+
+    place = root().absolute()
+    failed = [
+        one for one in look(of_sweep(word, place)) if one.state.phase in ("failed", "lost", "unsubmitted")
+    ]
+    if not failed:
+        print_json({"version": 1, "runs": [], "arrays": []}) if form == "json" else print(
+            f"no point of {word} failed"
+        )
+        return 0
+    first = failed[0].run
+    assert first.sweep is not None
+    sweep = open_sweep(place, first.sweep.id)
+    groups: dict[str, tuple[Side, list[Member]]] = {}
+    for one in failed:
+        again.find_rows(one.run)
+        bundle = _bundle(one.run)
+        number = one.run.newest.number + 1 if one.run.newest else 1
+        point = one.run.sweep.point if one.run.sweep else one.run.name
+        key = json.dumps(options(bundle.plan), sort_keys=True)
+        groups.setdefault(key, (bundle, []))[1].append(Member(point, one.run.folder.absolute(), {}, number))
+    ready = {key: _ready("slurm", bundle, first, dry_run) for key, (bundle, _) in groups.items()}
+    found = admitted(tuple(dict.fromkeys(p for each in ready.values() for p in each.problems)), forced)
+    show(found.shown)
+    if found.errors:
+        raise ProblemError(tuple(one for one in found.shown if one.severity == "error"))
+    runs = [member.run.name for _, members in groups.values() for member in members]
+    arrays = []
+    if not dry_run:
+        arrays = [
+            send(sweep, members, array_submission(ready[key]), None) for key, (_, members) in groups.items()
+        ]
+    if form == "json":
+        print_json({"version": 1, "sweep": sweep.id, "runs": runs, "arrays": arrays})
+        return 0
+    word = "would be submitted" if dry_run else f"{paint('submitted', '32')}, array {', '.join(arrays)}"
+    print(f"{paint(sweep.id, '1')}  {len(runs)} points that failed {word}")
+    for name in runs:
+        print(f"  {name}")
+    return 0
