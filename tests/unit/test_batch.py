@@ -170,7 +170,10 @@ def test_overrides_reach_verl_as_they_are(tmp_path: Path) -> None:
         ),
         (
             "apptainer",
-            ["apptainer", "exec", "--nv", "--bind", "/data:/data", "--bind", "{run}:{run}", "--bind", "{run}/bundle:{run}/bundle", "--pwd", "/w", "team/image:1"],
+            [
+                *("apptainer", "exec", "--nv", "--bind", "/data:/data", "--bind", "{run}:{run}"),
+                *("--bind", "{run}/bundle:{run}/bundle", "--pwd", "/w", "team/image:1"),
+            ],
         ),
     ],
 )

@@ -196,20 +196,19 @@ def _srun(plan: Plan) -> list[str]:
         return [*call, '  bash "$bundle/launch.sh" "$@" || code=$?']
     path = "cluster.slurm.container"
     image = plan[f"{path}.image"]
-    mounts = [
-        *map(shlex.quote, plan[f"{path}.mounts"]),
-        '"$TOOLSPEC_RUN_DIR:$TOOLSPEC_RUN_DIR"',
-        '"$bundle:$bundle"',
-    ]
+    mounts = [shlex.quote(mount) for mount in plan[f"{path}.mounts"]]
+    own = ("$TOOLSPEC_RUN_DIR:$TOOLSPEC_RUN_DIR", "$bundle:$bundle")
     workdir = plan[f"{path}.workdir"]
     inside = "" if workdir == NONE else shlex.quote(workdir)
     if plan[f"{path}.runtime"] == "apptainer":
-        words = [f"--bind {mount}" for mount in mounts] + ([f"--pwd {inside}"] if inside else [])
+        words = [f"--bind {mount}" for mount in (*mounts, *(f'"{mount}"' for mount in own))]
+        words += [f"--pwd {inside}"] if inside else []
         return [
             *call,
             f"  apptainer exec --nv {' '.join(words)} {shlex.quote(image)} \\",
             '  bash "$bundle/launch.sh" "$@" || code=$?',
         ]
-    words = [f"--container-image={shlex.quote(image)}", f"--container-mounts={','.join(mounts)}"]
+    quoted = f'"{",".join(own)}"'
+    words = [f"--container-image={shlex.quote(image)}", f"--container-mounts={','.join([*mounts, quoted])}"]
     words += [f"--container-workdir={inside}"] if inside else []
     return [*call, f"  {' '.join(words)} \\", '  bash "$bundle/launch.sh" "$@" || code=$?']

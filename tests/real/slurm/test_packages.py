@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from real.slurm import packages
+from toolspec.backends.verl.compile import compile_spec, write
+
+ROOT = Path(__file__).resolve().parents[3]
 
 APT = """#!/bin/sh
 echo "$* $(sh {policy}; echo $?)" >>{log}
@@ -66,7 +68,31 @@ def test_nothing_is_installed_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert packages.why_not_here() == "the Slurm lab needs root"
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="no shellcheck here")
+EXAMPLES = sorted((ROOT / "examples").glob("*/exp.yaml"))
+WIDE = (
+    "cluster.slurm={setup: [source x], modules: [cuda/12, 'a b'], time: 1h, container: {image: 'i j.sqsh'}}"
+)
+
+
+@pytest.mark.usefixtures("daemons_here")
 def test_the_labs_script_passes_shellcheck() -> None:
-    script = Path(packages.__file__).with_name("namespaces.sh")
-    assert subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False).stdout == ""
+    assert shellcheck(Path(__file__).with_name("namespaces.sh")) == ""
+
+
+@pytest.mark.usefixtures("daemons_here")
+@pytest.mark.parametrize("sets", [(), (WIDE,)])
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
+def test_a_bundles_scripts_pass_shellcheck(
+    tmp_path: Path, example: Path, sets: tuple[str, ...], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    compiled = compile_spec(example, sets, "0.9.1", tmp_path / "bundle")
+    write(compiled)
+    for name in ("batch.sh", "job.sbatch", "launch.sh"):
+        assert shellcheck(tmp_path / "bundle" / name) == ""
+
+
+def shellcheck(script: Path) -> str:
+    """What it finds in a script."""
+    words = ["shellcheck", "--external-sources", "--exclude=SC1090,SC1091", str(script)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False).stdout
