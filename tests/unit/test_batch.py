@@ -164,7 +164,7 @@ def test_overrides_reach_verl_as_they_are(tmp_path: Path) -> None:
             "pyxis",
             [
                 "--container-image=team/image:1",
-                "--container-mounts=/data:/data,{run}:{run},{run}/bundle:{run}/bundle",
+                "--container-mounts=/data:/data,{run}:{run},{run}/bundle:{run}/bundle,{run}/data:{run}/data",
                 "--container-workdir=/w",
             ],
         ),
@@ -172,7 +172,8 @@ def test_overrides_reach_verl_as_they_are(tmp_path: Path) -> None:
             "apptainer",
             [
                 *("apptainer", "exec", "--nv", "--bind", "/data:/data", "--bind", "{run}:{run}"),
-                *("--bind", "{run}/bundle:{run}/bundle", "--pwd", "/w", "team/image:1"),
+                *("--bind", "{run}/bundle:{run}/bundle", "--bind", "{run}/data:{run}/data"),
+                *("--pwd", "/w", "team/image:1"),
             ],
         ),
     ],

@@ -187,7 +187,7 @@ def _setup(plan: Plan) -> list[str]:
 
 
 def _srun(plan: Plan) -> list[str]:
-    """One task a node. The run folder, with the bundle in it, is mounted into a container."""
+    """One task a node. Into a container the run's folder, the bundle and the store of its rows are mounted."""
     call = [
         "code=0",
         'srun --ntasks="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 --kill-on-bad-exit=1 --unbuffered \\',
@@ -197,7 +197,13 @@ def _srun(plan: Plan) -> list[str]:
     path = "cluster.slurm.container"
     image = plan[f"{path}.image"]
     mounts = [shlex.quote(mount) for mount in plan[f"{path}.mounts"]]
-    own = ("$TOOLSPEC_RUN_DIR:$TOOLSPEC_RUN_DIR", "$bundle:$bundle")
+    own = ("$TOOLSPEC_RUN_DIR:$TOOLSPEC_RUN_DIR", "$bundle:$bundle", "$rows:$rows")
+    call = [
+        "# The store of rows that the bundle looks for beside it, by its real place.",
+        'rows=$(readlink -f "$bundle/../data" || true)',
+        'if [ ! -d "$rows" ]; then rows=$bundle; fi',
+        *call,
+    ]
     workdir = plan[f"{path}.workdir"]
     inside = "" if workdir == NONE else shlex.quote(workdir)
     if plan[f"{path}.runtime"] == "apptainer":
