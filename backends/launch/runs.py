@@ -53,6 +53,7 @@ class Submission(NamedTuple):
     array: str | None
     smoke: bool
     validate_only: bool
+    fields: Mapping[str, Any]
 
 
 class Event(NamedTuple):
@@ -206,6 +207,7 @@ def _submissions(folder: Path, faults: list[str]) -> Iterator[Submission]:
             text(said, "array"),
             said.get("smoke") is True,
             said.get("validate_only") is True,
+            said,
         )
 
 
@@ -226,7 +228,7 @@ def _events(folder: Path, submissions: tuple[Submission, ...], faults: list[str]
         except UnreadableError:
             unreadable += 1
             continue
-        if nonces.get(event.submission, event.nonce) != event.nonce:
+        if (nonces.get(event.submission) or event.nonce) != event.nonce:
             foreign += 1
             continue
         found.append(event)

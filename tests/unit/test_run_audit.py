@@ -171,7 +171,7 @@ DIFFERENCES: tuple[tuple[Change, str, str, str], ...] = (
     (records([1, 2, 3, 4], split=None), "scores", "unknown", "rows do not say whether they are of training"),
     (edit("faults/n1-5-1.json", '"faults": 0', '"faults": 300'), "faults", "error", "300 of 2,048 scores were faults"),
     (edit("faults/n1-5-1.json", '"faults": 0', '"faults": 3'), "faults", "warning", "3 of 2,048 scores were faults"),
-    (edit("events/0000000000000000001-began-n1-7.json", "{", ""), "files", "unknown", "it is no JSON, or was cut"),
+    (edit("events/0000000000000000001-began-n1-7.json", "{", ""), "files", "unknown", "1 of its events cannot be read"),
 )  # fmt: skip
 
 

@@ -136,11 +136,11 @@ def test_a_moved_and_renamed_run_is_found_by_its_id(tmp_path: Path, monkeypatch:
     assert (
         document("calculator-00aa11")
         == document("kept")
-        == document("ke")
+        == document("calcul")
         == document(str(tmp_path / "kept"))
     )
     for name, why in (
-        ("calculater", "no such folder, and 1 run in"),
+        ("calculater", "there is no run `calculater` among the 1 in"),
         ("~nobody-here/x", "no user"),
         ("a\0b", "NUL"),
     ):
