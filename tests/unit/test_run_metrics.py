@@ -141,8 +141,9 @@ def test_a_moved_and_renamed_run_is_found_by_its_id(tmp_path: Path, monkeypatch:
     )
     for name, why in (
         ("calculater", "there is no run `calculater` among the 1 in"),
-        ("~nobody-here/x", "no user"),
-        ("a\0b", "NUL"),
+        ("~nobody-here/x", "is no run"),
+        ("a\0b", "there is no run"),
+        ("x/a\0b", "is no run"),
     ):
         with pytest.raises(ProblemError, match=why):
             answered(name)
