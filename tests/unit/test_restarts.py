@@ -83,33 +83,6 @@ def test_causes(log: str, code: int, kind: str, words: str) -> None:
     assert bool(found.fix) == (kind in ("gpu-memory", "host-memory", "disk") or code == 137)
 
 
-@pytest.mark.parametrize(
-    ("groups", "file", "text", "kills"),
-    [
-        ("0::/job_7/step_0/user/task_0\n", "job_7/step_0/memory.events", "low 0\noom 2\noom_kill 2\n", 2),
-        (
-            "9:cpu:/x\n4:memory:/slurm/job_7/step_0\n",
-            "memory/slurm/job_7/memory.oom_control",
-            "under_oom 0\noom_kill 1",
-            1,
-        ),
-        ("0::/job_7\n", "job_8/memory.events", "oom_kill 5\n", 0),
-        ("", "memory.events", "oom_kill 5\n", 0),
-        ("0::/job_7\n", "job_7/memory.events", "oom_kill\nx y z\noom_kill many\n", 0),
-    ],
-)
-def test_kills_for_memory_are_counted_by_the_kernel(
-    tmp_path: Path, groups: str, file: str, text: str, kills: int
-) -> None:
-    place = tmp_path / "cgroup" / file
-    place.parent.mkdir(parents=True)
-    place.write_text(text)
-    (tmp_path / "groups").write_text(groups)
-    assert ts_cause.out_of_memory_kills(str(tmp_path / "groups"), str(tmp_path / "cgroup")) == kills
-    found = ts_cause.cause_of(137, "hello", kills)
-    assert found.kind == ("host-memory" if kills else "killed")
-
-
 def test_the_same_fault_has_one_signature() -> None:
     first = ts_cause.cause_of(1, "ValueError: rank 3 of /a/b/c at 0x7f1234 took 2.5 s")
     again = ts_cause.cause_of(1, "ValueError: rank 11 of /x/y at 0x7fffff took 31 s")

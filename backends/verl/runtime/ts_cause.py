@@ -120,50 +120,14 @@ def tail(log: Path | None, begin: int) -> str:
     return "\n".join(_FROM.sub("", line) for line in _STYLES.sub("", text).splitlines())
 
 
-def out_of_memory_kills(groups: str = "/proc/self/cgroup", root: str = "/sys/fs/cgroup") -> int:
-    """How often the kernel has killed a process for memory in this job's groups: 0 where it does not say.
-
-    Slurm's own message comes at the end of the step, and the row of the job has an exit code alone. Version 2 counts in
-    memory.events, version 1 in memory.oom_control, each group from this one up (a limit is the job's or the step's).
-    """
-    kills = 0
-    try:
-        lines = Path(groups).read_text("utf-8").splitlines()
-    except OSError:
-        return 0
-    for line in lines:
-        _, controllers, place = [*line.split(":", 2), "", ""][:3]
-        if controllers not in ("", "memory"):
-            continue
-        base = Path(root) / controllers
-        folder = base / place.lstrip("/")
-        for each in (folder, *folder.parents):
-            if each == base.parent or not each.is_relative_to(base):
-                break
-            for name in ("memory.events", "memory.oom_control"):
-                try:
-                    told = dict(
-                        row.split()[:2] for row in (each / name).read_text("utf-8").splitlines() if " " in row
-                    )
-                    kills = max(kills, int(told.get("oom_kill", 0)))
-                except (OSError, ValueError):
-                    continue
-    return kills
-
-
-def cause_of(code: int, log: str, kills: int = 0) -> Cause:
-    """The cause of an end with exit code `code` (as a shell gives it). log: see `tail`. kills: processes that the
-    kernel killed for memory meanwhile (see out_of_memory_kills)."""
+def cause_of(code: int, log: str) -> Cause:
+    """The cause of an end with exit code `code` (as a shell gives it). log: see `tail`."""
     if code == 0:
         return Cause("done", "ended by itself")
     for sign in SIGNS:
         found = list(sign.words.finditer(log))
         if found:
             return _told(sign, found[-1], log)
-    if kills:
-        many = f"{kills} process" + ("es were" if kills > 1 else " was")
-        words = f"the job's memory was full: {many} killed by the kernel"
-        return Cause("host-memory", words, _MORE_MEMORY, signature("host-memory", "killed"))
     last = next((line.strip() for line in reversed(log.splitlines()) if _LAST.match(line.strip())), "")
     if last:
         return Cause("error", last[:300], "", signature("error", last))
@@ -173,6 +137,17 @@ def cause_of(code: int, log: str, kills: int = 0) -> Cause:
         )
         return Cause("killed", message, _MORE_MEMORY if code == 137 else "", signature("killed", str(code)))
     return Cause("error", f"exit code {code}, and no error in the log", "", f"error:exit {code}")
+
+
+def short_of_memory(cause: Cause, host: str) -> Cause:
+    """The cause where the kernel killed a process of the job on `host` ("" for nowhere) for want of memory.
+
+    What is said of it is that a worker died, or nothing at all: that tells of its effect.
+    """
+    if not host or cause.kind not in ("nodes", "killed", "error"):
+        return cause
+    message = f"the kernel killed a process on {host} for want of memory: {cause.message}"
+    return Cause("host-memory", message[:300], _MORE_MEMORY, "host-memory:killed by the kernel")
 
 
 def _told(sign: _Sign, found: re.Match[str], log: str) -> Cause:

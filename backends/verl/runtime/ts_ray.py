@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 
 import ts_attempt
 import ts_event
+import ts_memory
 import ts_process
 
 BLOCK = 120  # ports of a node: 8 of its services, 100 of its workers
@@ -159,6 +160,8 @@ def environment_of(attempt: ts_attempt.Attempt, base: Mapping[str, str]) -> dict
     return {
         **{name: value for name, value in base.items() if name not in dropped},
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Else steps that are quick are told as `[repeated 3x across cluster]`, and their metrics are in no log.
+        "RAY_DEDUP_LOGS": base.get("RAY_DEDUP_LOGS", "0"),
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": attempt.token,
@@ -327,9 +330,14 @@ def join(
         address = address or _told_address(attempt)
         time.sleep(0.2)
     cluster = None
+    kills: int | None = ts_memory.kills()
     try:
         silent = 0.0
         while True:
+            if kills is not None and ts_memory.kills() > kills:
+                kills = None  # once is enough
+                told = {"rank": attempt.rank, "host": socket.gethostname()}
+                ts_event.place(attempt.folder / f"memory-{attempt.rank}.json", json.dumps(told))
             if cluster is None:
                 here = f"--node-ip-address={towards(address)}"
                 ray, folder, _ = start(attempt, gpus, environment, f"--address={address}", here)
@@ -368,6 +376,16 @@ def lost(attempt: ts_attempt.Attempt) -> str:
         try:
             told = json.loads(file.read_text("utf-8"))
             return f"Ray ended on {told['host']} (rank {told['rank']}): {told['why']}"
+        except (OSError, ValueError, LookupError, TypeError):
+            continue
+    return ""
+
+
+def short_of_memory(attempt: ts_attempt.Attempt) -> str:
+    """The host of another node on which the kernel killed for want of memory, or ""."""
+    for file in sorted(attempt.folder.glob("memory-*.json")):
+        try:
+            return str(json.loads(file.read_text("utf-8"))["host"])
         except (OSError, ValueError, LookupError, TypeError):
             continue
     return ""

@@ -21,6 +21,7 @@ import ts_event
 import ts_faults
 import ts_load
 import ts_machine
+import ts_memory
 import ts_process
 import ts_ray
 import ts_restart
@@ -33,6 +34,7 @@ UNAVAILABLE = 69  # EX_UNAVAILABLE
 LAST_SECONDS = 45.0  # before the allocation ends, kept for taking everything down
 # By SIGTERM at once, since Slurm kills KillWait (30 s as it comes) after its own.
 SOON = ((signal.SIGTERM, 15.0), (signal.SIGKILL, 5.0))
+_TOLD = (128 + signal.SIGTERM, 128 + signal.SIGINT)
 
 
 class Told:
@@ -88,9 +90,9 @@ class _Lead:
     ) -> None:
         self.attempt, self.settings, self.told, self.faults = attempt, settings, told, faults
         self.log, self.log_begins = attempt.log, _size(attempt.log)
-        self.kills = 0
         self.resume = ts_resume.Resume(0, (), attempt.run)
         self.cluster: ts_ray.Cluster | None = None
+        self.kills = ts_memory.kills()
 
     def run(self, command: list[str]) -> int:
         attempt = self.attempt
@@ -192,7 +194,6 @@ class _Lead:
     ) -> tuple[int, ts_cause.Cause]:
         """Starts a command, records the event `kind`, and watches it. Raises ClusterError."""
         self.log, self.log_begins = log, _size(log)
-        self.kills = ts_cause.out_of_memory_kills()
         try:
             process = self._start(command, environment)
         except OSError as error:
@@ -220,6 +221,10 @@ class _Lead:
         while True:
             code = process.ended(TOLD_SECONDS)
             if code is not None:
+                if code in _TOLD and not self.told.stop:
+                    time.sleep(TOLD_SECONDS)  # Slurm signals every process: ours is on its way
+                if code and self.told.stop:
+                    return self._stopped()
                 self.faults.too_many()
                 return code, self._cause(code)
             if self.told.stop:
@@ -269,11 +274,15 @@ class _Lead:
             return TIME_LIMIT, ts_cause.Cause("time-limit", "the time limit of the job", "", "time-limit")
         name = signal.Signals(self.told.stop).name
         words = f"ended by {name}: cancelled, preempted or queued again by hand"
-        return 128 + self.told.stop, ts_cause.Cause("signal", words, "", f"signal:{name}")
+        fix = "toolspec resubmit goes on from the newest whole checkpoint"
+        return 128 + self.told.stop, ts_cause.Cause("signal", words, fix, f"signal:{name}")
 
     def _cause(self, code: int) -> ts_cause.Cause:
-        kills = ts_cause.out_of_memory_kills() - self.kills
-        return ts_cause.cause_of(code, ts_cause.tail(self.log, self.log_begins), kills)
+        cause = ts_cause.cause_of(code, ts_cause.tail(self.log, self.log_begins))
+        host = (
+            socket.gethostname() if ts_memory.kills() > self.kills else ts_ray.short_of_memory(self.attempt)
+        )
+        return ts_cause.short_of_memory(cause, host)
 
     def _end(self, code: int, cause: ts_cause.Cause, gpus: int) -> None:
         """Decides what comes next, records it, and leaves it for batch.sh and for the other nodes."""

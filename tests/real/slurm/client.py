@@ -131,7 +131,9 @@ class Lab:
     @contextlib.contextmanager
     def alone(self) -> Iterator[list[str]]:
         """The whole lab for one test, once no other has nodes of its own; the names of all nodes."""
-        with self._locked("outage", fcntl.LOCK_EX):
+        with contextlib.ExitStack() as held:
+            with self._locked("choosing", fcntl.LOCK_EX):  # nobody takes nodes while this waits
+                held.enter_context(self._locked("outage", fcntl.LOCK_EX))
             self._is_alone = True
             try:
                 yield self.layout.names
@@ -177,8 +179,8 @@ class Lab:
         It waits for `alone`, and `alone` for it. Take all that a test needs at once.
         """
         with contextlib.ExitStack() as held:
-            held.enter_context(self._locked("outage", fcntl.LOCK_SH))
             with self._locked("choosing", fcntl.LOCK_EX):  # or two could each hold half of what both need
+                held.enter_context(self._locked("outage", fcntl.LOCK_SH))
                 nodes: list[str] = []
                 while len(nodes) < count:
                     for node in self.layout.names:

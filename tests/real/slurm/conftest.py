@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,8 @@ from real.skips import not_here
 from real.slurm.client import Lab
 from real.slurm.lab import Kind, start
 from real.slurm.packages import why_not_here
+from real.slurm.site import Site
+from real.slurm.together import Together
 from real.slurm.training import JobEnvironment, job_environment
 
 
@@ -52,3 +55,38 @@ def jobs() -> JobEnvironment:
         return job_environment()
     except Unavailable as reason:
         not_here(f"no environment for lab jobs: {reason}")
+
+
+@pytest.fixture(scope="module")
+def together(
+    request: pytest.FixtureRequest, lab: Lab, jobs: JobEnvironment, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Together]:
+    """The module's faults that were chosen, begun together."""
+    chosen = [
+        item.function.scenario
+        for item in request.session.items
+        if isinstance(item, pytest.Function)
+        and item.module is request.module
+        and hasattr(item.function, "scenario")
+    ]
+    begun = Together(chosen, lambda name: Site(Lab(lab.folder), jobs, tmp_path_factory.mktemp(name[5:25])))
+    yield begun
+    begun.close()
+
+
+@pytest.fixture
+def site(lab: Lab, jobs: JobEnvironment, tmp_path: Path) -> Iterator[Site]:
+    """A corner of the lab for a fault that goes by itself."""
+    own = Site(Lab(lab.folder), jobs, tmp_path)
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def site_without_accounting(
+    lab_without_accounting: Lab, jobs: JobEnvironment, tmp_path: Path
+) -> Iterator[Site]:
+    """The same on the cluster without slurmdbd."""
+    own = Site(Lab(lab_without_accounting.folder), jobs, tmp_path)
+    yield own
+    own.close()

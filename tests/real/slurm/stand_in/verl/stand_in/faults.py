@@ -42,7 +42,8 @@ CUDA = (
 def due(plan: Plan, step: int, saving: bool = False) -> Fault | None:
     """The fault of this step, if it is not used up; counted in the run's folder, since a restart remembers nothing."""
     for fault in plan.faults:
-        if fault.at == step and (fault.kind in WHILE_SAVING) == saving:
+        here = fault.run in Path(plan.run).name
+        if here and fault.at == step and (fault.kind in WHILE_SAVING) == saving:
             counter = Path(plan.run or ".") / f"stand_in.fault-{fault.number}"
             if not counter.exists() or counter.stat().st_size < fault.times:
                 with counter.open("a") as file:

@@ -20,6 +20,7 @@ class Fault(NamedTuple):
     code: int = 1  # exit code
     node: int = 0  # which of the job's nodes, for faults of one node
     bytes: int = 8 << 30  # most that an out-of-memory takes
+    run: str = ""  # only in runs whose folder's name has this in it
     number: int = 0  # its place in the list; where its uses are counted
 
 
