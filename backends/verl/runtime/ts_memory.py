@@ -38,16 +38,16 @@ def _folders() -> list[Path]:
     # HIERARCHY:CONTROLLERS:PATH; version 2 has no controllers there
     told = [line.split(":", 2) for line in own if line.count(":") >= 2]
     paths = {"cgroup": "", "cgroup2": ""}
-    for _, controllers, path in told:
+    for _, controllers, place in told:
         if "memory" in controllers.split(","):
-            paths["cgroup"] = path
+            paths["cgroup"] = place
         elif not controllers:
-            paths["cgroup2"] = path
+            paths["cgroup2"] = place
     found = []
     for line in mounts:
         left, _, right = line.partition(" - ")
         kind = right.partition(" ")[0]
-        path = paths.get(kind)
+        path = paths.get(kind, "")
         if not path or (kind == "cgroup" and not re.search(r"\bmemory\b", right)):
             continue
         root, place = left.split(" ")[3:5]
