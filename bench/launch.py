@@ -2,9 +2,9 @@
 
     python bench/launch.py [--rounds N] [--reference ray_job.py] [--points N]
 
---reference: another job that brings up Ray over the same nodes and then runs a command,
-`srun python3 FILE --run-dir DIR --gpus 8 --cpus 32 -- COMMAND`; the two alternate. --points: a sweep of so
-many, linted, compiled and submitted as one array. Needs root and Slurm's daemons; verl is the stand-in of the tests.
+--reference: another job that brings up Ray over the same nodes and then runs a command, by a class RayJob; the two
+alternate. --points: a sweep of so many, linted, compiled and submitted as one array. Needs root and Slurm's daemons;
+verl is the stand-in of the tests.
 """
 
 from __future__ import annotations
@@ -88,9 +88,19 @@ def own_start(environment: Mapping[str, str]) -> tuple[float, float]:
 
 
 def reference_start(script: Path, folder: Path, environment: Mapping[str, str]) -> float:
+    """The reference is RayJob(command, run_dir, gpus, cpus), which is called; all nodes get one nonce and token."""
     place = Path(tempfile.mkdtemp(dir=folder))
-    command = f"srun --ntasks=2 --ntasks-per-node=1 python3 {script} --run-dir {place} --gpus 8 --cpus 32 -- "
-    command += f'python3 -c \'import time; open("{place}/at", "w").write(str(time.time()))\''
+    (place / "start.py").write_text(
+        f"""import sys
+sys.path.insert(0, {str(script.parent)!r})
+from {script.stem} import RayJob
+write = "import time; open({str(place / "at")!r}, 'w').write(str(time.time()))"
+job = RayJob([sys.executable, "-c", write], {str(place)!r}, 8, 32)
+job.nonce, job.token = "bench", "{place.name}" * 8
+job()
+"""
+    )
+    command = f"srun --ntasks=2 --ntasks-per-node=1 python3 {place}/start.py"
     options = ["-p", "gpu", "-N", "2", "--gpus-per-node=8", "-c", "32", "-t", "20", "-o", f"{place}/out"]
     words = ["sbatch", "--parsable", *options, "--wrap", command]
     job = subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout.strip()
