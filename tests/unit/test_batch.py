@@ -24,7 +24,11 @@ env | grep ^TOOLSPEC_ > "$TOOLSPEC_RUN_DIR/env.txt"
 trap -p USR2
 exit "${SRUN_CODE:-0}"
 """
-SCONTROL = '#!/bin/bash\necho "$@" >> "$TOOLSPEC_RUN_DIR/scontrol.txt"\nexit "${SCONTROL_CODE:-0}"\n'
+SCONTROL = """#!/bin/bash
+if [ "$1" = show ]; then echo "JobId=$4 JobName=x $JOB TRES=cpu=1"; exit 0; fi
+echo "$@" >> "$TOOLSPEC_RUN_DIR/scontrol.txt"
+exit "${SCONTROL_CODE:-0}"
+"""
 SLEEP = "#!/bin/bash\nexit 0\n"
 SQUEUE = "#!/bin/bash\necho 2026-11-26T10:00:00\n"
 
@@ -33,6 +37,7 @@ class Shell:
     """A bundle of the example with these settings of `cluster.slurm`, and the stand-ins."""
 
     def __init__(self, folder: Path, slurm: str) -> None:
+        folder.mkdir(exist_ok=True)
         self.run = folder / "a run %j"
         compiled = compile_spec(EXAMPLE, [f"cluster.slurm={slurm}"], "0.9.1", self.run / "bundle")
         write(compiled)
@@ -117,6 +122,29 @@ def test_a_job_queues_itself_again_by_its_own_name(
     shell = Shell(tmp_path, "{}")
     assert shell(CODE="75", REQUEUE="1", **variables) == 75
     assert shell.told("scontrol.txt") == [f"requeue {job}"]
+
+
+@pytest.mark.parametrize(
+    ("state", "start", "preempt", "again"),
+    [
+        ("RUNNING", "2026-11-26T10:25:27", "2026-11-26T10:25:31", True),
+        ("RUNNING", "2026-11-26T10:25:27", "None", False),
+        ("RUNNING", "2026-11-26T10:25:27", "2026-11-26T09:00:00", False),  # of an earlier start
+        ("CANCELLED", "2026-11-26T10:25:27", "2026-11-26T10:25:31", False),
+    ],
+)
+def test_a_preempted_job_queues_itself_again_in_its_grace_time(
+    tmp_path: Path, state: str, start: str, preempt: str, again: bool
+) -> None:
+    """As Slurm 22.05 tells of a job that PreemptMode=CANCEL gave a GraceTime. A cancelled one stays away."""
+    shell = Shell(tmp_path, "{}")
+    told = (
+        f"JobState={state} Reason=None SubmitTime=2026-11-26T10:00:00 StartTime={start} PreemptTime={preempt}"
+    )
+    assert shell(CODE="143", JOB=told) == 143
+    assert shell.told("scontrol.txt") == (["requeue 81234"] if again else [])
+    other = Shell(tmp_path / "other", "{}")
+    assert (other(CODE="7", JOB=told), other.told("scontrol.txt")) == (7, [])
 
 
 def test_a_queue_that_refuses_is_said(tmp_path: Path) -> None:
