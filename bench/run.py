@@ -15,6 +15,7 @@ import rehearse
 import reward
 import score_trajectory
 import start
+import status_runs
 import sweep
 import variants
 from measure import load
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "rehearse": rehearse.rows,
     "score_trajectory": score_trajectory.rows,
     "reward": reward.rows,
+    "status_runs": status_runs.rows,
     "start": start.rows,
     "sweep": sweep.rows,
 }

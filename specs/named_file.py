@@ -98,10 +98,14 @@ def open_regular(file: Path) -> IO[bytes]:
         raise
 
 
+def kind_of(mode: int) -> str:
+    """What a mode is of, as a clause, where it is of no regular file; else ""."""
+    return next((reason for is_kind, reason in _KINDS if is_kind(mode)), "")
+
+
 def _check(found: os.stat_result, file: Path) -> None:
-    for is_kind, reason in _KINDS:
-        if is_kind(found.st_mode):
-            raise UnreadableError(reason)
+    if reason := kind_of(found.st_mode):
+        raise UnreadableError(reason)
     made_up = _made_up().get(found.st_dev)
     if made_up is not None:
         raise UnreadableError(f"it stands in {made_up}, where files are made up as they are read")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from pprint import pformat
@@ -10,6 +11,7 @@ from typing import Any
 
 from toolspec.backends.verl.asked import AtRunTime, asked_config
 from toolspec.backends.verl.compile import compile_spec, write
+from toolspec.backends.verl.constraints import pins
 from toolspec.backends.verl.releases import release
 
 ROOT = Path(__file__).parents[1]
@@ -102,7 +104,8 @@ class RunMaker:
 
     def submit(self, number: int, **more: Any) -> None:
         self.write(
-            f"submissions/{number:04d}.json", {"version": 1, "number": number, "overrides": [], **more}
+            f"submissions/{number:04d}.json",
+            {"version": 1, "number": number, "nonce": "aa", "overrides": [], **more},
         )
 
     def event(
@@ -128,3 +131,44 @@ class RunMaker:
         self.write(
             f"trajectories/{name}", "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in records)
         )
+
+
+BATCH = 512
+H100 = {"name": "NVIDIA H100 80GB HBM3", "memory_mib": 81559, "driver": "570.1"}
+
+
+def packages() -> dict[str, str]:
+    return {
+        **pins("0.9.1"),
+        "verl": "0.9.1",
+        "flash-attn": "2.8.3",
+        "dill": "0.4",
+        "pybind11": "3",
+        "pylatexenc": "2.10",
+    }
+
+
+def steps(*numbers: int, score: float = 1.2) -> list[str]:
+    return [console(n, {"training/global_step": n, "critic/score/mean": score}) for n in numbers]
+
+
+def sound(path: Path) -> RunMaker:
+    """A run of four steps that did what was asked."""
+    path.mkdir(parents=True)
+    made = RunMaker(path)
+    made.event("began", nodes=["n1"], gpus=1, resumed_from=None)
+    made.event("environment", at=1, python="3.12.3", packages=packages(), gpus=[H100])
+    made.log("0001.0.log", made.config(), *steps(1, 2, 3, 4))
+    made.event("ended", at=90, code=0, cause={"kind": "done"}, next="done", why="")
+    made.records("n1-5-1800000010000-0000.jsonl", [record(x) for x in (1, 2, 3, 4) for _ in range(BATCH)])
+    made.write("faults/n1-5-1.json", {"scored": 2048, "faults": 0, "first": ""})
+    return made
+
+
+def copied(template: Path, path: Path) -> RunMaker:
+    """A run elsewhere, to be changed."""
+    copy = RunMaker.__new__(RunMaker)
+    copy.path, copy.version, copy.number = path, "0.9.1", 10
+    shutil.copytree(template, path)
+    copy.run = json.loads((path / "run.json").read_text())
+    return copy

@@ -7,7 +7,6 @@ job's own fail), then to cancel it, and is asked afterwards; what waits again is
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import signal
@@ -21,7 +20,7 @@ from typing import NamedTuple
 from toolspec.backends.launch.attempts import runs, waits
 from toolspec.backends.launch.events import write_event
 from toolspec.backends.launch.look import Looked
-from toolspec.backends.launch.process import descendants, life, started, with_variable
+from toolspec.backends.launch.process import descendants, life, started, user, with_variable
 from toolspec.backends.launch.runs import Run, Submission
 from toolspec.backends.launch.slurm.ask import LIMIT_SECONDS, Job, in_queue
 
@@ -95,11 +94,7 @@ def _jobs(looked: Looked) -> list[str]:
 
 def _note(run: Run, submission: Submission) -> None:
     if not any(event.kind == "cancelled" and event.submission == submission.number for event in run.events):
-        try:
-            user = getpass.getuser()
-        except (KeyError, OSError):
-            user = str(os.getuid())
-        write_event(run.folder, "cancelled", submission, user=user)
+        write_event(run.folder, "cancelled", submission, user=user())
 
 
 def _end_jobs(targets: Sequence[_Target]) -> dict[str, Outcome]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from toolspec.backends.verl.doctor.checks import packages, python
 from toolspec.backends.verl.doctor.gather import LIST_PACKAGES, disk, read_interpreter
@@ -37,9 +38,34 @@ def job_environment(plan: Plan, needs: Needs, place: Place, here: bool = False) 
         why = "" if here else "the same lines run on the node before verl"
         yield Problem("TS947", "job-environment", found, span, SETUP, why)
         return
+    if "verl" not in found.packages:
+        message = f"python3 is {found.executable} here, and has no verl"
+        fix = "lines under cluster.slurm.setup that lead to it: source ~/verl/bin/activate, say"
+        if here:
+            fix = "activate verl's environment first"
+        yield Problem("TS947", "job-environment", message, span, SETUP, "verl would not start", fix)
+        return
     seen = _snapshot(found, {})
-    for check in (python, packages):
-        yield from _told(check(needs, seen), "TS947", "job-environment", span, SETUP)
+    lines = [line for check in (python, packages) for line in check(needs, seen)]
+    for state in ("error", "warning"):
+        wrong = [line for line in lines if line.state == state]
+        if wrong:
+            yield _folded(wrong, found, state, span)
+
+
+def _folded(
+    wrong: Sequence[Line], found: Interpreter, state: Literal["error", "warning"], span: Span | None
+) -> Problem:
+    """What doctor finds of one severity, as one problem: the first in full, the others by name."""
+    first, *rest = wrong
+    more = f"; and {len(rest)} more: {', '.join(line.name for line in rest)}" if rest else ""
+    message = f"{found.executable}: {_one(first)}{more}"
+    fix = first.fix if not rest else f"toolspec doctor --python {found.executable} has all with their repairs"
+    return Problem("TS947", "job-environment", message, span, SETUP, first.why, fix, state)
+
+
+def _one(line: Line) -> str:
+    return line.found if line.found.startswith(line.name) else f"{line.name}: {line.found}"
 
 
 def disks(needs: Needs, runs: Path, place: Place) -> Iterator[Problem]:

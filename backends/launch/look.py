@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from toolspec.backends.launch.adopt import adopt, orphans
-from toolspec.backends.launch.process import Life, life
+from toolspec.backends.launch.process import Life, life, user
 from toolspec.backends.launch.progress import Log, Progress, logs, progress
 from toolspec.backends.launch.runs import Run, read_run
 from toolspec.backends.launch.slurm.ask import Words, ask
@@ -46,6 +45,14 @@ class Asker:
         self._question = question
         self._last: Words | None = None
         self._at = 0.0
+        self._searched = -between
+
+    def may_search(self) -> bool:
+        """Whether jobs that were never written down may be searched for now: that is a question too."""
+        if time.monotonic() - self._searched < self._between:
+            return False
+        self._searched = time.monotonic()
+        return True
 
     def __call__(self, ids: Iterable[str]) -> Words:
         wanted = frozenset(ids)
@@ -60,9 +67,14 @@ def look(folders: Iterable[Path], asker: Callable[[Iterable[str]], Words] = ask)
     """Each run, in the order of the folders. Slurm is asked once for all. Never raises for what lies in them."""
     places = list(folders)
     runs = [read_run(folder) for folder in places]
-    lost = orphans(runs) if asker is not unasked else []
-    if lost and adopt(lost):
-        runs = [read_run(folder) for folder in places]
+    if asker is not unasked and any(_without_job(run) for run in runs) and _may_search(asker):
+        from toolspec.backends.launch.adopt import (
+            adopt,
+            orphans,
+        )  # late: it needs the packages that a spec needs
+
+        if adopt(orphans(runs)):
+            runs = [read_run(folder) for folder in places]
     now = time.time()
     ids = {
         each.job
@@ -72,7 +84,16 @@ def look(folders: Iterable[Path], asker: Callable[[Iterable[str]], Words] = ask)
         if each.kind == "slurm" and each.job
     }
     words = asker(ids)
-    return [_looked(run, words, now) for run in runs]
+    me = user()
+    return [_looked(run, words, now, me) for run in runs]
+
+
+def _without_job(run: Run) -> bool:
+    return run.newest is not None and run.newest.kind == "slurm" and run.newest.job is None
+
+
+def _may_search(asker: object) -> bool:
+    return not isinstance(asker, Asker) or asker.may_search()
 
 
 def _settled(run: Run, now: float) -> bool:
@@ -80,11 +101,11 @@ def _settled(run: Run, now: float) -> bool:
     return last is not None and now - last.time > SETTLED_SECONDS and settled(run)
 
 
-def _looked(run: Run, words: Words, now: float) -> Looked:
+def _looked(run: Run, words: Words, now: float, me: str) -> Looked:
     listed = logs(run.folder)
     touched = listed[-1].modified if listed else None
     return Looked(
-        run, state_of(run, words, _life(run), now, touched), progress(run.folder, listed), tuple(listed)
+        run, state_of(run, words, _life(run), now, touched, me), progress(run.folder, listed), tuple(listed)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -72,6 +73,14 @@ def _hidden(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def user() -> str:
+    """The name of who runs this, or the number where there is no name (a container)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def all_pids() -> list[int]:

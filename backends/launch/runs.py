@@ -24,6 +24,7 @@ SWEEPS = "sweeps"
 MOST_EVENTS = 20_000
 """Files of a run's events that are read, the newest: a requeue storm of days stays readable."""
 
+_ID = re.compile(r"[\w.-]{1,200}")
 _SUBMISSION = re.compile(r"(\d{4,9})\.json")
 _EVENT = re.compile(r"(\d{19})-([a-z]+)-.*\.json")
 
@@ -41,6 +42,7 @@ class Submission(NamedTuple):
     kind: str
     submitted: float | None
     host: str | None
+    user: str | None
     job: str | None
     pid: int | None
     pid_started: int | None
@@ -51,6 +53,7 @@ class Submission(NamedTuple):
     array: str | None
     smoke: bool
     validate_only: bool
+    fields: Mapping[str, Any]
 
 
 class Event(NamedTuple):
@@ -142,9 +145,13 @@ def read_run(folder: Path) -> Run:
     submissions = tuple(_submissions(folder, faults))
     sweep = inner(said, "sweep")
     name = folder.name or folder.absolute().name
+    id_ = text(said, "id") or name
+    if id_ != name and not _ID.fullmatch(id_):
+        faults.append("the id in run.json is none: the folder's name is taken")
+        id_ = name
     return Run(
         folder,
-        text(said, "id") or name,
+        id_,
         text(said, "key") or "",
         text(said, "name") or name,
         real(said, "created"),
@@ -189,6 +196,7 @@ def _submissions(folder: Path, faults: list[str]) -> Iterator[Submission]:
             text(said, "kind") or "slurm",
             real(said, "submitted"),
             text(said, "host"),
+            text(said, "user"),
             _job(said),
             whole(said, "pid"),
             whole(said, "pid_started"),
@@ -199,6 +207,7 @@ def _submissions(folder: Path, faults: list[str]) -> Iterator[Submission]:
             text(said, "array"),
             said.get("smoke") is True,
             said.get("validate_only") is True,
+            said,
         )
 
 
@@ -219,7 +228,7 @@ def _events(folder: Path, submissions: tuple[Submission, ...], faults: list[str]
         except UnreadableError:
             unreadable += 1
             continue
-        if nonces.get(event.submission, event.nonce) != event.nonce:
+        if (nonces.get(event.submission) or event.nonce) != event.nonce:
             foreign += 1
             continue
         found.append(event)

@@ -12,13 +12,13 @@ from toolspec.backends.launch.attempts import Attempt, Cause, attempts, runs, wa
 from toolspec.backends.launch.process import Life
 from toolspec.backends.launch.runs import Run, Submission
 from toolspec.backends.launch.slurm.ask import Job, Words
+from toolspec.backends.launch.slurm.verdict import by_slurm
 from toolspec.backends.launch.verdict import (
     ACTIVE,
     Phase,
     Verdict,
     by_files,
     by_process,
-    by_slurm,
     without_slurm,
 )
 
@@ -58,9 +58,11 @@ class State(NamedTuple):
         return self.phase in ACTIVE
 
 
-def state_of(run: Run, words: Words, life: Life | None, now: float, touched: float | None = None) -> State:
+def state_of(
+    run: Run, words: Words, life: Life | None, now: float, touched: float | None = None, me: str = ""
+) -> State:
     """life: of the newest submission's process where it is local, else None. now, touched: epoch seconds; touched is
-    when the newest log was last written to, None where there is none."""
+    when the newest log was last written to, None where there is none. me: the user who asks, "" for no matter."""
     newest = run.newest
     jobs = {each.number: _own(run, each, words) for each in run.submissions}
     tries = attempts(run, jobs)
@@ -81,7 +83,7 @@ def state_of(run: Run, words: Words, life: Life | None, now: float, touched: flo
     elif job is not None:
         verdict = by_slurm(job, words, last, cancelled)
     else:
-        verdict = without_slurm(newest, words, last, cancelled, now)
+        verdict = without_slurm(newest, words, last, cancelled, now, me)
     return _state(run, newest, job, tries, verdict, older, touched)
 
 

@@ -11,7 +11,7 @@ from errno import ELOOP
 from pathlib import Path
 from typing import Any
 
-from toolspec.specs.named_file import UnreadableError, explained, open_regular
+from toolspec.specs.named_file import UnreadableError, explained, kind_of, open_regular
 
 Mapped = Mapping[str, Any]
 
@@ -51,7 +51,7 @@ def end_of(file: str, size: int) -> bytes:
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise UnreadableError("it is no file")
+            raise UnreadableError(kind_of(status.st_mode) or "it is no file")
         data = b""
         at = max(0, status.st_size - size)
         while len(data) < size and (more := os.pread(handle, size - len(data), at + len(data))):

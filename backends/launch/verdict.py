@@ -1,15 +1,13 @@
-"""The phase of a run's newest submission, decided from one source after another. Pure."""
+"""The phase of a run's newest submission by its own files and its process, where Slurm has no word on it. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from toolspec.backends.launch.attempts import Attempt, Cause, attempts, runs, waits
+from toolspec.backends.launch.attempts import Attempt, Cause, attempts
 from toolspec.backends.launch.process import Life
 from toolspec.backends.launch.runs import Run, Submission
-from toolspec.backends.launch.slurm.ask import OVER, Job, Words
-from toolspec.backends.launch.slurm.reasons import ENDS, meaning
+from toolspec.backends.launch.slurm.ask import Words
 
 Phase = Literal[
     "unsubmitted",
@@ -23,12 +21,15 @@ Phase = Literal[
     "cancelled",
     "lost",
 ]
+
 ACTIVE = frozenset({"pending", "starting", "running", "ending", "requeued"})
 """Phases in which a run holds or awaits nodes."""
+
 ON_NODES = frozenset({"starting", "running", "ending"})
 
 JUST_SUBMITTED_SECONDS = 120.0
 """How long a submission may lack its job or its process: it may be under way yet."""
+
 UNSHOWN_SECONDS = 10.0
 """How long squeue may not know a job that sbatch gave the number of: its controller may be changing over."""
 
@@ -44,180 +45,13 @@ class Verdict(NamedTuple):
     silent: str = ""
 
 
-def by_slurm(job: Job, words: Words, last: Attempt | None, cancelled: bool) -> Verdict:
-    """Slurm has a word on the job. cancelled: by `toolspec cancel`."""
-    if job.source == "sacct" and job.state not in OVER:
-        return _by_accounting(job, words, last, cancelled)
-    return _by_word(job, last, cancelled)
-
-
-def _by_accounting(job: Job, words: Words, last: Attempt | None, cancelled: bool) -> Verdict:
-    """sacct says that the job is not over, and squeue does not answer, or does not know it: then it is over."""
-    over = not waits(job.state) and not runs(job.state)
-    verdict = _by_word(job, last, cancelled)
-    if words.queue and waits(job.state) and last is not None and _further(last, job):
-        return by_files(last, cancelled)._replace(silent=words.queue)
-    if words.queue:
-        again = "; whether it is queued again is not known" if over else ""
-        return verdict._replace(note=f"{words.queue}: this is the word of accounting alone{again}")
-    if over:
-        return verdict
-    own = by_files(last, cancelled)
-    if own.phase not in ACTIVE:
-        return own
-    why = f"accounting has job {job.id} as {job.state}, and no such job waits or runs"
-    return Verdict("lost", why, "toolspec resubmit", "slurm")
-
-
-def _further(last: Attempt, job: Job) -> bool:
-    """Whether the run wrote of an attempt that accounting does not have yet: it may be minutes behind."""
-    return last.last is not None and last.restart >= len(job.earlier)
-
-
-def _by_word(job: Job, last: Attempt | None, cancelled: bool) -> Verdict:
-    if waits(job.state):
-        return _waiting(job, last)
-    if runs(job.state):
-        return _running(job, last)
-    if job.state == "COMPLETED":
-        if last is not None and last.over and (last.code not in (0, None) or last.next == "requeue"):
-            return _ended(last, "slurm")
-        return Verdict("done", source="slurm")
-    if job.state == "CANCELLED":
-        return _cancelled(job, last, cancelled)
-    return _over(job, last, cancelled)
-
-
-def _waiting(job: Job, last: Attempt | None) -> Verdict:
-    again = (
-        last is not None
-        or bool(job.restarts)
-        or bool(job.earlier)
-        or job.state in ("REQUEUED", "REQUEUE_HOLD")
-    )
-    told = meaning(job.reason)
-    words = told.words
-    if job.state == "CONFIGURING":
-        return Verdict("starting", "its nodes are being made ready", source="slurm")
-    if job.state in ("SPECIAL_EXIT", "REQUEUE_HOLD"):
-        told = meaning("job requeued in held state")
-        words = told.words
-    if not again:
-        return Verdict("pending", words, _fix(told.fix, job), "slurm")
-    before = _why_again(job, last)
-    if job.reason == "BeginTime":
-        words = "Slurm lets it begin in a moment"
-    if told.never and before == _AGAIN["REQUEUED"]:
-        before = ""  # the reason says it too
-    return Verdict("requeued", f"{before}; {words}" if before else words, _fix(told.fix, job), "slurm")
-
-
-def _fix(fix: str, job: Job) -> str:
-    return fix.replace("JOB", job.id) if "scontrol" in fix else fix
-
-
-def _why_again(job: Job, last: Attempt | None) -> str:
-    """Why the attempt before this one ended, in a few words."""
-    if last is not None and last.over:
-        return last.cause.message if last.cause is not None and last.cause.message else last.why
-    if last is not None and last.ending:
-        return last.ending
-    state = job.earlier[-1].state if job.earlier else (last.lost if last is not None else "")
-    return _AGAIN.get(state, "")
-
-
-_AGAIN: Mapping[str, str] = {
-    "PREEMPTED": "a job of higher priority took its nodes",
-    "NODE_FAIL": "a node failed",
-    "REQUEUED": "it was queued again",
-    "TIMEOUT": "time limit",
-}
-
-
-def _running(job: Job, last: Attempt | None) -> Verdict:
-    """The attempt that Slurm runs now may not have written anything yet."""
-    # Without squeue the number of restarts is that of earlier rows; events know better where they are ahead.
-    restart = job.restarts if job.restarts is not None else len(job.earlier)
-    current = last if last is not None and last.restart >= restart else None
-    if job.state in ("SUSPENDED", "STOPPED"):
-        return Verdict("running", "Slurm has suspended it", source="slurm")
-    if current is not None and current.over:
-        return _closing(current)
-    if current is not None and current.ending:
-        return Verdict("ending", current.ending, source="slurm")
-    if job.state in ("COMPLETING", "STAGE_OUT"):
-        return Verdict("ending", "Slurm is clearing up behind it", source="slurm")
-    if current is None or not current.ready:
-        wrote = current is not None and current.last is not None
-        return Verdict("starting", "Ray is coming up" if wrote else "its job has begun", source="slurm")
-    return Verdict("running", source="slurm")
-
-
-def _closing(last: Attempt) -> Verdict:
-    """The attempt wrote its end, and its job is not over yet."""
-    if last.next == "requeue":
-        return Verdict("ending", f"{_message(last)}; it will be queued again", source="slurm")
-    ended = _ended(last, "slurm")
-    return ended._replace(note="Slurm is still clearing up behind it")
-
-
-def _cancelled(job: Job, last: Attempt | None, by_us: bool) -> Verdict:
-    who = "by toolspec cancel" if by_us else (f"by user id {job.by}" if job.by else "")
-    if last is not None and last.over and last.code == 0:
-        return Verdict("done", source="slurm")
-    when = "" if last is not None or job.started is not None else "before it began"
-    why = " ".join(filter(None, (who, when)))
-    if not by_us and last is not None and last.over and last.cause is not None and _tells(last.cause):
-        return _ended(last, "slurm")  # it had failed, and its job was cleared away
-    if "DependencyNeverSatisfied" in job.reason:
-        why = meaning(job.reason).words
-    return Verdict("cancelled", why, source="slurm")
-
-
-def _tells(cause: Cause) -> bool:
+def tells(cause: Cause) -> bool:
+    """Whether it is a reason of its own, and not what a signal from outside looks like from inside."""
     return cause.kind not in ("done", "cancelled", "signal", "killed", "preempted", "time-limit")
 
 
-_BELIEVED: Mapping[str, frozenset[str]] = {
-    "TIMEOUT": frozenset({"time-limit"}),
-    "OUT_OF_MEMORY": frozenset({"host-memory", "gpu-memory"}),
-    "PREEMPTED": frozenset({"preempted"}),
-}
-"""Kinds of cause that say more than a state of Slurm's does; other kinds then tell what followed from it."""
-
-
-def _over(job: Job, last: Attempt | None, cancelled: bool) -> Verdict:
-    """Slurm says that the job ended, and not well."""
-    told = ENDS.get(job.state)
-    at_end = last if last is not None and last.over and last.restart >= len(job.earlier) else None
-    cause = at_end.cause if at_end is not None else None
-    if cancelled and (cause is None or not _tells(cause)):
-        return Verdict("cancelled", "by toolspec cancel", source="slurm")
-    if at_end is not None and at_end.code != 0:
-        believed = _BELIEVED.get(job.state)
-        if told is None or (cause is not None and (cause.kind in believed if believed else _tells(cause))):
-            return _ended(at_end, "slurm")
-    if told is not None:
-        return Verdict("failed", told.words, told.fix, "slurm")
-    return Verdict("failed", _exit(job), _OF_SIGNAL.get(job.signal, ""), "slurm")
-
-
-_OF_SIGNAL: Mapping[int, str] = {
-    9: "if the host ran out of memory: more cluster.slurm.memory; else toolspec logs"
-}
-
-
-def _exit(job: Job) -> str:
-    if job.signal:
-        return f"its job was ended by signal {job.signal}" + (
-            ", as for want of memory" if job.signal == 9 else ""
-        )
-    if job.code:
-        return f"its job ended with exit code {job.code}, and wrote no reason"
-    return meaning(job.reason).words if job.reason else f"Slurm says {job.state}"
-
-
-def _message(last: Attempt) -> str:
+def message(last: Attempt) -> str:
+    """Why the attempt ended, in its own words."""
     if last.cause is not None and last.cause.message:
         return last.cause.message
     if last.why:
@@ -225,7 +59,7 @@ def _message(last: Attempt) -> str:
     return f"exit code {last.code}" if last.code is not None else "it ended"
 
 
-def _ended(last: Attempt, source: str) -> Verdict:
+def ended(last: Attempt, source: str) -> Verdict:
     """By the end that the attempt wrote itself."""
     kind = last.cause.kind if last.cause is not None else ""
     if kind == "cancelled":
@@ -233,7 +67,7 @@ def _ended(last: Attempt, source: str) -> Verdict:
     if last.next == "done" or (not last.next and last.code == 0) or kind == "done":
         return Verdict("done", source=source)
     fix = last.cause.fix if last.cause is not None else ""
-    why = _message(last)
+    why = message(last)
     if last.why and last.why not in why:
         why = f"{why}; {last.why}"
     return Verdict("failed", why, fix or "toolspec logs shows the end", source)
@@ -245,14 +79,14 @@ def by_files(last: Attempt | None, cancelled: bool) -> Verdict:
         if cancelled:
             return Verdict("cancelled", "before it began")
         return Verdict("pending", "nothing of it has begun")
-    if last.over and cancelled and (last.next == "requeue" or last.cause is None or not _tells(last.cause)):
+    if last.over and cancelled and (last.next == "requeue" or last.cause is None or not tells(last.cause)):
         return Verdict("done") if last.code == 0 else Verdict("cancelled", "by toolspec cancel")
     if last.over and last.cause is not None and last.cause.kind == "preempted":
-        return Verdict("requeued", f"{_message(last)}; Slurm decides whether it is queued again")
+        return Verdict("requeued", f"{message(last)}; Slurm decides whether it is queued again")
     if last.over and last.next == "requeue":
-        return Verdict("requeued", f"{_message(last)}; {last.why}" if last.why else _message(last))
+        return Verdict("requeued", f"{message(last)}; {last.why}" if last.why else message(last))
     if last.over:
-        return _ended(last, "files")
+        return ended(last, "files")
     if cancelled:
         return Verdict("cancelled", "by toolspec cancel")
     if last.ending:
@@ -270,12 +104,12 @@ def settled(run: Run) -> bool:
     return (
         last.next in ("done", "stop")
         and last.cause is not None
-        and (_tells(last.cause) or last.cause.kind == "done")
+        and (tells(last.cause) or last.cause.kind == "done")
     )
 
 
 def without_slurm(
-    newest: Submission, words: Words, last: Attempt | None, cancelled: bool, now: float
+    newest: Submission, words: Words, last: Attempt | None, cancelled: bool, now: float, me: str
 ) -> Verdict:
     """Slurm has nothing on the job: it does not answer, or it does not know the job (any more, or yet)."""
     verdict = by_files(last, cancelled)
@@ -291,6 +125,9 @@ def without_slurm(
         return verdict
     if not words.knows_all():
         return verdict._replace(silent="; ".join(filter(None, (words.accounting, words.queue))))
+    if newest.user and me and newest.user != me:
+        note = f"job {newest.job} is {newest.user}'s, and Slurm shows nothing of it: some hide the jobs of others"
+        return verdict._replace(note=note)
     if newest.job in words.jobs:
         name = words.jobs[newest.job].name
         note = f"job {newest.job} of this cluster is another one ({name}), so Slurm says nothing of this run"
@@ -316,6 +153,7 @@ def _just(newest: Submission, now: float, seconds: float = JUST_SUBMITTED_SECOND
 def by_process(
     newest: Submission, last: Attempt | None, life: Life | None, cancelled: bool, now: float
 ) -> Verdict:
+    """life: of the submission's process on this machine; None where nobody looked."""
     verdict = by_files(last, cancelled)
     if newest.pid is None:
         if verdict.phase == "pending" and not _just(newest, now):

@@ -114,7 +114,7 @@ def test_what_verl_prints_is_what_was_asked(
     bundle = compile_example("calculator", release, home, name, settings)
     shutil.copytree(bundle, run / "bundle")
     log = run / "logs" / "0001.0.log"
-    # Python keeps what it prints to a file until 8 KiB are there: where verl then waits, the last lines never come.
+    # Python writes to a file in blocks of 8 KiB: where verl then waits, the last lines would not come.
     live = {"PYTHONUNBUFFERED": "1", "TOOLSPEC_RUN_DIR": str(run), "HOME": str(home)}
     environ = variables(environment, release, **live)
     until = time.monotonic() + SECONDS

@@ -67,6 +67,7 @@ ZERO = re.compile(
     + r"|\w+\.seed|budget\.rounds|algorithm\.(entropy|lambda|critic_warmup)|tracking\.samples"
     r"|algorithm\.(critic_)?lr\.(warmup|decay)|reward\.correct\.tolerance|reward\.(extra_call|turns)\.free|reward\.length\.start"
     r"|evaluation\.temperature|budget\.prompt_tokens\.margin|sweep\.(random|simplex)\.seed|sweep\.simplex\.least"
+    r"|cluster\.slurm\.restarts"
 )
 WRONG: Mapping[str, str] = {
     "a mapping": "{zz: 1}",

@@ -16,7 +16,7 @@ import ts_cause  # noqa: E402
 import ts_restart  # noqa: E402
 
 LIMITS = ts_restart.Limits(restarts=3, gpu_hours=None, gpus=16)
-PREFIX = "\x1b[36m(WorkerDict pid=2243, ip=10.0.0.1)\x1b[0m "
+PREFIX = "\x1b[36m(WorkerDict pid=2243)\x1b[0m "
 TRACE = """\
 Error executing job with overrides: []
 Traceback (most recent call last):

@@ -137,6 +137,27 @@ def test_json_has_it_all(place: Place) -> None:
     ]  # fmt: skip
 
 
+def test_the_runs_of_a_sweep(place: Place) -> None:
+    for number, code in enumerate((0, 1)):
+        sweep = {"id": "weights-3fa2c1", "point": f"p{number}", "values": {"reward.valid_call": 0.1 * number}}
+        folder = Folder(place.runs, f"w-{number}-aaaaaa", sweep=sweep).submit(f"81240_{number}").began()
+        folder.ended(code, "error" if code else "done")
+    Folder(place.runs, "other-bbbbbb")
+    code, out, _ = place("status", "--sweep", "weights")
+    assert (code, out.splitlines()[-1]) == (1, "2 runs: 1 done, 1 failed")
+    code, _, err = place("status", "--sweep", "weihgts-3fa2c1")
+    assert code == 1 and "--sweep weights-3fa2c1" in err
+
+
+def test_a_folder_whose_name_moves_the_terminal(place: Place) -> None:
+    Folder(place.runs, "a\n\x1b[2Jb-aaaaaa", id="x\ny")
+    for command in (("status", "--all"), ("runs",), ("cancel", "--all")):
+        _, out, _ = place(*command)
+        assert "\x1b" not in out and not any(
+            line.startswith(("y", "\x1b", "b-")) for line in out.splitlines()
+        )
+
+
 def test_a_word_means_a_run(place: Place, tmp_path: Path) -> None:
     now_and_then(place)
     for word, meant in (

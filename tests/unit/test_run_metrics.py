@@ -136,11 +136,17 @@ def test_a_moved_and_renamed_run_is_found_by_its_id(tmp_path: Path, monkeypatch:
     assert (
         document("calculator-00aa11")
         == document("kept")
-        == document("ke")
+        == document("calcul")
         == document(str(tmp_path / "kept"))
     )
-    with pytest.raises(ProblemError, match="there is no run calculater"):
-        answered("calculater")
+    for name, why in (
+        ("calculater", "there is no run `calculater` among the 1 in"),
+        ("~nobody-here/x", "is no run"),
+        ("a\0b", "there is no run"),
+        ("x/a\0b", "is no run"),
+    ):
+        with pytest.raises(ProblemError, match=why):
+            answered(name)
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:

@@ -226,6 +226,13 @@ def test_a_job_that_was_just_submitted_is_not_lost(tmp_path: Path) -> None:
     assert (found.phase, found.why) == ("pending", "Slurm does not show it yet")
 
 
+def test_the_job_of_another_user_that_slurm_hides_is_not_lost(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, ID).submit(JOB, user="ada").began()
+    found = state_of(read_run(folder.path), NONE, None, NOW, me="bob")
+    assert found.phase == "running" and "is ada's" in found.notes[0]
+    assert state_of(read_run(folder.path), NONE, None, NOW, me="ada").phase == "lost"
+
+
 def test_a_job_of_that_number_in_another_cluster_is_not_this_run(tmp_path: Path) -> None:
     other = job("RUNNING", name="other-123456", submitted=BORN + 86400)
     found = state(tmp_path, running, words(other))

@@ -1,4 +1,4 @@
-"""A run folder as it lies on disk: its documents, events and logs, read at the edge and within limits.
+"""A run folder as a report reads it: the run (runs.py), its logs, its bundle, and where verl's own metrics may lie.
 
 The folder may be half-written, moved, cut short or forged. What cannot be read is named in `unread` and left out; only
 regular files are opened, and of each no more than its limit. A folder without run.json is one that a bundle's launch.sh
@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from toolspec.backends.launch import runs
 from toolspec.specs.named_file import UnreadableError, is_folder, is_regular, read
 from toolspec.specs.problem import Problem, ProblemError
 
 MOST_DOCUMENT = 4 << 20  # bytes of a JSON document
-MOST_EVENTS = 20_000
+UNREAD = " cannot be read: "
+"""Between the file and the reason in `runs.Run.faults`."""
 _LOG = re.compile(r"(\d{1,9})\.(\d{1,9})\.log")
-_SUBMISSION = re.compile(r"(\d{1,9})\.json")
-_EVENT = re.compile(r"\d{1,20}-([a-z_]{1,32})-.*\.json")
 
 
 class Log(NamedTuple):
@@ -57,24 +57,27 @@ class RunFolder(NamedTuple):
 
 def read_run(path: Path, bundle: Path | None = None) -> RunFolder:
     """The folder's documents. bundle: where it stands, if not in the folder. Raises ProblemError (TS054)."""
-    unread: list[tuple[str, str]] = []
-
-    def told(file: Path, why: str) -> None:
-        unread.append((os.path.relpath(file, path), why))
-
-    run: Mapping[str, Any] = {}
-    if os.path.lexists(path / "run.json"):
-        run = document(path / "run.json", told) or {}
+    run = runs.read_run(path)
+    told = run.faults if os.path.lexists(path / "run.json") else run.faults[1:]  # by hand there is none
+    unread = tuple((file, why or file) for file, _, why in (fault.partition(UNREAD) for fault in told))
     logs = tuple(_logs(path))
     found = bundle or (path / "bundle" if is_folder(path / "bundle") else None)
-    events = tuple(_events(path / "events", told))
-    submissions = dict(_submissions(path / "submissions", told))
-    signs = (run, logs, events, submissions, unread, is_folder(path / "trajectories"), _loggers_own(path))
+    events = tuple({**event.fields, "kind": event.kind} for event in run.events)
+    submissions = {each.number: each.fields for each in run.submissions}
+    signs = (
+        run.fields,
+        logs,
+        events,
+        submissions,
+        unread,
+        is_folder(path / "trajectories"),
+        _loggers_own(path),
+    )
     if not any(signs):
         message = f"{path} is no run's folder: it has no run.json, no log, no events and no trajectories"
         fix = "name a run of $TOOLSPEC_RUNS (./runs), or its folder"
         raise ProblemError((Problem("TS054", "no-run", message, fix=fix),))
-    return RunFolder(path, run, submissions, events, logs, found, tuple(unread))
+    return RunFolder(path, run.fields, submissions, events, logs, found, unread)
 
 
 def metric_files(path: Path) -> Iterator[Path]:
@@ -142,24 +145,6 @@ def _changed(file: Path) -> tuple[float, str]:
         return file.stat().st_mtime, file.name
     except OSError:
         return 0.0, file.name
-
-
-def _submissions(folder: Path, told: Callable[[Path, str], None]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for file in listed(folder, _SUBMISSION.fullmatch):
-        found = document(file, told)
-        if found is not None:
-            yield int(file.stem), found
-
-
-def _events(folder: Path, told: Callable[[Path, str], None]) -> Iterator[Mapping[str, Any]]:
-    files = listed(folder, _EVENT.fullmatch)
-    for file in files[:MOST_EVENTS]:
-        found = document(file, told)
-        match = _EVENT.fullmatch(file.name)
-        if found is not None and match is not None:
-            yield {**found, "kind": match[1]}
-    if len(files) > MOST_EVENTS:
-        told(folder, f"it has {len(files):,} events; the first {MOST_EVENTS:,} were read")
 
 
 def number_of(value: Any) -> float | None:

@@ -86,7 +86,7 @@ def _partition(asked: Asked, partition: Partition, place: Place) -> Iterator[Pro
     span = place(path) or place(SECTION)
     if asked.time is None:
         if partition.usual is not None:
-            message = f"no time limit is said: {partition.name} gives {_time(partition.usual)}"
+            message = f"no time limit is said: {partition.name} gives {time_text(partition.usual)}"
             yield Problem(
                 "TS933", "time-limit", message, span, path, fix=f"{path}: 12h, say", severity="warning"
             )
@@ -94,15 +94,15 @@ def _partition(asked: Asked, partition: Partition, place: Place) -> Iterator[Pro
         yield Problem(
             "TS933",
             "time-limit",
-            f"{_time(asked.time)} is over the {_time(partition.longest)} that {partition.name} allows",
+            f"{time_text(asked.time)} is over the {time_text(partition.longest)} that {partition.name} allows",
             span,
             path,
             "Slurm accepts such a job and never runs it (PartitionTimeLimit)",
-            f"{path}: {_time(partition.longest)}; the run goes on by itself after each limit",
+            f"{path}: {time_text(partition.longest)}; the run goes on by itself after each limit",
         )
 
 
-def _time(minutes: int) -> str:
+def time_text(minutes: int) -> str:
     """Minutes as the language writes them: 1440 → `1d`."""
     for unit, size in (("d", 1440), ("h", 60)):
         if minutes % size == 0:

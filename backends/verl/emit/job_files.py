@@ -164,7 +164,13 @@ def batch_sh(plan: Plan) -> str:
         "",
         "# verl's own exit code, whatever srun makes of several tasks' ends.",
         'if [ -s "$attempt/code" ]; then code=$(cat "$attempt/code"); fi',
-        'if [ -e "$attempt/requeue" ]; then',
+        "# Preempted with PreemptMode=CANCEL, a job that does not queue itself again within its grace time is gone.",
+        "preempted() {",
+        '  told=$(timeout 20 scontrol show job -o "$SLURM_JOB_ID" 2>/dev/null || true)',
+        "  [[ $told =~ JobState=RUNNING ]] && [[ $told =~ \\ StartTime=([0-9T:-]+) ]] && start=${BASH_REMATCH[1]} &&",
+        "    [[ $told =~ \\ PreemptTime=([0-9T:-]+) ]] && [[ ${BASH_REMATCH[1]} > $start ]]",
+        "}",
+        'if [ -e "$attempt/requeue" ] || { [ "$code" = 143 ] && preempted; }; then',
         '  if timeout 60 scontrol requeue "$job"; then',
         "    sleep 120  # Slurm ends this shell",
         "  fi",
@@ -187,7 +193,7 @@ def _setup(plan: Plan) -> list[str]:
 
 
 def _srun(plan: Plan) -> list[str]:
-    """One task a node. The run folder, with the bundle in it, is mounted into a container."""
+    """One task a node. Into a container the run's folder, the bundle and the store of its rows are mounted."""
     call = [
         "code=0",
         'srun --ntasks="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 --kill-on-bad-exit=1 --unbuffered \\',
@@ -196,20 +202,25 @@ def _srun(plan: Plan) -> list[str]:
         return [*call, '  bash "$bundle/launch.sh" "$@" || code=$?']
     path = "cluster.slurm.container"
     image = plan[f"{path}.image"]
-    mounts = [
-        *map(shlex.quote, plan[f"{path}.mounts"]),
-        '"$TOOLSPEC_RUN_DIR:$TOOLSPEC_RUN_DIR"',
-        '"$bundle:$bundle"',
+    mounts = [shlex.quote(mount) for mount in plan[f"{path}.mounts"]]
+    own = ("$TOOLSPEC_RUN_DIR:$TOOLSPEC_RUN_DIR", "$bundle:$bundle", "$rows:$rows")
+    call = [
+        "# The store of rows that the bundle looks for beside it, by its real place.",
+        'rows=$(readlink -f "$bundle/../data" || true)',
+        'if [ ! -d "$rows" ]; then rows=$bundle; fi',
+        *call,
     ]
     workdir = plan[f"{path}.workdir"]
     inside = "" if workdir == NONE else shlex.quote(workdir)
     if plan[f"{path}.runtime"] == "apptainer":
-        words = [f"--bind {mount}" for mount in mounts] + ([f"--pwd {inside}"] if inside else [])
+        words = [f"--bind {mount}" for mount in (*mounts, *(f'"{mount}"' for mount in own))]
+        words += [f"--pwd {inside}"] if inside else []
         return [
             *call,
             f"  apptainer exec --nv {' '.join(words)} {shlex.quote(image)} \\",
             '  bash "$bundle/launch.sh" "$@" || code=$?',
         ]
-    words = [f"--container-image={shlex.quote(image)}", f"--container-mounts={','.join(mounts)}"]
+    quoted = f'"{",".join(own)}"'
+    words = [f"--container-image={shlex.quote(image)}", f"--container-mounts={','.join([*mounts, quoted])}"]
     words += [f"--container-workdir={inside}"] if inside else []
     return [*call, f"  {' '.join(words)} \\", '  bash "$bundle/launch.sh" "$@" || code=$?']

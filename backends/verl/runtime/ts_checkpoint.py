@@ -43,14 +43,17 @@ def checkpoints(folder: Path, settings: dict[str, Any]) -> list[Checkpoint]:
     """All of `folder`, oldest first. settings: ts_job.json's (`contents`, `critic`). Raises OSError."""
     tracked = tracker(folder)
     found = []
-    for path in folder.iterdir() if folder.is_dir() else ():
-        name = _STEP.fullmatch(path.name)
-        if name and path.is_dir():
-            step = int(name[1])
-            why = _missing(path, settings)
-            pruned = (path / "data.pt").exists() and not (path / "actor").exists() and step < (tracked or 0)
-            found.append(Checkpoint(step, path, "pruned" if pruned else "half" if why else "whole", why))
-    return sorted(found)
+    for step, path in _steps(folder):
+        why = _missing(path, settings)
+        pruned = (path / "data.pt").exists() and not (path / "actor").exists() and step < (tracked or 0)
+        found.append(Checkpoint(step, path, "pruned" if pruned else "half" if why else "whole", why))
+    return found
+
+
+def _steps(folder: Path) -> list[tuple[int, Path]]:
+    """The folders of checkpoints, oldest first. Raises OSError."""
+    names = ((_STEP.fullmatch(path.name), path) for path in folder.iterdir()) if folder.is_dir() else ()
+    return sorted((int(name[1]), path) for name, path in names if name and path.is_dir())
 
 
 def tracker(folder: Path) -> int | None:
@@ -66,12 +69,12 @@ def newest_whole(found: list[Checkpoint]) -> Checkpoint | None:
 
 
 def being_written(folder: Path, settings: dict[str, Any]) -> bool:
-    """Whether a checkpoint has begun and is not whole yet."""
+    """Whether a checkpoint has begun and is not whole yet: the newest, the only one that is looked at."""
     try:
-        found = checkpoints(folder, settings)
+        found = _steps(folder)
+        return bool(found) and bool(_missing(found[-1][1], settings))
     except OSError:
         return False
-    return bool(found) and found[-1].state == "half"
 
 
 def set_aside(folder: Path, half: Checkpoint, mark: str) -> Path:

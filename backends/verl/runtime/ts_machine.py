@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
@@ -47,3 +48,12 @@ def gpus() -> list[dict[str, Any]] | None:
         return found
     wanted = [part for part in visible.split(",") if part]
     return [each for number, each in enumerate(found) if str(number) in wanted or each["uuid"] in wanted]
+
+
+def visible_gpus(environment: Mapping[str, str]) -> int | None:
+    """How many GPUs a process with this environment sees; None where nobody says."""
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([part for part in visible.split(",") if part.strip() and part.strip() != "-1"])
+    found = gpus()
+    return None if found is None else len(found)

@@ -38,11 +38,11 @@ def _folders() -> list[Path]:
     # HIERARCHY:CONTROLLERS:PATH; version 2 has no controllers there
     told = [line.split(":", 2) for line in own if line.count(":") >= 2]
     paths = {"cgroup": "", "cgroup2": ""}
-    for _, controllers, own_path in told:
+    for _, controllers, place in told:
         if "memory" in controllers.split(","):
-            paths["cgroup"] = own_path
+            paths["cgroup"] = place
         elif not controllers:
-            paths["cgroup2"] = own_path
+            paths["cgroup2"] = place
     found = []
     for line in mounts:
         left, _, right = line.partition(" - ")

@@ -53,7 +53,9 @@ def decide(
         )
     own = [event for event in events if event.get("submission") == submission]
     # By restart, not by time: nodes' clocks differ.
-    ends = sorted((event for event in own if event["kind"] == "ended"), key=lambda end: end.get("restart") or 0)
+    ends = sorted(
+        (event for event in own if event["kind"] == "ended"), key=lambda end: end.get("restart") or 0
+    )
     restarts = sum(1 for event in own if event["kind"] == "began") - 1
     if restarts >= limits.restarts:
         return Next("stop", f"it was restarted {restarts} times, the most that cluster.slurm.restarts allows")

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import ts_address
 import ts_attempt
 import ts_cause
 import ts_checkpoint
@@ -22,6 +23,7 @@ import ts_faults
 import ts_load
 import ts_machine
 import ts_memory
+import ts_nodes
 import ts_process
 import ts_ray
 import ts_restart
@@ -68,18 +70,12 @@ def run(attempt: ts_attempt.Attempt, command: list[str], faults: ts_faults.Watch
         ends = attempt.ends - float(settings["notice_seconds"])
         os.environ.setdefault("MLP_CURRENT_CAPACITY_BLOCK_EXPIRATION_TIMESTAMP", str(int(ends)))
     if attempt.token:
-        _tell_node(attempt)
+        ts_nodes.tell_begun(attempt)
         if attempt.rank > 0:
             return ts_ray.join(
                 attempt, int(settings["gpus"]), float(settings["wait_seconds"]), os.environ, told.stopped
             )
     return _Lead(attempt, settings, told, faults).run(command)
-
-
-def _tell_node(attempt: ts_attempt.Attempt) -> None:
-    told = {"rank": attempt.rank, "host": socket.gethostname(), "gpus": ts_machine.gpus()}
-    with contextlib.suppress(OSError):
-        ts_event.place(attempt.folder / f"node-{attempt.rank}.json", json.dumps(told))
 
 
 class _Lead:
@@ -112,9 +108,9 @@ class _Lead:
         ts_event.write(attempt, "began", nodes=attempt.nodes, gpus=gpus, resumed_from=resumed)
         try:
             code, cause = self._train(command)
-        except ts_ray.Stopped:
+        except ts_address.Stopped:
             code, cause = self._stopped()
-        except ts_ray.ClusterError as error:
+        except ts_address.ClusterError as error:
             print(f"toolspec: {error}", file=sys.stderr, flush=True)
             words = str(error)
             code, cause = (
@@ -249,14 +245,14 @@ class _Lead:
                 process.end()
                 return 70, ts_cause.Cause("faults", why, "reward.fault_limit", "faults")
             if why := self._cluster_lost():
-                raise ts_ray.ClusterError("nodes", why)
+                raise ts_address.ClusterError("nodes", why)
 
     def _cluster_lost(self) -> str:
         if self.cluster is None:
             return ""
         if self.cluster.ray.ended() is not None:
             return "Ray's head ended while verl ran"
-        return ts_ray.lost(self.attempt)
+        return ts_nodes.lost(self.attempt)
 
     def _time_left(self) -> float:
         """Until when a checkpoint that is being written is waited for (monotonic seconds)."""
@@ -281,7 +277,9 @@ class _Lead:
 
     def _cause(self, code: int) -> ts_cause.Cause:
         cause = ts_cause.cause_of(code, ts_cause.tail(self.log, self.log_begins))
-        host = socket.gethostname() if ts_memory.kills() > self.kills else ts_ray.short_of_memory(self.attempt)
+        host = (
+            socket.gethostname() if ts_memory.kills() > self.kills else ts_nodes.short_of_memory(self.attempt)
+        )
         return ts_cause.short_of_memory(cause, host)
 
     def _end(self, code: int, cause: ts_cause.Cause, gpus: int) -> None:

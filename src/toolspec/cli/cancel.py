@@ -60,6 +60,6 @@ def cancel(*, names: tuple[str, ...], everything: bool, sweep: str | None, grace
         if not outcomes:
             print("nothing to cancel: no run of them waits or runs")
         for each in outcomes:
-            line = f"{paint(f'{each.did:<9}', STYLES[each.did])}  {each.id}  {each.message}"
-            print(obeying_nothing(line))
+            words = " ".join(f"{each.id}  {each.message}".split("\n"))
+            print(obeying_nothing(f"{paint(f'{each.did:<9}', STYLES[each.did])}  {words}"))
     return int(any(each.did == "failed" for each in outcomes))

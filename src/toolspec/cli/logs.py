@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolspec.cli.log_text import shown
+from toolspec.cli.output import obeying_nothing
 
 if TYPE_CHECKING:
     from toolspec.backends.launch.follow import Tail
@@ -141,7 +142,8 @@ def _ray(folder: Path, log: Log | None, tail: int | None) -> int:
         raise ProblemError((Problem("TS057", "no-log", message, fix="toolspec logs shows verl's own"),))
     for file in files:
         sys.stdout.flush()
-        print(f"── {file.relative_to(folder)} ──", file=sys.stderr, flush=True)
+        name = obeying_nothing(" ".join(str(file.relative_to(folder)).split()))
+        print(f"── {name} ──", file=sys.stderr, flush=True)
         _print(file, LINES if tail is None else tail)
     return 0
 

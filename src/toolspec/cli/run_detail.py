@@ -18,6 +18,7 @@ from toolspec.cli.run_rows import (
     number,
     remarks,
     said,
+    shown_id,
     spent,
     step_of,
 )
@@ -37,7 +38,7 @@ def detail(looked: Looked, found: Checkpoints, now: float) -> Iterator[str]:
     run, state = looked.run, looked.state
     old = age(looked, now)
     since = f"  submitted {duration(old)} ago" if old is not None else ""
-    yield f"{paint(obeying_nothing(run.id), '1')}  {paint(state.phase, STYLES[state.phase])}{since}"
+    yield f"{paint(shown_id(looked), '1')}  {paint(state.phase, STYLES[state.phase])}{since}"
     yield from remarks(looked, now)
     step, planned = step_of(looked), run.steps
     if step is not None or planned is not None:
@@ -133,7 +134,7 @@ def _lasted(attempt: Attempt, goes_on: bool, now: float) -> str:
 
 
 def _next(looked: Looked) -> tuple[str, ...]:
-    name = obeying_nothing(looked.run.id)
+    name = shown_id(looked)
     if looked.state.phase in ("failed", "lost", "cancelled"):
         words = ("logs {}", "resubmit {}")
     elif looked.state.active:

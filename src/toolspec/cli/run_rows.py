@@ -102,7 +102,7 @@ def table(looked: Sequence[Looked], now: float) -> Iterator[str]:
         old = age(each, now)
         rows.append(
             (
-                cut(obeying_nothing(each.run.id), LONGEST_ID),
+                cut(shown_id(each), LONGEST_ID),
                 each.state.phase,
                 steps(each),
                 number(each.progress.score),
@@ -123,6 +123,11 @@ def table(looked: Sequence[Looked], now: float) -> Iterator[str]:
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(f"{cell:<{wide}}" for cell, wide in zip(row, widths, strict=True)).rstrip()
+
+
+def shown_id(looked: Looked) -> str:
+    """The id on one line: a folder's name may hold anything."""
+    return obeying_nothing(" ".join(looked.run.id.split())) or NOTHING
 
 
 def _short(value: object) -> str:

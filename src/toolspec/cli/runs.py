@@ -9,7 +9,7 @@ import click
 
 from toolspec.cli.document import print_json
 from toolspec.cli.options import FORMAT
-from toolspec.cli.output import obeying_nothing, paint
+from toolspec.cli.output import paint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,7 +61,7 @@ def runs(*, everything: bool, form: str) -> int:
 
 
 def _table(looked: Sequence[Looked], now: float) -> Iterator[str]:
-    from toolspec.cli.run_rows import LONGEST_ID, NOTHING, STYLES, cut, duration, spent, steps
+    from toolspec.cli.run_rows import LONGEST_ID, NOTHING, STYLES, cut, duration, shown_id, spent, steps
 
     rows = [("run", "state", "step", "made", "gpus", "gpu-hours")]
     for each in looked:
@@ -69,7 +69,7 @@ def _table(looked: Sequence[Looked], now: float) -> Iterator[str]:
         budget = f" of {run.gpu_hours:g}" if run.gpu_hours is not None else ""
         rows.append(
             (
-                cut(obeying_nothing(run.id), LONGEST_ID),
+                cut(shown_id(each), LONGEST_ID),
                 each.state.phase,
                 steps(each),
                 NOTHING if run.created is None else f"{duration(now - run.created)} ago",

@@ -264,11 +264,8 @@ def _show_dry(run: Path, submission: Submission, ready: Ready, told: Sequence[Pr
 def _print(run: Path, job: str, kind: str, plan: Plan, ready: Ready) -> None:
     """What was done, and what one does next."""
     size = f"{plan['cluster.nodes']} × {plan['cluster.gpus']} GPUs"
-    seconds = plan["cluster.time_seconds"] if kind == "slurm" else 0
-    hours = plan["cluster.nodes"] * plan["cluster.gpus"] * seconds / 3600
-    limit = f", {seconds / 3600:g} h, at most {hours:g} GPU-hours a start" if seconds else ""
     what = f"job {job}" if kind == "slurm" else f"process {job}"
-    print(f"{paint('submitted', '32')}  {paint(run.name, '1')}  {what}  {size}{limit}")
+    print(f"{paint('submitted', '32')}  {paint(run.name, '1')}  {what}, {size}{_bound(plan, kind)}")
     if ready.cluster is not None:
         print(f"  cluster   {ready.summary}")
     print(f"  folder    {os.path.relpath(run) if run.is_relative_to(Path.cwd()) else run}")
@@ -276,3 +273,16 @@ def _print(run: Path, job: str, kind: str, plan: Plan, ready: Ready) -> None:
     print(f"  next      toolspec status {name}")
     print(f"            toolspec logs -f {name}")
     print(f"            toolspec cancel {name}")
+
+
+def _bound(plan: Plan, kind: str) -> str:
+    """The time limit and the most GPU-hours that a start may take, against the budget."""
+    seconds = plan["cluster.time_seconds"]
+    if kind != "slurm" or not seconds:
+        return ""
+    from toolspec.backends.launch.slurm.preflight import time_text
+
+    hours = plan["cluster.nodes"] * plan["cluster.gpus"] * seconds / 3600
+    budget = plan["budget.gpu_hours"]
+    of = f" of {budget:g}" if budget else ""
+    return f", {time_text(-(-seconds // 60))}, ≤ {hours:.4g} GPU-hours{of}"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from toolspec.cli.output import obeying_nothing
-from toolspec.cli.run_rows import cut, number, silence, steps, table
+from toolspec.cli.run_rows import cut, number, shown_id, silence, steps, table
 from toolspec.cli.terminal import wants_colour
 
 if TYPE_CHECKING:
@@ -69,4 +69,6 @@ class Lines:
             parts = [state.phase, f"step {steps(each)}", f"score {number(each.progress.score)}", state.why]
             parts += [f"Slurm does not answer ({state.silent})"] if state.silent else []
             line = "  ".join(part for part in parts if part)
-            print(obeying_nothing(f"{clock}  {each.run.id}  {cut(line, 400)}"), flush=True)
+            print(
+                obeying_nothing(f"{clock}  {shown_id(each)}  {cut(' '.join(line.split()), 400)}"), flush=True
+            )

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from real.slurm.layout import Layout
 from real.slurm.spaces import SCRIPT, SLURMD_PORT, Process, environment, in_namespace, listening
 
 SECONDS_TO_COME_UP = 180
-OF_A_NODE = ("var/tmp", "dev/shm")  # disks that a node has for itself
+NODES_OWN = ("var/tmp", "dev/shm")  # see namespaces.sh
 INFRASTRUCTURE = ("slurmd -D", "lab-idle", f"/bin/bash {SCRIPT}")
 
 
@@ -32,6 +33,7 @@ class Lab:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._is_alone = False
+        self._one_at_a_time = threading.Lock()
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(str(folder / "keeper.sock"))
         self._connection.settimeout(SECONDS_TO_COME_UP)
@@ -203,9 +205,9 @@ class Lab:
         return [each for each in every if environment(each.pid).get("SLURM_JOB_ID") == job]
 
     def leftovers(self, nodes: list[str], seconds: float = 5) -> list[str]:
-        """What is left on nodes where no job runs: processes, ports, files in the nodes' own /var/tmp and /dev/shm.
+        """What is left on nodes where no job runs, waited for to go: processes, ports, files of the nodes' own folders.
 
-        Waited for to go. Empty when clean.
+        Empty when clean. Needs namespaces.
         """
         limit = time.monotonic() + seconds
         while True:
@@ -214,9 +216,7 @@ class Lab:
             for node in nodes:
                 ports = listening(first[node]) - {SLURMD_PORT} if node in first else set()
                 left += [f"{node}: port {port}" for port in sorted(ports)]
-                if node in first:
-                    places = [Path(f"/proc/{first[node]}/root/{place}") for place in OF_A_NODE]
-                    left += [f"{node}: {file.name}" for place in places for file in place.glob("*")]
+                left += [f"{node}: {path}" for path in _own_files(first[node])] if node in first else []
             if not left or time.monotonic() > limit:
                 return left
             time.sleep(0.2)
@@ -228,8 +228,9 @@ class Lab:
     # How
 
     def _tell(self, do: str, *arguments: str) -> Any:
-        self._connection.sendall((json.dumps({"do": do, "arguments": arguments}) + "\n").encode())
-        line = self._lines.readline()
+        with self._one_at_a_time:
+            self._connection.sendall((json.dumps({"do": do, "arguments": arguments}) + "\n").encode())
+            line = self._lines.readline()
         if not line:
             raise LabError("the lab is gone")
         answer = json.loads(line)
@@ -242,3 +243,9 @@ class Lab:
         with (self.folder / "leases" / name).open("w") as lock:
             fcntl.flock(lock, how)
             yield lock
+
+
+def _own_files(first: int) -> list[str]:
+    """What lies in the folders that a node has for itself."""
+    root = Path(f"/proc/{first}/root")
+    return sorted(f"/{path.relative_to(root)}" for place in NODES_OWN for path in (root / place).iterdir())

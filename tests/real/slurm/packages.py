@@ -20,6 +20,7 @@ COMMANDS = {  # and the package of each
     "ip": "iproute2",
     "nsenter": "util-linux",
     "setpriv": "util-linux",
+    "shellcheck": "shellcheck",
 }
 PACKAGES = sorted({*COMMANDS.values(), "slurm-wlm-basic-plugins", "procps"})
 POLICY = Path("/usr/sbin/policy-rc.d")

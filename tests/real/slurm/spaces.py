@@ -71,7 +71,7 @@ def free_network(key: str) -> str:
         network = f"10.{second + 20}.{third + 1}"
         if f"{network}." not in taken:
             return network
-    raise RuntimeError("no free network is left of those that the lab takes")
+    raise RuntimeError("every network tried in 10/8 is taken")
 
 
 class Space:

@@ -130,12 +130,18 @@ def test_what_a_job_leaves_is_seen(lab: Lab) -> None:
         pytest.skip("without namespaces nothing tells the processes of nodes apart")
     with lab.lease(1) as nodes:
         leave = "import socket, time; s = socket.create_server(('', 23456)); time.sleep(60)"
-        job = lab.sbatch(f'setsid {sys.executable} -c "{leave}" >/dev/null 2>&1 & sleep 1', *on(nodes))
+        job = lab.sbatch(
+            f'setsid {sys.executable} -c "{leave}" >/dev/null 2>&1 & touch /var/tmp/file; sleep 1', *on(nodes)
+        )
         lab.wait(job, "COMPLETED", "FAILED")
         left = lab.leftovers(nodes, seconds=1)
-        assert any("create_server" in each for each in left) and f"{nodes[0]}: port 23456" in left
+        assert any("create_server" in each for each in left) and {
+            f"{nodes[0]}: port 23456",
+            f"{nodes[0]}: /var/tmp/file",
+        } < set(left)
         (process,) = [each for each in lab.processes_of(job) if "create_server" in each.command]
         os.kill(process.pid, signal.SIGKILL)
+        lab.wait(lab.sbatch("rm /var/tmp/file", *on(nodes)), "COMPLETED")
         assert lab.leftovers(nodes) == []
 
 

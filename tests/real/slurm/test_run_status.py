@@ -17,6 +17,7 @@ import pytest
 from real.slurm.client import Lab
 from real.slurm.layout import MIN_JOB_AGE
 from run_folders import Folder
+from toolspec.backends.launch.process import user
 
 pytestmark = pytest.mark.real
 
@@ -37,7 +38,7 @@ class Runs:
         job = self.lab.sbatch(
             script, f"--job-name={folder.path.name}", f"--nodelist={self.node}", "--requeue", *options
         )
-        folder.submit(job, at=time.time())
+        folder.submit(job, at=time.time(), user=user())
         if began:
             self.lab.wait(job, "RUNNING")
             folder.began(at=time.time())

@@ -40,6 +40,8 @@ class JobEnvironment(NamedTuple):
             "PYTHONPATH": f"{STAND_IN}{os.pathsep}{self.wheels / release}",
             "STAND_IN": json.dumps(plan),
             "RAY_USAGE_STATS_ENABLED": "0",
+            # Node by node, as /tmp is on a cluster: two nodes with one folder would both send the lines of its logs.
+            "RAY_TMPDIR": "/var/tmp",
         }
 
 

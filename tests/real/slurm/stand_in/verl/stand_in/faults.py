@@ -12,7 +12,8 @@ half_checkpoint   the task runner dies when the model of rank 0 is written, no m
 truncated         a model file lacks its end, though the tracker names the checkpoint; then exit 1
 enospc            the disk is full while a checkpoint is written           OSError 28, exit 1
 kill_raylet       Ray's process on node `node` is killed
-kill_gcs          Ray's head loses its control process
+kill_gcs          Ray's head loses its control process                     nothing for a minute: Ray waits for it
+                                                                           ($RAY_gcs_rpc_server_reconnect_timeout_s)
 """
 
 from __future__ import annotations

@@ -34,8 +34,9 @@ class WorkerDict:
         self.share = share
 
     def where(self) -> str:
-        """Host and GPUs."""
-        return f"{socket.gethostname()} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}"
+        """Host and GPUs, which Ray hands out in any order."""
+        gpus = sorted(os.environ.get("CUDA_VISIBLE_DEVICES", "").split(","))
+        return f"{socket.gethostname()} {','.join(gpus)}"
 
     def save(self, folder: Path, step: int, fsdp: int, fault: Fault | None = None) -> None:
         """save_checkpoint of all ranks of this node."""
@@ -108,7 +109,7 @@ class Nodes:
 def _placed(shares: list[Share]) -> list[Any]:
     """A worker on each node, with all its GPUs. Raises ValueError as verl does where there are too few."""
     import ray
-    from ray.util.placement_group import placement_group
+    from ray.util.placement_group import placement_group, placement_group_table
     from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
     wanted = shares[0].world
@@ -118,9 +119,13 @@ def _placed(shares: list[Share]) -> list[Any]:
     assert there == wanted, f"{there} GPUs in Ray, and the config has {wanted}"
     group = placement_group([{"GPU": share.gpus, "CPU": 1} for share in shares], strategy="STRICT_SPREAD")
     ray.get(group.ready(), timeout=60)
+    # Ranks go by address, as verl has them (single_controller/ray/base.py, sort_placement_group_by_node_ip).
+    addresses = {each["NodeID"]: each["NodeManagerAddress"] for each in ray.nodes()}
+    bundles = placement_group_table(group)["bundles_to_node_id"]
+    order = sorted(bundles, key=lambda bundle: str(addresses[bundles[bundle]]))
     workers = []
-    for share in shares:
-        place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=share.node)
+    for share, bundle in zip(shares, order, strict=True):
+        place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=bundle)
         actor = ray.remote(WorkerDict).options(num_gpus=share.gpus, num_cpus=1, scheduling_strategy=place)
         workers.append(actor.remote(share))
     return workers
