@@ -12,7 +12,7 @@ __version__ = "0"
 _head: list[TextIO] = []
 
 
-def init(address: str, **_: object) -> None:
+def init(address: str, **options: object) -> None:
     """Connect to a head. Raises OSError."""
     host, _, port = address.rpartition(":")
     _head[:] = [socket.create_connection((host, int(port)), timeout=5).makefile("rw")]
