@@ -35,7 +35,7 @@ def test_the_jobs_own_ray_is_used_and_nobody_elses() -> None:
 
 
 def test_one_of_the_three_lists_of_gpus_is_left() -> None:
-    every = {name: "0,1" for name in ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")}
+    every = dict.fromkeys(("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"), "0,1")
     assert [name for name in ts_ray.environment_of(attempt(), every) if name in every] == [
         "CUDA_VISIBLE_DEVICES"
     ]
