@@ -19,6 +19,9 @@ from toolspec.backends.verl.emit.job_files import NONE, options
 from toolspec.compiler.plan.decision import Plan
 from toolspec.specs.problem import Problem, ProblemError, Span
 
+CORES_WITH_A_GPU = 3
+CORES_OF_A_QUEUE = 9
+"""8 storage units and a controller: verl does not pin the package, so that it is a warning."""
 Place = Callable[[str], Span | None]
 
 
@@ -77,6 +80,7 @@ def ready_for_slurm(
     nodes = [node for node in cluster.nodes if partition is not None and node.partition == partition.name]
     for name, value in share(asked, nodes).items():
         said.setdefault(name, f"{value}M" if name == "mem" and value else value)
+    found += cores(plan, said.get("cpus-per-task"), place)
     return Ready(dict(sorted(said.items())), tuple(found), cluster, _summary(asked, cluster))
 
 
@@ -157,6 +161,35 @@ def shared(runs: Path, cluster: Cluster) -> Iterator[Problem]:
         why = "a job that does not find its bundle ends at once"
         fix = "TOOLSPEC_RUNS=FOLDER on a file system that the nodes share"
         yield Problem("TS944", "own-disk", message, None, "", why, fix, "warning")
+
+
+def cores(plan: Plan, a_node: object, place: Place) -> Iterator[Problem]:
+    """Fewer cores than verl reserves of Ray: with them the job holds its nodes, and never begins.
+
+    The sources are in the docstring of lint's rule of that code, which reads the same of `ray_init.num_cpus`.
+    """
+    if not isinstance(a_node, int):
+        return
+    nodes, gpus = plan["cluster.nodes"], plan["cluster.world_size"]
+    newer = plan["train.trainer"] == "v1"
+    own = CORES_WITH_A_GPU * gpus + (0 if newer else 1)
+    needed = own + (CORES_OF_A_QUEUE if newer else 0)
+    if a_node * nodes >= needed:
+        return
+    path = "cluster.slurm.cpus"
+    rest = f"{CORES_OF_A_QUEUE} for the V1 trainer's queue" if newer else "1 for the task runner"
+    message = f"{nodes} × {a_node} cores, and verl reserves {needed}: {CORES_WITH_A_GPU} × {gpus} with the GPUs, {rest}"
+    why = "Ray waits for cores that it does not have, and the job hangs while it starts"
+    yield Problem(
+        "TS912",
+        "too-few-cpus",
+        message,
+        place(path) or place("cluster.slurm"),
+        path,
+        why,
+        f"{path}: {-(-needed // nodes)}",
+        "error" if a_node * nodes < own else "warning",
+    )
 
 
 def notice(plan: Plan, place: Place) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from toolspec.backends.launch.ready import cores
 from toolspec.backends.launch.slurm.cluster import (
     Cluster,
     read_charges,
@@ -141,3 +142,25 @@ def test_cores_and_memory_are_the_share_of_the_gpus(asked: dict[str, Any], said:
     """Of the smallest node that fits: Slurm's own default is one core, on which Ray starts one worker."""
     nodes = [node for node in CLUSTER.nodes if node.partition == "gpu"]
     assert share(FINE._replace(**asked), nodes) == said
+
+
+@pytest.mark.parametrize(
+    ("nodes", "gpus", "trainer", "cores_of_a_node", "severity", "fix"),
+    [
+        (1, 8, "v1", 33, None, ""),
+        (1, 8, "v1", 32, "warning", "33"),
+        (1, 8, "v1", 23, "error", "33"),
+        (1, 8, "v0", 25, None, ""),
+        (1, 8, "v0", 24, "error", "25"),
+        (2, 8, "v1", 29, None, ""),
+        (2, 8, "v1", 28, "warning", "29"),
+        (4, 8, "v0", "not said", None, ""),
+    ],
+)
+def test_cores_that_verl_reserves(
+    nodes: int, gpus: int, trainer: str, cores_of_a_node: object, severity: str | None, fix: str
+) -> None:
+    plan: Any = {"cluster.nodes": nodes, "cluster.world_size": nodes * gpus, "train.trainer": trainer}
+    found = list(cores(plan, cores_of_a_node, lambda _: None))
+    assert [one.severity for one in found] == ([severity] if severity else [])
+    assert [one.fix for one in found] == ([f"cluster.slurm.cpus: {fix}"] if severity else [])

@@ -116,8 +116,9 @@ class Site:
 
     def spec(self, nodes: list[str], **more: Any) -> Path:
         """A spec for these nodes. more: parts of the spec, laid over the usual ones; `slurm` of cluster.slurm."""
+        cpus = 1 + 3 * more.get("cluster", {}).get("gpus", 1)  # what verl reserves
         slurm = {
-            **{"partition": "gpu", "time": "10m", "cpus": 4, "memory": "4GB", "notice": "60s"},
+            **{"partition": "gpu", "time": "10m", "cpus": cpus, "memory": "4GB", "notice": "60s"},
             **({"extra": {"nodelist": ",".join(nodes)}} if nodes else {}),
             **more.pop("slurm", {}),
         }

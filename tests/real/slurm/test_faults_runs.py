@@ -82,7 +82,7 @@ def test_an_array_of_eight_with_two_failing(site: Site) -> None:
         spec = site.spec(
             nodes,
             sweep={"grid": {"reward.valid_call": rates}, "parallel": 4},
-            slurm={"restarts": 0, "cpus": 1, "memory": "1GB"},
+            slurm={"restarts": 0, "memory": "1GB"},
         )
         dry = site.toolspec("submit", str(spec), "--slurm", *FORCED, "--dry-run", "--format", "json")
         points = sorted(json.loads(dry.out)["runs"])

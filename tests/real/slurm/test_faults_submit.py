@@ -42,6 +42,8 @@ def test_what_the_cluster_would_not_run(site: Site) -> None:
         message, _, fix = rest.partition(" fix: ")
         assert code in said and message in said, said
         assert not fix or f"fix: {fix}" in said, said
+    cores = site.refused(site.spec([], slurm={"cpus": 2}))
+    assert "TS912" in cores and "1 × 2 cores, and verl reserves 12" in cores, cores
     gpus = site.refused(site.spec([], cluster={"gpus": 16}))
     assert "TS936" in gpus and "fix: cluster.gpus: 8" in gpus, gpus
     nodes = site.refused(site.spec([], cluster={"nodes": 16, "gpus": 8}))
