@@ -28,7 +28,7 @@ def test_every_line_of_the_log_is_kept_and_whole() -> None:
 
 
 def test_the_jobs_own_ray_is_used_and_nobody_elses() -> None:
-    before = {"RAY_ADDRESS": "10.0.0.1:6379", "RAY_AUTH_TOKEN": "another", "RAY_AUTH_MODE": "disabled"}
+    before = {"RAY_ADDRESS": "another:6379", "RAY_AUTH_TOKEN": "another", "RAY_AUTH_MODE": "disabled"}
     made = ts_ray.environment_of(attempt(), before)
     assert "RAY_ADDRESS" not in made
     assert (made["RAY_AUTH_MODE"], made["RAY_AUTH_TOKEN"]) == ("token", "5ecret")
