@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
-from real.slurm.site import Run, Site
+from real.slurm.site import FORCED, Run, Site
 from real.slurm.together import fault
 
 pytestmark = pytest.mark.real
@@ -114,11 +116,24 @@ def test_the_disk_is_full_while_it_saves(site: Site) -> None:
 
 
 @fault()
-def test_the_run_folder_cannot_be_written(site: Site) -> None:
-    """The disk of the run's folder itself is full at submit: nothing is sent, nothing half-written stays."""
-    said = site.refused(site.spec([]), env=site.environment(TOOLSPEC_RUNS="/dev/full/runs"))
-    assert "TS930" in said or "TS949" in said
-    assert "/dev/full" in said
+def test_the_disk_of_the_runs_is_full_at_submit(site: Site) -> None:
+    """200 KB, and a bundle takes more: nothing is sent, nothing half-written stays."""
+    tiny = site.folder / "tiny"
+    tiny.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(tiny)]
+    if subprocess.run(mounted, capture_output=True, check=False).returncode:
+        pytest.skip("no disk can be mounted here")
+    try:
+        env = site.environment(TOOLSPEC_RUNS=str(tiny / "runs"))
+        told = site.toolspec("submit", str(site.spec([])), "--slurm", *FORCED, env=env)
+        assert told.code == 1 and "TS949" in told.err, told.err
+        assert list(tiny.rglob("fault-*")) == []
+        force = ("--force", "TS949=to see it fail")
+        told = site.toolspec("submit", str(site.spec([])), "--slurm", *FORCED, *force, env=env)
+        assert told.code == 1 and "TS930" in told.err and "No space left on device" in told.err, told.err
+        assert list(tiny.rglob("fault-*")) == []
+    finally:
+        subprocess.run(["umount", str(tiny)], check=True)
 
 
 @fault()

@@ -120,6 +120,26 @@ def test_an_array_of_eight_with_two_failing(site: Site) -> None:
 
 
 @fault()
+def test_a_point_of_an_array_is_queued_again(site: Site) -> None:
+    with site.nodes(1) as nodes:
+        spec = site.spec(nodes, sweep={"grid": {"reward.valid_call": [0.1, 0.2]}}, budget={"steps": 24})
+        env = site.environment(SLOW)
+        told = site.toolspec("submit", str(spec), "--slurm", *FORCED, "--format", "json", env=env)
+        assert told.code == 0, told.errors()
+        first, second = (Run(site, site.runs / each["run"]) for each in told.json["runs"])
+        first.step(5)
+        site.lab.ask("scancel", "--signal=USR2", first.job)
+        first.ended(2)
+        second.ended()
+        said = first.over("done")
+        assert said["restarts"] == 1 and said["attempts"][1]["resumed_from"] >= 4
+        assert second.over("done")["restarts"] == 0
+        assert first.job != second.job and first.job.partition("_")[0] == second.job.partition("_")[0]
+        assert second.steps() == list(range(1, 25))
+        assert sorted(set(first.steps())) == list(range(1, 25))
+
+
+@fault()
 def test_a_path_with_spaces_unicode_and_percent(site: Site) -> None:
     odd = site.folder / "läufe 50%j 'q' $HOME 訓練"
     with site.nodes(1) as nodes:
