@@ -207,5 +207,6 @@ def _answers(address: str) -> bool:
 
 def leave(cluster: Cluster) -> None:
     """Ends this node's Ray and removes its temporary folder."""
-    ts_process.end_all([cluster.ray], 10.0)
+    # Soon: of a job that is ended Slurm kills what is left after KillWait, and a raylet whose head is gone ends slowly.
+    ts_process.end_all([cluster.ray], 3.0)
     shutil.rmtree(cluster.folder, ignore_errors=True)

@@ -189,7 +189,7 @@ class Lab:
                                 held.enter_context(self._locked(node, fcntl.LOCK_EX | fcntl.LOCK_NB))
                                 nodes.append(node)
                     time.sleep(0 if len(nodes) == count else 0.2)
-            yield nodes
+            yield sorted(nodes)  # in Slurm's own order of ranks
 
     # What is left
 

@@ -151,7 +151,7 @@ def test_a_path_with_spaces_unicode_and_percent(site: Site) -> None:
         assert said["restarts"] == 1 and said["attempts"][1]["resumed_from"] == 2
         assert run.checkpoints() == [2, 4, 6]
         assert sorted(each.name for each in site.folder.glob("l*")) == [odd.name]
-        logs = site.toolspec("logs", str(run.folder), "-n", "5", env=env)
+        logs = site.toolspec("logs", str(run.folder), "--tail", "5", env=env)
         assert "step:6 - " in logs.out
 
 
