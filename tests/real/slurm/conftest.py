@@ -69,6 +69,7 @@ def together(
         and item.module is request.module
         and hasattr(item.function, "scenario")
     ]
+    tmp_path_factory.getbasetemp()  # made, and emptied, on its first use: not by two threads at once
     begun = Together(chosen, lambda name: Site(Lab(lab.folder), jobs, tmp_path_factory.mktemp(name[5:25])))
     yield begun
     begun.close()
