@@ -33,10 +33,16 @@ class Collector:
         self._lines: list[str] = []
         self._open = 0
         self._characters = 0
+        self._indent = ""
 
     def take(self, line: str) -> None:
         if self.text:
             return
+        if self._lines and not line.strip():
+            # Python writes a line's end together with the next one's indent, and Ray may have read up to there.
+            self._indent = line or " "
+            return
+        line, self._indent = self._indent + line, ""
         if line.startswith("{'"):
             self._lines, self._open, self._characters = [], 0, 0
         elif not self._lines or not _INSIDE.match(line):
