@@ -19,8 +19,13 @@ from toolspec.backends.verl.releases import leaves
 MOST_LINES = 20_000
 MOST_CHARACTERS = 2 << 20
 DEEPEST = 60
-# A line inside is indented and begins a value, or the key of one; what another thread writes between is left out.
-_INSIDE = re.compile(r"\s+(?:['\"\[{(]|-?\d|[br]['\"]|None\b|True\b|False\b|inf\b|nan\b|-inf\b)")
+# What a printed literal is made of. A line that is nothing else belongs to it: Ray reads a process's output as it comes,
+# and pprint writes a key, a colon and a value one by one, so that each may stand on a line of its own. What another
+# thread writes between has words.
+_TOKEN = re.compile(
+    r"[br]?'(?:[^'\\]|\\.)*'|[br]?\"(?:[^\"\\]|\\.)*\"|\d[\d.]*(?:e[+-]?\d+)?"
+    r"|\b(?:None|True|False|inf|nan)\b|[\[\]{}():,\s-]"
+)
 _TEXTS = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 SECTIONS = ("actor_rollout_ref", "data", "trainer")
 
@@ -33,28 +38,26 @@ class Collector:
         self._lines: list[str] = []
         self._open = 0
         self._characters = 0
-        self._indent = ""
 
     def take(self, line: str) -> None:
         if self.text:
             return
-        if self._lines and not line.strip():
-            # Python writes a line's end together with the next one's indent, and Ray may have read up to there.
-            self._indent = line or " "
+        if line.startswith(("{'", "{\"")) or line.rstrip() == "{":
+            if not self._open:
+                self._lines, self._characters = [], 0
+        elif not self._lines:
             return
-        line, self._indent = self._indent + line, ""
-        if line.startswith("{'"):
-            self._lines, self._open, self._characters = [], 0, 0
-        elif not self._lines or not _INSIDE.match(line):
+        if not line.strip() or _TOKEN.sub("", line):
             return
         self._lines.append(line)
         self._characters += len(line)
         plain = _TEXTS.sub("", line)
         self._open += sum(map(plain.count, "{[(")) - sum(map(plain.count, "}])"))
         if self._open <= 0 or len(self._lines) > MOST_LINES or self._characters > MOST_CHARACTERS:
-            if self._open == 0 and all(f"'{section}': " in "\n".join(self._lines) for section in SECTIONS):
-                self.text = "\n".join(self._lines)
-            self._lines = []
+            text = "\n".join(self._lines)
+            if self._open == 0 and all(re.search(rf"'{section}'\s*:", text) for section in SECTIONS):
+                self.text = text
+            self._lines, self._open = [], 0
 
 
 def printed_config(text: str) -> Mapping[str, Any] | None:

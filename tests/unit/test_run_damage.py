@@ -210,4 +210,4 @@ def test_nothing_of_the_run_is_executed_and_no_terminal_obeys_it(made: RunMaker)
     result = CliRunner().invoke(command, [str(made.path)], standalone_mode=False, catch_exceptions=False)
     assert not mark.exists()
     assert not set(result.output) & {"\x1b", "\x07", "\x9b"}
-    assert "no log has the whole configuration" in result.output
+    assert "trainer.experiment_name was not as asked" in result.output
