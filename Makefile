@@ -1,6 +1,7 @@
 # Needs python3 (3.10 or newer) with venv, and make. Everything is installed into ./.venv.
 PYTHON ?= python3
-JOBS ?= 2
+# Of three test processes on two cores one mostly waits: for Slurm, for Ray, for time to pass.
+JOBS ?= 3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 DEMO := examples/calculator/exp.yaml

@@ -42,7 +42,7 @@ class Collector:
     def take(self, line: str) -> None:
         if self.text:
             return
-        if line.startswith(("{'", "{\"")) or line.rstrip() == "{":
+        if line.startswith(("{'", '{"')) or line.rstrip() == "{":
             if not self._open:
                 self._lines, self._characters = [], 0
         elif not self._lines:

@@ -18,9 +18,13 @@ SLOW = {"step_seconds": 0.5}
 
 
 def jobs_named(site: Site, name: str) -> list[str]:
-    """All jobs of a name that Slurm ever had, by their ids."""
-    found = site.lab.ask("sacct", "-nPX", "-S", "now-1days", f"--name={name}", "-o", "JobID")
-    return sorted(set(found.split()))
+    """All jobs of a name that Slurm ever had, by their ids. Accounting may hear of the first some seconds late."""
+    end = time.monotonic() + 20
+    while True:
+        found = site.lab.ask("sacct", "-nPX", "-S", "now-1days", f"--name={name}", "-o", "JobID")
+        if found.split() or time.monotonic() > end:
+            return sorted(set(found.split()))
+        time.sleep(0.5)
 
 
 @fault()

@@ -160,9 +160,6 @@ def test_two_labs_do_not_meet(lab: Lab, lab_without_accounting: Lab) -> None:
         assert 6818 not in listening(os.getpid()), "a slurmd listens in this machine's own network"
 
 
-# What takes half a minute is begun with the first test and looked at with the last.
-
-
 class Begun(NamedTuple):
     """A job whose node is dead, and one that is over."""
 
@@ -172,8 +169,9 @@ class Begun(NamedTuple):
     when: float
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def begun(lab: Lab) -> Iterator[Begun]:
+    """For the last two tests alone: who holds nodes and asks for more waits for ever where another wants the lab."""
     with lab.lease(1) as nodes:
         job, over = lab.sbatch("sleep 300", *on(nodes)), lab.sbatch("exit 9", *on(nodes))
         lab.wait(over, "FAILED")
