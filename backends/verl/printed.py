@@ -19,9 +19,9 @@ from toolspec.backends.verl.releases import leaves
 MOST_LINES = 20_000
 MOST_CHARACTERS = 2 << 20
 DEEPEST = 60
-# What a printed literal is made of. A line that is nothing else belongs to it: Ray reads a process's output as it comes,
-# and pprint writes a key, a colon and a value one by one, so that each may stand on a line of its own. What another
-# thread writes between has words.
+# What a printed literal is made of. A line that is nothing else belongs to it: Ray reads a process's output as it
+# comes, and pprint writes a key, a colon and a value one by one, so that each may stand on a line of its own. What
+# another thread writes between has words.
 _TOKEN = re.compile(
     r"[br]?'(?:[^'\\]|\\.)*'|[br]?\"(?:[^\"\\]|\\.)*\"|\d[\d.]*(?:e[+-]?\d+)?"
     r"|\b(?:None|True|False|inf|nan)\b|[\[\]{}():,\s-]"
