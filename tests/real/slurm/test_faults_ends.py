@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 
@@ -167,3 +168,28 @@ def test_a_run_on_this_machine_is_cancelled(site: Site) -> None:
     assert site.toolspec("cancel", run.id).code == 0, "twice is once"
     assert run.events("cancelled")[0]["submission"] == 1 and len(run.events("cancelled")) == 1
     run.tidy()
+
+
+@fault()
+def test_a_bundle_by_plain_sbatch(site: Site) -> None:
+    """`sbatch job.sbatch` in the bundle's folder: Slurm and bash alone, in a folder with a space."""
+    with site.nodes(1) as nodes:
+        bundle = site.folder / "build" / "a bundle"
+        spec = site.spec(nodes, budget={"steps": 4})
+        assert site.toolspec("compile", str(spec), "--out", str(bundle)).code == 0
+        env = site.environment({"fault": {"kind": "exit", "at": 3, "code": 7}})
+        env.pop("TOOLSPEC_RUNS")
+        words = ["sbatch", "--parsable", "--output=job.out", "job.sbatch"]
+        job = subprocess.run(
+            words, cwd=bundle, env=env, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        assert site.lab.wait(job, "FAILED", "COMPLETED", seconds=60) == "FAILED"
+        assert site.lab.sacct(job, "ExitCode")[0] == {"ExitCode": "7:0"}
+        folder = site.folder / "runs" / f"fault-{job}"
+        files = sorted((folder / "events").glob("*-ended-*.json"))
+        ends = [json.loads(file.read_text("utf-8")) for file in files]
+        assert [(end["code"], end["job"], end["next"]) for end in ends] == [
+            (7, job, "requeue"),
+            (7, job, "stop"),
+        ]
+        assert ends[-1]["cause"]["step"] == 2
