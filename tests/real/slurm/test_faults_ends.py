@@ -184,7 +184,8 @@ def test_a_bundle_by_plain_sbatch(site: Site) -> None:
             words, cwd=bundle, env=env, capture_output=True, text=True, check=True
         ).stdout.strip()
         assert site.lab.wait(job, "FAILED", "COMPLETED", seconds=60) == "FAILED"
-        assert site.lab.sacct(job, "ExitCode")[0] == {"ExitCode": "7:0"}
+        rows = site.lab.ask("sacct", "-nPXD", "-j", job, "-o", "State,ExitCode").splitlines()
+        assert rows == ["REQUEUED|0:0", "FAILED|7:0"]
         folder = site.folder / "runs" / f"fault-{job}"
         files = sorted((folder / "events").glob("*-ended-*.json"))
         ends = [json.loads(file.read_text("utf-8")) for file in files]
