@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import secrets
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from toolspec.backends.launch.runs import SWEEPS
+from toolspec.backends.launch.process import user
 from toolspec.specs.problem import Problem, ProblemError
 
 DATA = "data"
@@ -84,19 +83,3 @@ def place_text(file: Path, text: str, durable: bool = True) -> None:
     except OSError:
         beside.unlink(missing_ok=True)
         raise
-
-
-def user() -> str:
-    """The user's name, or the number where there is no name (a container)."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
-
-
-def forced(entries: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"code": code, "reason": reason} for code, reason in entries]
-
-
-def sweeps_folder(place: Path) -> Path:
-    return place / SWEEPS

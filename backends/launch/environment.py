@@ -13,6 +13,7 @@ from toolspec.backends.verl.doctor.gather import LIST_PACKAGES, disk, read_inter
 from toolspec.backends.verl.doctor.needs import Needs
 from toolspec.backends.verl.doctor.snapshot import Absent, Disk, Interpreter, Line, Snapshot
 from toolspec.backends.verl.doctor.storage import checkpoints, run_folder
+from toolspec.backends.verl.emit.job_files import setup_lines
 from toolspec.compiler.plan.decision import Plan
 from toolspec.specs.problem import Problem, Span
 
@@ -104,18 +105,10 @@ def _snapshot(interpreter: Interpreter | Absent, disks: dict[str, Disk | Absent]
 def _told(lines: Iterator[Line], code: str, name: str, span: Span | None, path: str) -> Iterator[Problem]:
     """What doctor finds wrong, as problems."""
     for line in lines:
-        if line.state == "error":
-            yield Problem(code, name, f"{line.name}: {line.found}", span, path, line.why, line.fix)
-        elif line.state == "warning":
-            yield Problem(code, name, f"{line.name}: {line.found}", span, path, line.why, line.fix, "warning")
-
-
-def setup_lines(plan: Plan) -> list[str]:
-    """The lines that run before the job, as batch.sh has them."""
-    if SETUP not in plan:
-        return []
-    modules = [f"module load {shlex.quote(name)}" for name in plan["cluster.slurm.modules"]]
-    return [*modules, *plan[SETUP]]
+        if line.state in ("error", "warning"):
+            yield Problem(
+                code, name, f"{line.name}: {line.found}", span, path, line.why, line.fix, line.state
+            )
 
 
 def interpreter_after(lines: list[str]) -> Interpreter | str:

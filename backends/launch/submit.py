@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from toolspec.backends.launch.bundle import NAME, RunBundle
-from toolspec.backends.launch.create import place_json, place_text, run_fields, user
+from toolspec.backends.launch.create import place_json, place_text, run_fields
 from toolspec.backends.launch.events import write_event
+from toolspec.backends.launch.process import user
 from toolspec.backends.launch.slurm.ask import by_comment
 from toolspec.backends.launch.slurm.script import mark, run_script
 from toolspec.specs.problem import Problem, ProblemError

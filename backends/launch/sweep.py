@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from toolspec.backends.launch.bundle import write_into
-from toolspec.backends.launch.create import place_json, place_text, user
+from toolspec.backends.launch.create import place_json, place_text
 from toolspec.backends.launch.events import write_event
+from toolspec.backends.launch.process import user
 from toolspec.backends.launch.runs import SWEEPS
 from toolspec.backends.launch.slurm.script import array_script
 from toolspec.backends.launch.submit import (

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 from submitit.core import core, utils
 
+from toolspec.backends.launch.process import boot_id, started
+
 SUPERVISOR = Path(__file__).with_name("supervise.py")
 
 
@@ -40,7 +42,7 @@ class LocalJob(core.Job[Any]):
 
     @property
     def state(self) -> str:
-        return "RUNNING" if started_at(int(self.job_id)) is not None else "FINISHED"
+        return "RUNNING" if started(int(self.job_id)) is not None else "FINISHED"
 
     def done(self, force_check: bool = False) -> bool:
         return self.state != "RUNNING"
@@ -62,7 +64,7 @@ class LocalExecutor(core.Executor):
         """Starts it and returns at once. Raises OSError."""
         (job,) = self._internal_process_submissions([utils.DelayedSubmission(list, command)])
         pid = int(job.job_id)
-        return Started(pid, started_at(pid), boot())
+        return Started(pid, started(pid), boot_id() or None)
 
     def _internal_process_submissions(
         self, delayed_submissions: list[utils.DelayedSubmission]
@@ -83,20 +85,3 @@ class LocalExecutor(core.Executor):
             process.returncode = 0  # it is left to itself: Python need not warn that it still runs
             jobs.append(LocalJob(self.folder, str(process.pid)))
         return jobs
-
-
-def started_at(pid: int) -> int | None:
-    """When a process began, in clock ticks since the boot; None where there is none, or it is a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-        return None if fields[0] == "Z" else int(fields[19])
-    except (OSError, ValueError, IndexError):
-        return None
-
-
-def boot() -> str | None:
-    """This boot of this machine: process ids of another one say nothing."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("utf-8").strip()
-    except OSError:
-        return None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
-from toolspec.backends.launch.create import user
+from toolspec.backends.launch.process import user
 from toolspec.backends.launch.slurm.ask import Silent, call
 
 T = TypeVar("T")

@@ -181,15 +181,18 @@ def batch_sh(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _setup(plan: Plan) -> list[str]:
-    """Modules and the user's own lines, which need not bear `set -u`; a line that fails ends the job."""
+def setup_lines(plan: Plan) -> list[str]:
+    """The modules of `cluster.slurm` and the user's own lines, which run in a shell before the job."""
     if "cluster.slurm.setup" not in plan:
         return []
     modules = [f"module load {shlex.quote(name)}" for name in plan["cluster.slurm.modules"]]
-    own = list(plan["cluster.slurm.setup"])
-    if not modules and not own:
-        return []
-    return ["", "# cluster.slurm: modules, setup", "set +u", *modules, *own, "set -u"]
+    return [*modules, *plan["cluster.slurm.setup"]]
+
+
+def _setup(plan: Plan) -> list[str]:
+    """They need not bear `set -u`; a line that fails ends the job."""
+    lines = setup_lines(plan)
+    return ["", "# cluster.slurm: modules, setup", "set +u", *lines, "set -u"] if lines else []
 
 
 def _srun(plan: Plan) -> list[str]:
