@@ -32,6 +32,7 @@ import ts_resume
 TOLD_SECONDS = 0.2
 ALIVE_SECONDS = 30.0
 TIME_LIMIT = 75  # EX_TEMPFAIL of sysexits.h
+LOOKING_SECONDS = 2.0  # beyond the end, for what the job's environment is
 UNAVAILABLE = 69  # EX_UNAVAILABLE
 LAST_SECONDS = 45.0  # before the allocation ends, kept for taking everything down
 # By SIGTERM at once, since Slurm kills KillWait (30 s as it comes) after its own.
@@ -89,6 +90,7 @@ class _Lead:
         self.resume = ts_resume.Resume(0, (), attempt.run)
         self.cluster: ts_ray.Cluster | None = None
         self.kills = ts_memory.kills()
+        self.looking = threading.Thread(target=self._tell_environment, daemon=True)
 
     def run(self, command: list[str]) -> int:
         attempt = self.attempt
@@ -143,8 +145,7 @@ class _Lead:
     def _train(self, command: list[str]) -> tuple[int, ts_cause.Cause]:
         """Brings up Ray where it is to be, runs verl. Raises ClusterError, Stopped."""
         attempt, environment = self.attempt, dict(os.environ)
-        looking = threading.Thread(target=self._tell_environment, daemon=True)
-        looking.start()
+        self.looking.start()
         if attempt.token:
             began = time.monotonic()
             wait = float(self.settings["wait_seconds"])
@@ -285,6 +286,7 @@ class _Lead:
     def _end(self, code: int, cause: ts_cause.Cause, gpus: int) -> None:
         """Decides what comes next, records it, and leaves it for batch.sh and for the other nodes."""
         attempt = self.attempt
+        self.looking.join(LOOKING_SECONDS)  # a run that ends at once would take its news with it
         newest = None
         with contextlib.suppress(OSError):
             newest = ts_checkpoint.newest_whole(ts_checkpoint.checkpoints(self.resume.folder, self.settings))
