@@ -12,7 +12,9 @@ from toolspec.specs.named_file import UnreadableError
 
 STEPS_OF_BYTES = (16 << 10, 64 << 10, 256 << 10)
 """How much of a log's end is looked at, more where it holds no step: a step's line is some 5 KiB."""
-RECORD_BYTES = 32 << 10
+RECORD_STEPS = (32 << 10, 256 << 10)
+"""How much of the records' ends, more where it holds fewer trajectories of training than these: validation may be last."""
+ENOUGH_RECORDS = 64
 MOST_RECORD_FILES = 2
 MOST_LOGS = 3
 
@@ -113,6 +115,9 @@ def _success(run: Path) -> tuple[float | None, int]:
         (int(found[2]), int(found[3]), name) for name in names if (found := _RECORDS.fullmatch(name))
     )
     solved: list[bytes] = []
-    for _, _, name in files[-MOST_RECORD_FILES:]:
-        solved += _SOLVED.findall(_lines_of(f"{run}/trajectories/{name}", RECORD_BYTES))
+    for size in RECORD_STEPS:
+        ends = [_lines_of(f"{run}/trajectories/{name}", size) for _, _, name in files[-MOST_RECORD_FILES:]]
+        solved = [each for end in ends for each in _SOLVED.findall(end)]
+        if len(solved) >= ENOUGH_RECORDS:
+            break
     return (sum(map(float, solved)) / len(solved), len(solved)) if solved else (None, 0)

@@ -137,6 +137,14 @@ def test_json_has_it_all(place: Place) -> None:
     ]  # fmt: skip
 
 
+def test_a_run_that_only_validates_has_no_steps_to_come(place: Place) -> None:
+    Folder(place.runs, "calc-eeeeee").submit("7", validate_only=True).began().ended(0, "done")
+    shown = place("status", "calc-eeeeee")[1]
+    assert "validated as it is" in shown and "of 290" not in shown and "checkpoints" not in shown
+    row = next(line for line in place("runs")[1].splitlines() if line.startswith("calc-eeeeee"))
+    assert row.split()[1:3] == ["done", "val"]
+
+
 def test_the_runs_of_a_sweep(place: Place) -> None:
     for number, code in enumerate((0, 1)):
         sweep = {"id": "weights-3fa2c1", "point": f"p{number}", "values": {"reward.valid_call": 0.1 * number}}

@@ -130,6 +130,18 @@ def test_steps_seen_twice_count_as_the_later_attempt_had_them(tmp_path: Path, ev
     assert "3 to 4 trained again" in notes and "5 (1 records)" in notes
 
 
+def test_without_a_console_the_file_of_the_later_attempt_counts(tmp_path: Path) -> None:
+    (tmp_path / "metrics").mkdir()
+    for name, first, score in (("0001.0", 1, 1.0), ("0001.1", 3, 0.0)):
+        data = {"timing_s/step": 9.0, "critic/score/mean": score}
+        rows = [{"step": number, "data": {**data, "training/global_step": number}} for number in range(first, 5)]
+        (tmp_path / "metrics" / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = document(str(tmp_path), "--all")
+    scores = {row["step"]: row["logged"]["critic/score/mean"] for row in found["steps"]}
+    assert scores == {1: 1.0, 2: 1.0, 3: 0.0, 4: 0.0}
+    assert "3 to 4 trained again" in " ".join(note["message"] for note in found["notes"])
+
+
 def test_a_moved_and_renamed_run_is_found_by_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     restarted(tmp_path, events=True).rename(tmp_path / "kept")
     monkeypatch.setenv("TOOLSPEC_RUNS", str(tmp_path))

@@ -71,10 +71,12 @@ def read_course(folder: RunFolder) -> Course:
         attempts += found
         sources += [name] if any(attempt.lines for attempt in found) else []
     steps, repeated = joined(attempt.lines for attempt in attempts)
-    for file in metric_files(folder.path):
-        told = tuple(_file_lines(file, unread))
-        if told:
-            sources.append(file.relative_to(folder.path).as_posix())
+    files = {file: tuple(_file_lines(file, unread)) for file in metric_files(folder.path)}
+    sources += [file.relative_to(folder.path).as_posix() for file, told in files.items() if told]
+    if not steps:  # without a console: a file an attempt (launch.sh)
+        steps, repeated = joined(files.values())
+    else:
+        for told in files.values():
             steps = filled(steps, told)
     ordered = {step: steps[step] for step in sorted(steps)}
     return Course(tuple(attempts), ordered, repeated, tuple(sources), tuple(unread))
@@ -100,15 +102,15 @@ def joined(
 
 
 def filled(steps: dict[int, dict[str, float]], told: Iterable[Logged]) -> dict[int, dict[str, float]]:
-    """The console's steps, with what only the `file` logger has: it begins anew at every start, so that it knows the
-    last attempt alone, and of a step that both have its line counts where they agree on some metric.
+    """The console's steps, with what only the `file` logger has: one file knows one attempt, which may not be the one
+    that counts, so of a step that both have its line counts where they agree on some metric.
     """
     both = {step: dict(metrics) for step, metrics in steps.items()}
     last = max(both, default=-1)
     for line in told:
         have = both.get(line.step)
         if have is None:
-            if not steps or line.step > last:
+            if line.step > last:
                 both[line.step] = dict(line.metrics)
         elif any(have.get(key) == value for key, value in line.metrics.items()):
             both[line.step] = {**line.metrics, **have}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolspec.backends.verl.emit.config_yaml import flow, quoted, scalar
+from toolspec.backends.verl.emit.trackers import tracker_lines
 from toolspec.backends.verl.lower.setting import VerlConfig
 from toolspec.compiler.facts.gather import Facts
 from toolspec.compiler.plan.decision import Plan
@@ -168,6 +169,7 @@ def launch_sh(plan: Plan, config: VerlConfig, digest: str) -> str:
         "export VERL_USE_EXTERNAL_MODULES=ts_start",
         "# Nothing is written into the bundle, not even compiled modules.",
         "export PYTHONDONTWRITEBYTECODE=1",
+        *tracker_lines(plan),
     ]
     if plan["model.attention"] != "flash_attention_2":
         lines += [

@@ -21,6 +21,7 @@ from toolspec.cli.run_rows import (
     shown_id,
     spent,
     step_of,
+    validates,
 )
 from toolspec.cli.terminal import width
 
@@ -41,7 +42,9 @@ def detail(looked: Looked, found: Checkpoints, now: float) -> Iterator[str]:
     yield f"{paint(shown_id(looked), '1')}  {paint(state.phase, STYLES[state.phase])}{since}"
     yield from remarks(looked, now)
     step, planned = step_of(looked), run.steps
-    if step is not None or planned is not None:
+    if validates(looked):
+        yield _row("step", "none: the model is validated as it is")
+    elif step is not None or planned is not None:
         done = f", {100 * step / planned:.0f} %" if step is not None and planned else ""
         yield _row(
             "step", f"{NOTHING if step is None else step} of {'?' if planned is None else planned}{done}"
@@ -57,7 +60,8 @@ def detail(looked: Looked, found: Checkpoints, now: float) -> Iterator[str]:
     yield _row("job", f"{job_of(looked)}, {run.nodes} × {run.gpus} GPUs{_where(looked)}{limit}")
     budget = f" of {run.gpu_hours:g}" if run.gpu_hours is not None else ""
     yield _row("gpu-hours", f"{spent(looked, now):.2f}{budget}")
-    yield _row("checkpoints", _checkpoints(found))
+    if not validates(looked):
+        yield _row("checkpoints", _checkpoints(found))
     yield _row("verl", f"{run.verl or NOTHING}{f', trainer {run.trainer}' if run.trainer else ''}")
     if run.spec:
         yield _row("spec", run.spec)

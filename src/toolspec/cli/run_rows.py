@@ -57,11 +57,18 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def steps(looked: Looked) -> str:
-    """Steps done of those planned."""
+    """Steps done of those planned; `val` where nothing is trained."""
+    if validates(looked):
+        return "val"
     step, planned = step_of(looked), looked.run.steps
     if step is None and planned is None:
         return NOTHING
     return f"{NOTHING if step is None else step}" + (f"/{planned}" if planned is not None else "")
+
+
+def validates(looked: Looked) -> bool:
+    """Whether the newest submission is one of `submit --validate-only`."""
+    return looked.run.newest is not None and looked.run.newest.validate_only
 
 
 def step_of(looked: Looked) -> int | None:
@@ -217,6 +224,7 @@ def document(looked: Looked, now: float) -> dict[str, Any]:
         "cause": None if cause is None else cause._asdict(),
         "step": step_of(looked),
         "planned": run.steps,
+        "validate_only": validates(looked),
         "score": looked.progress.score,
         "success": looked.progress.success,
         "judged": looked.progress.judged,

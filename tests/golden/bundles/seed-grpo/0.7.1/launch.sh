@@ -17,6 +17,9 @@ export VERL_USE_EXTERNAL_MODULES=ts_start
 # Nothing is written into the bundle, not even compiled modules.
 export PYTHONDONTWRITEBYTECODE=1
 
+# Trackers' files stay with the run, one file an attempt.
+export WANDB_DIR="${WANDB_DIR:-$TOOLSPEC_RUN_DIR}"
+
 # `bash launch.sh ray start …` starts a node of a Ray cluster in this folder and with this environment, which
 # its workers inherit.
 if [ "${1:-}" = ray ]; then exec "$@"; fi
