@@ -10,7 +10,6 @@ from pydantic import Field, field_validator
 from toolspec.specs.section import Line, Many, NonNegative, Positive, Section, Text
 from toolspec.specs.units import Duration, Memory
 
-
 FIELD_OF = {
     "account": "cluster.slurm.account",
     "constraint": "cluster.slurm.constraint",
@@ -90,11 +89,15 @@ class Slurm(Section):
     def other_options(cls, value: Any) -> Any:
         for name in value:
             if not re.fullmatch(r"[a-z][a-z0-9-]+", name):
-                raise ValueError(f"{name!r} is no option of sbatch: its long name is needed, without dashes before it")
+                raise ValueError(
+                    f"{name!r} is no option of sbatch: its long name is needed, without dashes before it"
+                )
             if name in FIELD_OF:
                 raise ValueError(f"`{name}` has a field of its own, {FIELD_OF[name]}")
             if name in OF_THE_JOB:
-                raise ValueError(f"`{name}` is set for the job, which would be lost or not begin with another")
+                raise ValueError(
+                    f"`{name}` is set for the job, which would be lost or not begin with another"
+                )
         return value
 
     @field_validator("modules", "setup", mode="before")

@@ -82,7 +82,7 @@ def mark(name: str, nonce: str) -> str:
 def escaped(path: Path, keep: str = "") -> str:
     """A path as sbatch's file names have it: a percent sign begins a replacement, and a backslash ends them all.
 
-    keep: a replacement at the end of the name that is meant. Of four backslashes sbatch's quotes take two, and slurmd one.
+    keep: a replacement at the end of the name that is meant. Of four backslashes sbatch's quotes take two, slurmd one.
     """
     text = str(path)
     if "\\" in text:
