@@ -14,6 +14,7 @@ from toolspec.backends.launch.environment import disks, job_environment
 from toolspec.backends.launch.slurm.asked import Asked, time_text
 from toolspec.backends.launch.slurm.cluster import Cluster, ask_cluster, here
 from toolspec.backends.launch.slurm.preflight import most_cores, preflight, share
+from toolspec.backends.launch.slurm.variables import defaults
 from toolspec.backends.verl.doctor.gather import file_system
 from toolspec.backends.verl.doctor.needs import Needs
 from toolspec.backends.verl.doctor.storage import LOCAL
@@ -71,7 +72,7 @@ def ready_for_slurm(
             note = Problem(
                 "TS942", "no-slurm", "no Slurm here: the cluster was not looked at", severity="note"
             )
-            return Ready(options(plan), (note,), None, "not looked at")
+            return Ready({**defaults(os.environ), **options(plan)}, (note,), None, "not looked at")
         message = "there is no Slurm on this machine: sbatch, scontrol and sinfo are not on the path"
         fix = "submit from a login node, or run it here: --local"
         raise ProblemError((Problem("TS942", "no-slurm", message, fix=fix),))
@@ -82,7 +83,7 @@ def ready_for_slurm(
         found = [*preflight(asked, cluster, place), *secrets(plan, place), *shared(runs, cluster)]
         found += environment.result()
     found += notice(plan, place)
-    said = dict(options(plan))
+    said = {**defaults(os.environ), **options(plan)}
     nodes = cluster.nodes_of(asked.partition)
     for name, value in share(asked, nodes, cluster.named(asked.partition)).items():
         if not said.keys() & OTHERWISE[name]:
@@ -100,16 +101,17 @@ def asked_of(plan: Plan) -> Asked:
     seconds = plan["cluster.time_seconds"]
     memory = told("memory")
     extra = told("extra") or {}
+    usual = defaults(os.environ)
     typed = re.fullmatch(r"(\w[^:]*):\d+", str(extra.get("gpus-per-node", "")))
     return Asked(
-        told("partition"),
-        told("account"),
-        told("qos"),
+        told("partition") or usual.get("partition"),
+        told("account") or usual.get("account"),
+        told("qos") or usual.get("qos"),
         -(-seconds // 60) if seconds else None,
         plan["cluster.nodes"],
         plan["cluster.gpus"],
         None if plan["cluster.gpu"] == "unknown" else plan["cluster.gpu"],
-        told("constraint"),
+        told("constraint") or usual.get("constraint"),
         told("cpus"),
         memory if isinstance(memory, int) else None,
         typed[1] if typed else "",

@@ -148,7 +148,7 @@ def _slurm(run: Path, submission: Submission) -> Submitted:
     with signals_wait():
         reserve(file, fields(submission))
         try:
-            job = BundleExecutor(script, int(submission.options["nodes"])).submit_script()
+            job = BundleExecutor(script, submission.options).submit_script()
         except RefusedError as error:
             found = adopted(run.name, submission.nonce) if error.silent else None
             if found is None:

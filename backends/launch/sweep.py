@@ -132,7 +132,7 @@ def send(sweep: SweepFolder, members: Sequence[Member], submission: Submission, 
             file = each.run / "submissions" / f"{each.number:04d}.json"
             reserve(file, _fields(submission, each, task), durable=False)
         try:
-            array = BundleExecutor(script, int(submission.options["nodes"])).submit_script()
+            array = BundleExecutor(script, submission.options).submit_script()
         except RefusedError as error:
             found = adopted(sweep.id, submission.nonce) if error.silent else None
             if found is None:

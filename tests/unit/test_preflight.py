@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from toolspec.backends.launch.ready import cores
+from toolspec.backends.launch.ready import asked_of, cores
 from toolspec.backends.launch.slurm.asked import Asked
 from toolspec.backends.launch.slurm.cluster import (
     Cluster,
@@ -17,7 +18,10 @@ from toolspec.backends.launch.slurm.cluster import (
     read_ping,
 )
 from toolspec.backends.launch.slurm.preflight import most_cores, preflight, share
+from toolspec.backends.verl.compile import compile_spec
 from toolspec.specs.problem import Span
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "calculator" / "exp.yaml"
 
 PARTITIONS = """\
 PartitionName=gpu AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL AllocNodes=ALL Default=YES QoS=N/A \
@@ -196,6 +200,15 @@ def test_the_account_where_none_is_said() -> None:
     )
     assert (code, fix) == ("TS934", "cluster.slurm.account: research")
     assert "closed to the account guest, your account where none is said" in message
+
+
+def test_what_the_users_environment_says_is_judged_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sbatch would take it from there, unlooked at."""
+    plan = compile_spec(EXAMPLE, ("cluster.slurm={qos: high}",), writing=False).plan
+    for name in ("PARTITION", "ACCOUNT", "QOS"):
+        monkeypatch.setenv(f"SBATCH_{name}", f"my-{name.lower()}")
+    asked = asked_of(plan)
+    assert (asked.partition, asked.account, asked.qos) == ("my-partition", "my-account", "high")
 
 
 def test_what_does_not_answer_is_said_and_not_guessed() -> None:

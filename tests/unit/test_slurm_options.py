@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from toolspec.backends.launch.slurm.executor import BundleExecutor
 from toolspec.backends.launch.slurm.script import escaped
 from toolspec.specs.loading import load
 from toolspec.specs.problem import ProblemError
@@ -48,3 +50,36 @@ def test_a_path_as_sbatch_reads_it() -> None:
     """With a backslash anywhere in it slurmd replaces nothing, and takes one of two away; sbatch's quotes do before."""
     assert escaped(Path("/a/50%j/0001-%a.out"), keep="%a") == "/a/50%%j/0001-%a.out"
     assert escaped(Path("/a/b\\c%j/0001.out")) == "/a/b\\\\\\\\c%j/0001.out"
+
+
+def test_sbatch_is_told_by_the_script_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its variables win over what the script says; those of a job around it would be the new job's own."""
+    for name in ("srun", "sbatch"):
+        (tmp_path / name).write_text(f"#!/bin/sh\nenv >{tmp_path}/told\necho Submitted batch job 7\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "0001.sh").touch()
+    for name in [each for each in os.environ if each.startswith(("SLURM", "SBATCH"))]:
+        monkeypatch.delenv(name)
+    others = ("PARTITION", "TIMELIMIT", "COMMENT", "NO_REQUEUE", "MEM_PER_CPU", "GPUS", "ARRAY_INX", "WAIT")
+    for name in (
+        *(f"SBATCH_{each}" for each in others),
+        "SLURM_JOB_ID",
+        "SLURM_CPU_BIND",
+        "SRUN_CPUS_PER_TASK",
+    ):
+        monkeypatch.setenv(name, "1")
+    kept = {"SBATCH_RESERVATION": "maintenance", "SBATCH_EXPORT": "ALL", "SLURM_CONF": "/etc/slurm.conf"}
+    for name, value in kept.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    options: dict[str, str | int | bool] = {
+        "nodes": 1,
+        "partition": "gpu",
+        "time": 9,
+        "requeue": True,
+        "mem": 0,
+        "gpus-per-node": 8,
+    }
+    assert BundleExecutor(tmp_path / "0001.sh", options).submit_script() == "7"
+    told = dict(line.partition("=")[::2] for line in (tmp_path / "told").read_text().splitlines())
+    assert {name: told[name] for name in told if name.startswith(("SLURM", "SBATCH", "SRUN"))} == kept

@@ -7,13 +7,18 @@ code into 1 (1.5.4). The bundle's batch.sh needs none of it, so submitit submits
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from submitit.core.utils import FailedSubmissionError
 from submitit.slurm.slurm import SlurmExecutor, SlurmJob
+
+from toolspec.backends.launch.slurm.script import ALWAYS
+from toolspec.backends.launch.slurm.variables import for_sbatch
 
 SECONDS = 60.0
 """sbatch itself tries for longer where the controller does not answer. One that was ended may have been accepted."""
@@ -28,12 +33,15 @@ class RefusedError(Exception):
 
 
 class BundleExecutor(SlurmExecutor):
-    """script: what sbatch is given, where it lies already. Raises RuntimeError where no Slurm is installed."""
+    """script: what sbatch is given, where it lies already; options: those that it says, without dashes.
 
-    def __init__(self, script: Path, nodes: int) -> None:
+    Raises RuntimeError where no Slurm is installed.
+    """
+
+    def __init__(self, script: Path, options: Mapping[str, str | int | bool]) -> None:
         super().__init__(script.parent)
-        self._script = script
-        self.parameters["nodes"] = nodes
+        self._script, self._options = script, options
+        self.parameters["nodes"] = int(options["nodes"])
 
     def submit_script(self) -> str:
         """Hands the script to sbatch: the job's id. Raises RefusedError.
@@ -46,6 +54,7 @@ class BundleExecutor(SlurmExecutor):
         try:
             done = subprocess.run(
                 self._make_submission_command(self._script),
+                env=for_sbatch(os.environ, (*self._options, *ALWAYS)),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=SECONDS,

@@ -10,6 +10,8 @@ from typing import Protocol
 from toolspec.backends.verl.emit.job_files import header
 
 Options = Mapping[str, str | int | bool]
+ALWAYS = ("comment", "job-name", "output", "array")
+"""Options that a script has beside those of its spec."""
 
 
 class Sent(Protocol):

@@ -53,7 +53,7 @@ def test_what_the_cluster_would_not_run(site: Site) -> None:
     nodes = site.refused(site.spec([], cluster={"nodes": 16, "gpus": 8}))
     assert "TS936" in nodes and "16 × 8 GPUs" in nodes and "fix: cluster.nodes: 8" in nodes, nodes
     limit = site.refused(site.spec([], cluster={"nodes": 2, "gpus": 8}, slurm={"qos": "strict"}))
-    assert "TS941" in limit and "Job violates accounting/QOS policy" in limit, limit
+    assert "TS936" in limit and "16 GPUs are over the 8 that the QOS strict gives one job" in limit, limit
 
 
 def test_accounting_is_off_and_jobs_are_purged(site_without_accounting: Site) -> None:
