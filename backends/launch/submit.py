@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from toolspec.backends.launch.bundle import NAME, RunBundle
-from toolspec.backends.launch.create import place_json, place_text, run_fields
+from toolspec.backends.launch.create import check_place, place_json, place_text, run_fields
 from toolspec.backends.launch.events import write_event
 from toolspec.backends.launch.process import user
 from toolspec.backends.launch.slurm.ask import by_comment
@@ -92,20 +92,13 @@ def script_of(run: Path, submission: Submission) -> str:
 
 def submit(run: Path, submission: Submission) -> Submitted:
     """Makes the submission. Raises ProblemError; the run's folder is then as it was but for the script."""
-    _check_place(run)
+    check_place(run)
     try:
         if submission.kind == "local":
             return _local(run, submission)
         return _slurm(run, submission)
     except OSError as error:
         raise ProblemError((_unwritten(run, error),)) from None
-
-
-def _check_place(run: Path) -> None:
-    if "\n" in str(run):
-        raise ProblemError(
-            (Problem("TS930", "run-folder", f"{str(run)!r} has a line break, which no job script bears"),)
-        )
 
 
 def _unwritten(run: Path, error: OSError) -> Problem:
