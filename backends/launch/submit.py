@@ -7,6 +7,7 @@ is in the job's comment.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
@@ -167,14 +168,25 @@ def reserve(file: Path, value: Mapping[str, Any], durable: bool = True) -> None:
         draft.unlink(missing_ok=True)
 
 
+_REFUSALS = (
+    (
+        "xpired|redential|uthentication|[Mm]unge",
+        "the credentials have run out or the clocks differ: log in anew (kinit, munge), and try again",
+    ),
+    (
+        "node configuration is not available",
+        "less of a node, cluster.slurm.cpus and memory: it may keep a part for itself (CoreSpecCount, MemSpecLimit)",
+    ),
+    ("nable to contact slurm controller", "try again, or ask who runs the cluster"),
+)
+
+
 def refused(said: str, run: Path, silent: bool) -> Problem:
     """Slurm's own refusal, in its words."""
     if silent:
         fix = f"toolspec status {run.name} looks whether it was taken all the same"
-        return Problem("TS931", "slurm-down", f"Slurm did not take the job: {said}", fix=fix)
-    fix = ""
-    if "xpired" in said or "redential" in said:
-        fix = "the credentials have run out or the clocks differ: log in anew (kinit, munge), and try again"
+        return Problem("TS931", "slurm-down", f"Slurm did not say whether it took the job: {said}", fix=fix)
+    fix = next((fix for words, fix in _REFUSALS if re.search(words, said)), "")
     return Problem("TS941", "refused-by-slurm", f"Slurm refused the job: {said}", fix=fix)
 
 

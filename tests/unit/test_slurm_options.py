@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from toolspec.backends.launch.slurm.executor import BundleExecutor
+from toolspec.backends.launch.slurm.executor import BundleExecutor, RefusedError
 from toolspec.backends.launch.slurm.script import escaped
 from toolspec.specs.loading import load
 from toolspec.specs.problem import ProblemError
@@ -83,3 +83,27 @@ def test_sbatch_is_told_by_the_script_alone(tmp_path: Path, monkeypatch: pytest.
     assert BundleExecutor(tmp_path / "0001.sh", options).submit_script() == "7"
     told = dict(line.partition("=")[::2] for line in (tmp_path / "told").read_text().splitlines())
     assert {name: told[name] for name in told if name.startswith(("SLURM", "SBATCH", "SRUN"))} == kept
+
+
+@pytest.mark.parametrize(
+    ("said", "silent"),
+    [
+        ("Batch job submission failed: Socket timed out on send/recv operation", True),
+        ("Batch job submission failed: Zero Bytes were transmitted or received", True),
+        ("Batch job submission failed: Transport endpoint is not connected", True),
+        ("Batch job submission failed: Invalid authentication credential", False),
+        ("Batch job submission failed: Unable to contact slurm controller (connect failure)", False),
+        ("invalid partition specified: nope", False),
+    ],
+)
+def test_a_lost_answer_is_no_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, silent: bool
+) -> None:
+    """A busy slurmctld takes the job though sbatch gave up: its run must stay, and be looked for."""
+    for name in ("srun", "sbatch"):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho 'sbatch: error: {said}' >&2\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(RefusedError) as error:
+        BundleExecutor(tmp_path / "0001.sh", {"nodes": 1}).submit_script()
+    assert (str(error.value), error.value.silent) == (said, silent)

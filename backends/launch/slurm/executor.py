@@ -24,6 +24,12 @@ SECONDS = 60.0
 """sbatch itself tries for longer where the controller does not answer. One that was ended may have been accepted."""
 
 
+_CUT_OFF = re.compile(
+    r"timed out|[Zz]ero [Bb]ytes|not connected|reset by peer|Broken pipe|[Uu]nexpected message"
+)
+"""Of sbatch's answer only: the request went out, and slurmctld, when it is busy, takes the job after all."""
+
+
 class RefusedError(Exception):
     """sbatch did not take the job. The message is its own. silent: it may have been taken all the same."""
 
@@ -66,7 +72,8 @@ class BundleExecutor(SlurmExecutor):
         except OSError as error:
             raise RefusedError(f"sbatch cannot be run: {error.strerror}") from None
         if done.returncode:
-            raise RefusedError(_words(done.stderr.decode("utf-8", "replace")))
+            said = _words(done.stderr.decode("utf-8", "replace"))
+            raise RefusedError(said, silent=_CUT_OFF.search(said) is not None)
         try:
             job = self._get_job_id_from_submission_command(done.stdout)
         except FailedSubmissionError:
