@@ -116,11 +116,10 @@ def _told(lines: Iterator[Line], code: str, name: str, span: Span | None, path: 
 def interpreter_after(lines: list[str]) -> Interpreter | str:
     """The Python that `python3` is after the lines; a text that says why it cannot be had."""
     script = "\n".join(["set -e", *lines, f"exec python3 -c {shlex.quote(LIST_PACKAGES)}"])
-    shell = ["bash", "-l"] if any(line.startswith("module ") for line in lines) else ["bash"]
     try:
         if lines and (wrong := _unfinished("\n".join(lines))):
             return f"the setup lines are no whole shell commands: {wrong}"
-        done = bounded([*shell, "-c", script], SECONDS)
+        done = bounded(["bash", "-c", script], SECONDS)
     except subprocess.TimeoutExpired:
         return f"the setup lines take longer than {SECONDS:g} s here"
     except OSError as error:
