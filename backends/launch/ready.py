@@ -82,7 +82,7 @@ def ready_for_slurm(
         cluster = ask_cluster()
         found = [*preflight(asked, cluster, place), *secrets(plan, place), *shared(runs, cluster)]
         found += environment.result()
-    found += notice(plan, place)
+    found += [*notice(plan, place), *other_gpus(plan, place)]
     said = {**defaults(os.environ), **options(plan)}
     nodes = cluster.nodes_of(asked.partition)
     for name, value in share(asked, nodes, cluster.named(asked.partition)).items():
@@ -214,6 +214,17 @@ def cores(plan: Plan, a_node: object, place: Place, most: int | None = None) -> 
         fix,
         "error" if a_node * nodes < own else "warning",
     )
+
+
+def other_gpus(plan: Plan, place: Place) -> Iterator[Problem]:
+    """`gpus-per-node` of `extra`, by which a type is asked for, with another number than verl is told."""
+    extra = plan["cluster.slurm.extra"] if "cluster.slurm.extra" in plan else {}
+    asked = str(extra.get("gpus-per-node", plan["cluster.gpus"])).rpartition(":")[2]
+    if asked != str(plan["cluster.gpus"]):
+        path = "cluster.slurm.extra"
+        message = f"gpus-per-node asks for {asked} GPUs a node, and cluster.gpus is {plan['cluster.gpus']}"
+        why = "the job would wait for GPUs that it does not have, or leave some idle"
+        yield Problem("TS936", "too-many-nodes", message, place(path), path, why, "the same number in both")
 
 
 def notice(plan: Plan, place: Place) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from toolspec.backends.launch.ready import asked_of, cores
+from toolspec.backends.launch.ready import asked_of, cores, other_gpus
 from toolspec.backends.launch.slurm.asked import Asked
 from toolspec.backends.launch.slurm.cluster import (
     Cluster,
@@ -200,6 +200,14 @@ def test_the_account_where_none_is_said() -> None:
     )
     assert (code, fix) == ("TS934", "cluster.slurm.account: research")
     assert "closed to the account guest, your account where none is said" in message
+
+
+@pytest.mark.parametrize(("asked", "wrong"), [("8", False), ("h100:8", False), ("h100:4", True), ("4", True)])
+def test_as_many_gpus_of_a_type_as_verl_is_told(asked: str, wrong: bool) -> None:
+    sets = ("cluster.gpus=8", f"cluster.slurm={{extra: {{gpus-per-node: '{asked}'}}}}")
+    plan = compile_spec(EXAMPLE, sets, writing=False).plan
+    assert bool(list(other_gpus(plan, lambda _: None))) == wrong
+    assert asked_of(plan).kind == asked.rpartition(":")[0]
 
 
 def test_what_the_users_environment_says_is_judged_too(monkeypatch: pytest.MonkeyPatch) -> None:
