@@ -218,10 +218,11 @@ def cores(plan: Plan, a_node: object, place: Place, most: int | None = None) -> 
 
 def other_gpus(plan: Plan, place: Place) -> Iterator[Problem]:
     """`gpus-per-node` of `extra`, by which a type is asked for, with another number than verl is told."""
-    extra = plan["cluster.slurm.extra"] if "cluster.slurm.extra" in plan else {}
-    asked = str(extra.get("gpus-per-node", plan["cluster.gpus"])).rpartition(":")[2]
+    path = "cluster.slurm.extra"
+    if path not in plan:
+        return
+    asked = str(plan[path].get("gpus-per-node", plan["cluster.gpus"])).rpartition(":")[2]
     if asked != str(plan["cluster.gpus"]):
-        path = "cluster.slurm.extra"
         message = f"gpus-per-node asks for {asked} GPUs a node, and cluster.gpus is {plan['cluster.gpus']}"
         why = "the job would wait for GPUs that it does not have, or leave some idle"
         yield Problem("TS936", "too-many-nodes", message, place(path), path, why, "the same number in both")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +17,9 @@ from toolspec.backends.launch.slurm.cluster import (
     read_ping,
 )
 from toolspec.backends.launch.slurm.preflight import most_cores, preflight, share
-from toolspec.backends.verl.compile import compile_spec
 from toolspec.specs.problem import Span
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "calculator" / "exp.yaml"
+PLAN = {"cluster.nodes": 1, "cluster.gpus": 8, "cluster.gpu": "unknown", "cluster.time_seconds": 3600}
 
 PARTITIONS = """\
 PartitionName=gpu AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL AllocNodes=ALL Default=YES QoS=N/A \
@@ -204,15 +202,14 @@ def test_the_account_where_none_is_said() -> None:
 
 @pytest.mark.parametrize(("asked", "wrong"), [("8", False), ("h100:8", False), ("h100:4", True), ("4", True)])
 def test_as_many_gpus_of_a_type_as_verl_is_told(asked: str, wrong: bool) -> None:
-    sets = ("cluster.gpus=8", f"cluster.slurm={{extra: {{gpus-per-node: '{asked}'}}}}")
-    plan = compile_spec(EXAMPLE, sets, writing=False).plan
+    plan: Any = {**PLAN, "cluster.slurm.extra": {"gpus-per-node": asked}}
     assert bool(list(other_gpus(plan, lambda _: None))) == wrong
     assert asked_of(plan).kind == asked.rpartition(":")[0]
 
 
 def test_what_the_users_environment_says_is_judged_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """sbatch would take it from there, unlooked at."""
-    plan = compile_spec(EXAMPLE, ("cluster.slurm={qos: high}",), writing=False).plan
+    plan: Any = {**PLAN, "cluster.slurm.qos": "high"}
     for name in ("PARTITION", "ACCOUNT", "QOS"):
         monkeypatch.setenv(f"SBATCH_{name}", f"my-{name.lower()}")
     asked = asked_of(plan)

@@ -83,6 +83,8 @@ def test_a_refused_sweep_leaves_nothing(site: Site) -> None:
     (site.folder / "bin" / "refuse").touch()
     code, said = site.submit("{algorithm.lr: [1e-6, 2e-6]}")
     assert code == 1 and "TS941" in said
+    code, said = site.submit("{cluster.slurm.partition: [gqu]}")
+    assert code == 1 and ("exp.yaml:20:35: error[TS932] partition" in said), said
     assert not site.points() and not list((site.runs / "sweeps").iterdir())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,11 +44,12 @@ class Call(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Points that ask the same of Slurm, which makes them one array."""
+    """Points that ask the same of Slurm, which makes them one array. place: of a spec path, in the first of them."""
 
     plan: Plan
     needs: Needs
     members: list[Member]
+    place: Callable[[str], Span | None]
 
 
 def submit_sweep(call: Call) -> int:
@@ -102,7 +103,7 @@ def _submit(call: Call, sweep: SweepFolder, made: list[Member]) -> int:
     problems = [*_problems(found), *_other_now(sweep, changed)]
     ready: dict[str, Ready] = {}
     for key, group in groups.items():
-        ready[key] = ready_for_slurm(group.plan, group.needs, lambda _: None, sweep.place, call.dry_run)
+        ready[key] = ready_for_slurm(group.plan, group.needs, group.place, sweep.place, call.dry_run)
         problems += ready[key].problems
     seen = admitted(tuple(dict.fromkeys(problems)), call.forced)
     if seen.errors and not call.dry_run:
@@ -177,7 +178,7 @@ def _written(
         plan = swept.compiled.plan
         key = json.dumps(options(plan), sort_keys=True)
         if key not in groups:
-            groups[key] = Group(plan, needs_of(swept.compiled), [])
+            groups[key] = Group(plan, needs_of(swept.compiled), [], swept.compiled.place)
         groups[key].members.append(member)
 
     with Progress("points") as progress:
