@@ -106,14 +106,21 @@ def write_point(
     spec: Path,
     sets: Sequence[str],
 ) -> Member:
-    """A point's run, with its bundle, not submitted yet. Not durable: os.sync follows. Raises ProblemError, OSError."""
+    """A point's run, with its bundle, not submitted yet; gone again where it is stopped in the middle.
+
+    Not durable: os.sync follows. Raises ProblemError, OSError.
+    """
     assert swept.compiled is not None
     run = sweep.run_of(swept.point.name)
     run.mkdir()
-    bundle = write_into(run, swept.compiled, durable=False)
-    told = {"id": sweep.id, "point": swept.point.name, "values": swept.point.values}
-    values = tuple(f"{path}={json.dumps(value)}" for path, value in swept.point.values.items())
-    write_run(run, bundle._replace(spec=spec, sets=(*sets, *values)), forced, told)
+    try:
+        bundle = write_into(run, swept.compiled, durable=False)
+        told = {"id": sweep.id, "point": swept.point.name, "values": swept.point.values}
+        values = tuple(f"{path}={json.dumps(value)}" for path, value in swept.point.values.items())
+        write_run(run, bundle._replace(spec=spec, sets=(*sets, *values)), forced, told)
+    except BaseException:
+        shutil.rmtree(run, ignore_errors=True)
+        raise
     return Member(swept.point.name, run, swept.point.values, identity=swept.identity)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from conftest import EXAMPLES
+from toolspec.backends.launch.submit import write_run
 from toolspec.backends.launch.sweep import Member, arrays
 from toolspec.cli.app import run
 
@@ -86,6 +87,23 @@ def test_a_refused_sweep_leaves_nothing(site: Site) -> None:
     code, said = site.submit("{cluster.slurm.partition: [gqu]}")
     assert code == 1 and ("exp.yaml:20:35: error[TS932] partition" in said), said
     assert not site.points() and not list((site.runs / "sweeps").iterdir())
+
+
+def test_a_sweep_that_is_stopped_while_a_point_is_written(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C: `nothing was left half written`."""
+    written = []
+
+    def stopped(*told: Any) -> None:
+        write_run(*told)
+        written.append(told)
+        if len(written) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("toolspec.backends.launch.sweep.write_run", stopped)
+    code, said = site.submit("{algorithm.lr: [1e-6, 2e-6, 3e-6]}")
+    assert (code, site.points(), site.sent()) == (130, set(), []), said
 
 
 def test_what_extends_a_sweep(site: Site) -> None:
