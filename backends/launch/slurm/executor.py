@@ -17,6 +17,7 @@ from typing import Any
 from submitit.core.utils import FailedSubmissionError
 from submitit.slurm.slurm import SlurmExecutor, SlurmJob
 
+from toolspec.backends.launch.bounded import bounded
 from toolspec.backends.launch.slurm.script import ALWAYS
 from toolspec.backends.launch.slurm.variables import for_sbatch
 
@@ -58,14 +59,10 @@ class BundleExecutor(SlurmExecutor):
 
     def _submit_command(self, command: str) -> SlurmJob[Any]:
         try:
-            done = subprocess.run(
+            done = bounded(
                 self._make_submission_command(self._script),
-                env=for_sbatch(os.environ, (*self._options, *ALWAYS)),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=SECONDS,
-                start_new_session=True,
-                check=False,
+                SECONDS,
+                for_sbatch(os.environ, (*self._options, *ALWAYS)),
             )
         except subprocess.TimeoutExpired:
             raise RefusedError(f"sbatch did not answer within {SECONDS:g} s", silent=True) from None
