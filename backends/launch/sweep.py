@@ -35,6 +35,7 @@ from toolspec.backends.launch.submit import (
 from toolspec.backends.launch.values import mapping
 from toolspec.backends.verl.sweep.expand import SweptPoint
 from toolspec.specs.named_file import UnreadableError
+from toolspec.specs.nearest import nearest
 from toolspec.specs.problem import Problem, ProblemError
 
 FILE = "sweep.json"
@@ -78,7 +79,9 @@ def open_sweep(place: Path, id_: str) -> SweepFolder:
         told = mapping(str(place / SWEEPS / id_ / FILE))
     except UnreadableError as error:
         message = f"there is no sweep `{id_}` in {place / SWEEPS}: {error}"
-        raise ProblemError((Problem("TS054", "no-run", message, fix="toolspec runs"),)) from None
+        close = nearest(id_, sorted(each.parent.name for each in (place / SWEEPS).glob(f"*/{FILE}")))
+        fix = f"--extend {close[0]}" if close else "toolspec runs"
+        raise ProblemError((Problem("TS054", "no-run", message, fix=fix),)) from None
     members = {}
     for entry in told.get("points") or ():
         if (

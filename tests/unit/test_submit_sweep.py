@@ -112,6 +112,8 @@ def test_what_extends_a_sweep(site: Site) -> None:
     assert code == 0, said
     (sweep,) = (each.name for each in (site.runs / "sweeps").iterdir())
     first = site.points()
+    code, said = site.submit("{algorithm.lr: [2e-6]}", "--extend", f"{sweep[:-1]}x")
+    assert code == 1 and f"fix: --extend {sweep}" in said
     code, said = site.submit("{cluster.slurm.exclude: [n9, n8]}", "--extend", sweep)
     assert (code, site.points()) == (0, first), said  # n9 comes to the same run as n8
     code, said = site.submit("{algorithm.lr: [2e-6]}", "--extend", sweep, "--set", "name=other")
