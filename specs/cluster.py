@@ -76,7 +76,10 @@ class Slurm(Section):
     mail: Line | None = Field(default=None, description="Address told of start, end and failure.")
     extra: dict[Text, Line | int | bool] = Field(
         default_factory=dict,
-        description="Further sbatch options, without dashes: `{gres-flags: enforce-binding}`.",
+        description=(
+            "Further sbatch options, by their long names without dashes: `{gres-flags: enforce-binding}`, or "
+            "`{gpus-per-node: 'a100:8'}` for one type of GPU alone."
+        ),
     )
     modules: Many[Text] = Field(default=(), description="Environment modules loaded before the run.")
     container: Container | None = Field(default=None, description="Container image of the job.")
