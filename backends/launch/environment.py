@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import re
 import shlex
 import subprocess
@@ -10,8 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 from toolspec.backends.launch.bounded import bounded
+from toolspec.backends.verl.doctor import machine
 from toolspec.backends.verl.doctor.checks import packages, python
-from toolspec.backends.verl.doctor.gather import LIST_PACKAGES, disk, read_interpreter
+from toolspec.backends.verl.doctor.gather import LIST_PACKAGES, disk, gpus, read_interpreter, together
 from toolspec.backends.verl.doctor.needs import Needs
 from toolspec.backends.verl.doctor.snapshot import Absent, Disk, Interpreter, Line, Snapshot
 from toolspec.backends.verl.doctor.storage import checkpoints, run_folder
@@ -83,6 +86,17 @@ def disks(needs: Needs, runs: Path, place: Place) -> Iterator[Problem]:
     seen = _snapshot(_NOT_LOOKED_AT, found)
     for check in (checkpoints, run_folder):
         yield from _told(check(needs, seen), "TS949", "disk", place("checkpoint"), "checkpoint")
+
+
+def gpus_here(needs: Needs, place: Place) -> Iterator[Problem]:
+    """For a run on this machine: fewer GPUs than it asks for, other ones, or such that somebody computes on."""
+    seen = dataclasses.replace(
+        _snapshot(_NOT_LOOKED_AT, {}),
+        gpus=together({"gpus": gpus}, SECONDS)["gpus"],
+        variables={name: os.environ[name] for name in ("CUDA_VISIBLE_DEVICES",) if name in os.environ},
+    )
+    path = "cluster.gpus"
+    yield from _told(machine.gpus(needs, seen), "TS936", "too-many-nodes", place(path), path)
 
 
 def _snapshot(interpreter: Interpreter | Absent, disks: dict[str, Disk | Absent]) -> Snapshot:

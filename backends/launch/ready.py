@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from toolspec.backends.launch.environment import disks, job_environment
+from toolspec.backends.launch.environment import disks, gpus_here, job_environment
 from toolspec.backends.launch.slurm.asked import Asked, time_text
 from toolspec.backends.launch.slurm.cluster import Cluster, ask_cluster, here
 from toolspec.backends.launch.slurm.preflight import most_cores, preflight, share
@@ -47,6 +47,7 @@ def ready_here(plan: Plan, needs: Needs, place: Place, runs: Path) -> Ready:
     found = [
         *secrets(plan, place),
         *job_environment(plan, needs, place, here=True),
+        *gpus_here(needs, place),
         *disks(needs, runs, place),
     ]
     if plan["cluster.nodes"] > 1:

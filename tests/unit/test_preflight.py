@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from toolspec.backends.launch.environment import gpus_here
 from toolspec.backends.launch.ready import asked_of, cores, other_gpus
 from toolspec.backends.launch.slurm.asked import Asked
 from toolspec.backends.launch.slurm.cluster import (
@@ -17,6 +19,7 @@ from toolspec.backends.launch.slurm.cluster import (
     read_ping,
 )
 from toolspec.backends.launch.slurm.preflight import most_cores, preflight, share
+from toolspec.backends.verl.doctor.snapshot import Gpu, Gpus
 from toolspec.specs.problem import Span
 
 PLAN = {"cluster.nodes": 1, "cluster.gpus": 8, "cluster.gpu": "unknown", "cluster.time_seconds": 3600}
@@ -304,3 +307,34 @@ def test_cores_that_no_node_has_are_not_proposed() -> None:
     assert (severity, fix) == ("error", "fewer GPUs: a job gets at most 8 cores of a node there")
     assert most_cores(FINE._replace(partition="part,gpu"), CLUSTER) == 32
     assert most_cores(FINE._replace(partition="part"), CLUSTER) == 8
+
+
+@pytest.mark.parametrize(
+    ("wanted", "used", "visible", "said"),
+    [
+        (2, 0, None, []),
+        (
+            4,
+            0,
+            None,
+            [("error", "gpus: 2 × NVIDIA H100 80GB HBM3, 80 GiB", "cluster: {gpus: 2}, or another node")],
+        ),
+        (2, 0, "1", [("error", "CUDA_VISIBLE_DEVICES: 1", "unset it, or ask the scheduler for more")]),
+        (2, 9000, None, [("warning", "gpu memory: in use on 0: 9000 MiB", "nvidia-smi shows the processes")]),
+    ],
+)
+def test_the_gpus_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+    wanted: int,
+    used: int,
+    visible: str | None,
+    said: list[tuple[str, str, str]],
+) -> None:
+    """For --local: Ray would wait for GPUs that never come."""
+    cards = tuple(Gpu("NVIDIA H100 80GB HBM3", 81559, each) for each in (used, 0))
+    monkeypatch.setattr("toolspec.backends.launch.environment.gpus", lambda: Gpus("580.65.06", "13.0", cards))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    needs: Any = SimpleNamespace(gpus=wanted, gpu=None, nodes=1)
+    assert [(one.severity, one.message, one.fix) for one in gpus_here(needs, lambda _: None)] == said
