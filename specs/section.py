@@ -34,6 +34,15 @@ def _without_nul(value: str) -> str:
 Text = Annotated[str, Field(min_length=1), AfterValidator(_without_nul)]
 
 
+def _one_line(value: str) -> str:
+    if "\n" in value or "\r" in value:
+        raise ValueError("a line break stands in it, and it is part of one line of the job script")
+    return value
+
+
+Line = Annotated[Text, AfterValidator(_one_line)]
+
+
 def _same_type(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     found = handler(value)
     if type(found) is not type(value) or isinstance(found, bool) != isinstance(value, bool):

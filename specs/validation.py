@@ -29,7 +29,7 @@ _WANTED: Mapping[str, str] = {
     "less_than_equal": "{le} or less",
     "finite_number": "a finite number",
     "string_too_short": "text that is not empty",
-    "too_short": "at least {min_length} entry",
+    "too_short": "a list of {min_length} or more",
 }
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 _DID_YOU_MEAN = re.compile(r"did you mean `(\w+)`\?")

@@ -28,6 +28,13 @@ def free_folder(place: Path, name: str) -> Path:
     raise ProblemError((Problem("TS930", "run-folder", f"{place}: no free name for a run"),))
 
 
+def check_place(place: Path) -> None:
+    """Raises ProblemError for a folder that no job script can name."""
+    if "\n" in str(place):
+        message = f"{str(place)!r} has a line break, which no job script bears"
+        raise ProblemError((Problem("TS930", "run-folder", message, fix="another folder: TOOLSPEC_RUNS"),))
+
+
 def no_place(place: Path, error: OSError) -> Problem:
     """That runs cannot be written to `place`."""
     return Problem(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+from toolspec.backends.launch.bounded import bounded
+from toolspec.backends.verl.doctor import machine
 from toolspec.backends.verl.doctor.checks import packages, python
-from toolspec.backends.verl.doctor.gather import LIST_PACKAGES, disk, read_interpreter
+from toolspec.backends.verl.doctor.gather import LIST_PACKAGES, disk, gpus, read_interpreter, together
 from toolspec.backends.verl.doctor.needs import Needs
 from toolspec.backends.verl.doctor.snapshot import Absent, Disk, Interpreter, Line, Snapshot
 from toolspec.backends.verl.doctor.storage import checkpoints, run_folder
@@ -83,6 +88,17 @@ def disks(needs: Needs, runs: Path, place: Place) -> Iterator[Problem]:
         yield from _told(check(needs, seen), "TS949", "disk", place("checkpoint"), "checkpoint")
 
 
+def gpus_here(needs: Needs, place: Place) -> Iterator[Problem]:
+    """For a run on this machine: fewer GPUs than it asks for, other ones, or such that somebody computes on."""
+    seen = dataclasses.replace(
+        _snapshot(_NOT_LOOKED_AT, {}),
+        gpus=together({"gpus": gpus}, SECONDS)["gpus"],
+        variables={name: os.environ[name] for name in ("CUDA_VISIBLE_DEVICES",) if name in os.environ},
+    )
+    path = "cluster.gpus"
+    yield from _told(machine.gpus(needs, seen), "TS936", "too-many-nodes", place(path), path)
+
+
 def _snapshot(interpreter: Interpreter | Absent, disks: dict[str, Disk | Absent]) -> Snapshot:
     """A snapshot of these alone; the checks that are asked here read nothing else."""
     return Snapshot(
@@ -114,27 +130,36 @@ def _told(lines: Iterator[Line], code: str, name: str, span: Span | None, path: 
 def interpreter_after(lines: list[str]) -> Interpreter | str:
     """The Python that `python3` is after the lines; a text that says why it cannot be had."""
     script = "\n".join(["set -e", *lines, f"exec python3 -c {shlex.quote(LIST_PACKAGES)}"])
-    shell = ["bash", "-l"] if any(line.startswith("module ") for line in lines) else ["bash"]
     try:
-        done = subprocess.run(
-            [*shell, "-c", script],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=SECONDS,
-            start_new_session=True,
-            check=False,
-        )
+        if lines and (wrong := _unfinished("\n".join(lines))):
+            return f"the setup lines are no whole shell commands: {wrong}"
+        done = bounded(["bash", "-c", script], SECONDS)
     except subprocess.TimeoutExpired:
         return f"the setup lines take longer than {SECONDS:g} s here"
     except OSError as error:
         return f"bash cannot be run: {error.strerror}"
     what = "the setup lines fail" if lines else "python3 cannot be asked"
     if done.returncode:
-        words = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-        return (
-            f"{what} here with exit code {done.returncode}: {words[-1][:200] if words else 'without a word'}"
-        )
+        said = _last(done.stderr)
+        return f"{what} here with exit code {done.returncode}: {said or 'without a word'}"
     try:
         return read_interpreter(done.stdout.decode("utf-8", "replace"))
     except (ValueError, LookupError, TypeError):
         return f"{what} here: python3 said nothing that can be read"
+
+
+def _unfinished(text: str) -> str:
+    """What bash says of a quote, a block or a here-document that is left open, "" where nothing is.
+
+    What follows in the job's script, and with it verl, would be part of it. Nothing is run.
+    """
+    if (len(text) - len(text.rstrip("\\"))) % 2:
+        return "the last one ends with a backslash"
+    return re.sub(
+        r"^bash: (-c: )?(warning: )?", "", _last(bounded(["bash", "-n", "-c", text], SECONDS).stderr)
+    )
+
+
+def _last(said: bytes) -> str:
+    lines = [line.strip() for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
+    return lines[-1][:200] if lines else ""

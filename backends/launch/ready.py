@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from toolspec.backends.launch.environment import disks, job_environment
+from toolspec.backends.launch.environment import disks, gpus_here, job_environment
+from toolspec.backends.launch.slurm.asked import Asked, time_text
 from toolspec.backends.launch.slurm.cluster import Cluster, ask_cluster, here
-from toolspec.backends.launch.slurm.preflight import Asked, preflight, share
+from toolspec.backends.launch.slurm.preflight import most_cores, preflight, share
+from toolspec.backends.launch.slurm.variables import defaults
 from toolspec.backends.verl.doctor.gather import file_system
 from toolspec.backends.verl.doctor.needs import Needs
 from toolspec.backends.verl.doctor.storage import LOCAL
@@ -22,6 +25,11 @@ from toolspec.specs.problem import Problem, ProblemError, Span
 CORES_WITH_A_GPU = 3
 CORES_OF_A_QUEUE = 9
 """8 storage units and a controller: verl does not pin the package, so that it is a warning."""
+OTHERWISE = {
+    "cpus-per-task": frozenset({"cpus-per-gpu"}),
+    "mem": frozenset({"mem-per-cpu", "mem-per-gpu"}),
+}
+"""Options by which the spec says the same in another way; sbatch refuses both together."""
 Place = Callable[[str], Span | None]
 
 
@@ -39,6 +47,7 @@ def ready_here(plan: Plan, needs: Needs, place: Place, runs: Path) -> Ready:
     found = [
         *secrets(plan, place),
         *job_environment(plan, needs, place, here=True),
+        *gpus_here(needs, place),
         *disks(needs, runs, place),
     ]
     if plan["cluster.nodes"] > 1:
@@ -64,7 +73,7 @@ def ready_for_slurm(
             note = Problem(
                 "TS942", "no-slurm", "no Slurm here: the cluster was not looked at", severity="note"
             )
-            return Ready(options(plan), (note,), None, "not looked at")
+            return Ready({**defaults(os.environ), **options(plan)}, (note,), None, "not looked at")
         message = "there is no Slurm on this machine: sbatch, scontrol and sinfo are not on the path"
         fix = "submit from a login node, or run it here: --local"
         raise ProblemError((Problem("TS942", "no-slurm", message, fix=fix),))
@@ -74,13 +83,14 @@ def ready_for_slurm(
         cluster = ask_cluster()
         found = [*preflight(asked, cluster, place), *secrets(plan, place), *shared(runs, cluster)]
         found += environment.result()
-    found += notice(plan, place)
-    said = dict(options(plan))
-    partition = cluster.partition(asked.partition)
-    nodes = [node for node in cluster.nodes if partition is not None and node.partition == partition.name]
-    for name, value in share(asked, nodes).items():
-        said.setdefault(name, f"{value}M" if name == "mem" and value else value)
-    found += cores(plan, said.get("cpus-per-task"), place)
+    found += [*notice(plan, place), *other_gpus(plan, place)]
+    said = {**defaults(os.environ), **options(plan)}
+    nodes = cluster.nodes_of(asked.partition)
+    for name, value in share(asked, nodes, cluster.named(asked.partition)).items():
+        if not said.keys() & OTHERWISE[name]:
+            said.setdefault(name, f"{value}M" if name == "mem" and value else value)
+    most = most_cores(asked, cluster)
+    found += cores(plan, said.get("cpus-per-task"), place, most)
     return Ready(dict(sorted(said.items())), tuple(found), cluster, _summary(asked, cluster))
 
 
@@ -91,17 +101,21 @@ def asked_of(plan: Plan) -> Asked:
 
     seconds = plan["cluster.time_seconds"]
     memory = told("memory")
+    extra = told("extra") or {}
+    usual = defaults(os.environ)
+    typed = re.fullmatch(r"(\w[^:]*):\d+", str(extra.get("gpus-per-node", "")))
     return Asked(
-        told("partition"),
-        told("account"),
-        told("qos"),
+        told("partition") or usual.get("partition"),
+        told("account") or usual.get("account"),
+        told("qos") or usual.get("qos"),
         -(-seconds // 60) if seconds else None,
         plan["cluster.nodes"],
         plan["cluster.gpus"],
         None if plan["cluster.gpu"] == "unknown" else plan["cluster.gpu"],
-        told("constraint"),
+        told("constraint") or usual.get("constraint"),
         told("cpus"),
         memory if isinstance(memory, int) else None,
+        typed[1] if typed else "",
     )
 
 
@@ -110,11 +124,14 @@ def _summary(asked: Asked, cluster: Cluster) -> str:
     partition = cluster.partition(asked.partition)
     if partition is None:
         return "not looked at"
-    nodes = [node for node in cluster.nodes if node.partition == partition.name]
+    nodes = cluster.nodes_of(partition.name)
     idle = sum(node.state.startswith("idle") for node in nodes)
     each = sorted({node.gpu_count for node in nodes})
     many = f"{each[0]}" if len(each) == 1 else f"{each[0]} to {each[-1]}" if each else "?"
-    limit = "no limit" if partition.longest is None else f"limit {partition.longest / 60:g} h"
+    longest = partition.longest
+    limit = "no limit" if longest is None else f"limit {longest // 60} h"
+    if longest is not None and longest % 60:
+        limit = f"limit {time_text(longest)}"
     return f"{partition.name}: {len(nodes)} nodes × {many} GPUs, {idle} idle, {limit}"
 
 
@@ -163,8 +180,10 @@ def shared(runs: Path, cluster: Cluster) -> Iterator[Problem]:
         yield Problem("TS944", "own-disk", message, None, "", why, fix, "warning")
 
 
-def cores(plan: Plan, a_node: object, place: Place) -> Iterator[Problem]:
+def cores(plan: Plan, a_node: object, place: Place, most: int | None = None) -> Iterator[Problem]:
     """Fewer cores than verl reserves of Ray: with them the job holds its nodes, and never begins.
+
+    most: cores of a node that can be asked for, None for unknown.
 
     The sources are in the docstring of lint's rule of that code, which reads the same of `ray_init.num_cpus`.
     """
@@ -180,6 +199,12 @@ def cores(plan: Plan, a_node: object, place: Place) -> Iterator[Problem]:
     rest = f"{CORES_OF_A_QUEUE} for the V1 trainer's queue" if newer else "1 for the task runner"
     message = f"{nodes} × {a_node} cores, and verl reserves {needed}: {CORES_WITH_A_GPU} × {gpus} with the GPUs, {rest}"
     why = "Ray waits for cores that it does not have, and the job hangs while it starts"
+    fix = f"{path}: {-(-needed // nodes)}"
+    if most is not None and most * nodes < needed:
+        least = CORES_WITH_A_GPU * gpus + 1
+        enough = newer and least <= most * nodes
+        fix = f"train.trainer: v0, which reserves {least}, or " if enough else ""
+        fix += f"fewer GPUs: a job gets at most {most} cores of a node there"
     yield Problem(
         "TS912",
         "too-few-cpus",
@@ -187,9 +212,21 @@ def cores(plan: Plan, a_node: object, place: Place) -> Iterator[Problem]:
         place(path) or place("cluster.slurm"),
         path,
         why,
-        f"{path}: {-(-needed // nodes)}",
+        fix,
         "error" if a_node * nodes < own else "warning",
     )
+
+
+def other_gpus(plan: Plan, place: Place) -> Iterator[Problem]:
+    """`gpus-per-node` of `extra`, by which a type is asked for, with another number than verl is told."""
+    path = "cluster.slurm.extra"
+    if path not in plan:
+        return
+    asked = str(plan[path].get("gpus-per-node", plan["cluster.gpus"])).rpartition(":")[2]
+    if asked != str(plan["cluster.gpus"]):
+        message = f"gpus-per-node asks for {asked} GPUs a node, and cluster.gpus is {plan['cluster.gpus']}"
+        why = "the job would wait for GPUs that it does not have, or leave some idle"
+        yield Problem("TS936", "too-many-nodes", message, place(path), path, why, "the same number in both")
 
 
 def notice(plan: Plan, place: Place) -> Iterator[Problem]:

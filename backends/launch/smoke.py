@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from toolspec.backends.launch.bundle import quoted
-from toolspec.backends.verl.compile import Compiled, compile_spec
+from toolspec.backends.verl.compile import Compiled, compile_loaded
 from toolspec.compiler.plan.decision import Plan
+from toolspec.specs.loading import load
 from toolspec.specs.problem import ProblemError
 
 STEPS = 2
@@ -30,13 +31,10 @@ def of_spec(compiled: Compiled, sets: Sequence[str]) -> tuple[str, ...]:
     for size in _sizes(compiled.plan):
         smaller = [*sets, f"algorithm.batch={size}", f"algorithm.mini_batch={size}", f"budget.steps={STEPS}"]
         try:
-            tried = compile_spec(
-                compiled.loaded.file,
-                smaller,
-                compiled.plan.target,
-                compiled.folder,
-                writing=False,
-                counting=False,
+            loaded = load(compiled.loaded.file, smaller)
+            # With the run's own facts: the trial trains on its rows, in the store where they stand converted.
+            tried = compile_loaded(
+                loaded, compiled.plan.target, compiled.folder, counting=False, known=compiled.facts
             )
         except ProblemError:
             continue

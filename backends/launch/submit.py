@@ -7,6 +7,7 @@ is in the job's comment.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from toolspec.backends.launch.bundle import NAME, RunBundle
-from toolspec.backends.launch.create import place_json, place_text, run_fields
+from toolspec.backends.launch.create import check_place, place_json, place_text, run_fields
 from toolspec.backends.launch.events import write_event
 from toolspec.backends.launch.process import user
 from toolspec.backends.launch.slurm.ask import by_comment
@@ -92,20 +93,13 @@ def script_of(run: Path, submission: Submission) -> str:
 
 def submit(run: Path, submission: Submission) -> Submitted:
     """Makes the submission. Raises ProblemError; the run's folder is then as it was but for the script."""
-    _check_place(run)
+    check_place(run)
     try:
         if submission.kind == "local":
             return _local(run, submission)
         return _slurm(run, submission)
     except OSError as error:
         raise ProblemError((_unwritten(run, error),)) from None
-
-
-def _check_place(run: Path) -> None:
-    if "\n" in str(run):
-        raise ProblemError(
-            (Problem("TS930", "run-folder", f"{str(run)!r} has a line break, which no job script bears"),)
-        )
 
 
 def _unwritten(run: Path, error: OSError) -> Problem:
@@ -148,7 +142,7 @@ def _slurm(run: Path, submission: Submission) -> Submitted:
     with signals_wait():
         reserve(file, fields(submission))
         try:
-            job = BundleExecutor(script, int(submission.options["nodes"])).submit_script()
+            job = BundleExecutor(script, submission.options).submit_script()
         except RefusedError as error:
             found = adopted(run.name, submission.nonce) if error.silent else None
             if found is None:
@@ -174,14 +168,25 @@ def reserve(file: Path, value: Mapping[str, Any], durable: bool = True) -> None:
         draft.unlink(missing_ok=True)
 
 
+_REFUSALS = (
+    (
+        "xpired|redential|uthentication|[Mm]unge",
+        "the credentials have run out or the clocks differ: log in anew (kinit, munge), and try again",
+    ),
+    (
+        "node configuration is not available",
+        "less of a node, cluster.slurm.cpus and memory: it may keep a part for itself (CoreSpecCount, MemSpecLimit)",
+    ),
+    ("nable to contact slurm controller", "try again, or ask who runs the cluster"),
+)
+
+
 def refused(said: str, run: Path, silent: bool) -> Problem:
     """Slurm's own refusal, in its words."""
     if silent:
         fix = f"toolspec status {run.name} looks whether it was taken all the same"
-        return Problem("TS931", "slurm-down", f"Slurm did not take the job: {said}", fix=fix)
-    fix = ""
-    if "xpired" in said or "redential" in said:
-        fix = "the credentials have run out or the clocks differ: log in anew (kinit, munge), and try again"
+        return Problem("TS931", "slurm-down", f"Slurm did not say whether it took the job: {said}", fix=fix)
+    fix = next((fix for words, fix in _REFUSALS if re.search(words, said)), "")
     return Problem("TS941", "refused-by-slurm", f"Slurm refused the job: {said}", fix=fix)
 
 

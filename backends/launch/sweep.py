@@ -35,6 +35,7 @@ from toolspec.backends.launch.submit import (
 from toolspec.backends.launch.values import mapping
 from toolspec.backends.verl.sweep.expand import SweptPoint
 from toolspec.specs.named_file import UnreadableError
+from toolspec.specs.nearest import nearest
 from toolspec.specs.problem import Problem, ProblemError
 
 FILE = "sweep.json"
@@ -42,20 +43,26 @@ _HEX = 6
 
 
 class Member(NamedTuple):
-    """A point and its run. number: of the submission that is to be made."""
+    """A point and its run. number: of the submission that is to be made. identity: SweptPoint's."""
 
     point: str
     run: Path
     values: Mapping[str, Any]
     number: int = 1
+    identity: str = ""
 
 
 class SweepFolder(NamedTuple):
-    """place: the folder of all runs. members: by the point's name, those that are there already."""
+    """place: the folder of all runs. members: by the point's name, those that are there already.
+
+    name: of the spec, "" for unknown. parallel: points at once, None for all.
+    """
 
     place: Path
     id: str
     members: Mapping[str, Member]
+    name: str = ""
+    parallel: int | None = None
 
     @property
     def folder(self) -> Path:
@@ -72,7 +79,9 @@ def open_sweep(place: Path, id_: str) -> SweepFolder:
         told = mapping(str(place / SWEEPS / id_ / FILE))
     except UnreadableError as error:
         message = f"there is no sweep `{id_}` in {place / SWEEPS}: {error}"
-        raise ProblemError((Problem("TS054", "no-run", message, fix="toolspec runs"),)) from None
+        close = nearest(id_, sorted(each.parent.name for each in (place / SWEEPS).glob(f"*/{FILE}")))
+        fix = f"--extend {close[0]}" if close else "toolspec runs"
+        raise ProblemError((Problem("TS054", "no-run", message, fix=fix),)) from None
     members = {}
     for entry in told.get("points") or ():
         if (
@@ -80,10 +89,17 @@ def open_sweep(place: Path, id_: str) -> SweepFolder:
             and isinstance(entry.get("name"), str)
             and isinstance(entry.get("run"), str)
         ):
-            members[entry["name"]] = Member(
-                entry["name"], place / Path(entry["run"]).name, entry.get("values") or {}
-            )
-    return SweepFolder(place, id_, members)
+            run = place / Path(entry["run"]).name
+            values, identity = entry.get("values") or {}, entry.get("identity") or ""
+            members[entry["name"]] = Member(entry["name"], run, values, identity=str(identity))
+    name, parallel = told.get("name"), told.get("parallel")
+    return SweepFolder(
+        place,
+        id_,
+        members,
+        name if isinstance(name, str) else "",
+        parallel if isinstance(parallel, int) and parallel > 0 else None,
+    )
 
 
 def write_point(
@@ -93,52 +109,91 @@ def write_point(
     spec: Path,
     sets: Sequence[str],
 ) -> Member:
-    """A point's run, with its bundle, not submitted yet. Not durable: os.sync follows. Raises ProblemError, OSError."""
+    """A point's run, with its bundle, not submitted yet; gone again where it is stopped in the middle.
+
+    Not durable: os.sync follows. Raises ProblemError, OSError.
+    """
     assert swept.compiled is not None
     run = sweep.run_of(swept.point.name)
     run.mkdir()
-    bundle = write_into(run, swept.compiled, durable=False)
-    told = {"id": sweep.id, "point": swept.point.name, "values": swept.point.values}
-    values = tuple(f"{path}={json.dumps(value)}" for path, value in swept.point.values.items())
-    write_run(run, bundle._replace(spec=spec, sets=(*sets, *values)), forced, told)
-    return Member(swept.point.name, run, swept.point.values)
+    try:
+        bundle = write_into(run, swept.compiled, durable=False)
+        told = {"id": sweep.id, "point": swept.point.name, "values": swept.point.values}
+        values = tuple(f"{path}={json.dumps(value)}" for path, value in swept.point.values.items())
+        write_run(run, bundle._replace(spec=spec, sets=(*sets, *values)), forced, told)
+    except BaseException:
+        shutil.rmtree(run, ignore_errors=True)
+        raise
+    return Member(swept.point.name, run, swept.point.values, identity=swept.identity)
 
 
 def write_sweep(sweep: SweepFolder, fields: Mapping[str, Any], members: Iterable[Member]) -> None:
-    """sweep.json, with those of before. fields: `name`, `spec`, `set`. Raises OSError."""
+    """sweep.json, with those of before. fields: `name`, `spec`, `set`, `parallel`. Raises OSError."""
     file = sweep.folder / FILE
     before: dict[str, Any] = {"version": 1, "id": sweep.id, "created": round(time.time(), 3), "user": user()}
     with suppress(UnreadableError):
         before |= mapping(str(file))
     points = {**sweep.members, **{each.point: each for each in members}}
-    told = [{"name": each.point, "run": each.run.name, "values": each.values} for each in points.values()]
+    told = [
+        {"name": each.point, "run": each.run.name, "values": each.values, "identity": each.identity}
+        for each in points.values()
+    ]
     place_json(file, {**before, **fields, "points": told})
 
 
-def send(sweep: SweepFolder, members: Sequence[Member], submission: Submission, parallel: int | None) -> str:
+class Array(NamedTuple):
+    """Members that are one array of Slurm's. at_once: how many of them run at a time."""
+
+    key: str
+    members: Sequence[Member]
+    at_once: int
+
+
+def arrays(groups: Mapping[str, Sequence[Member]], parallel: int | None, largest: int | None) -> list[Array]:
+    """Each group as one array, or as several of at most `largest` tasks; `parallel` is shared out among all of them."""
+    parts = [
+        (key, members[start : start + (largest or len(members))])
+        for key, members in groups.items()
+        for start in range(0, len(members), largest or len(members))
+    ]
+    total = sum(len(members) for _, members in parts)
+    found = []
+    for key, members in parts:
+        share = len(members) if parallel is None else max(1, parallel * len(members) // total)
+        found.append(Array(key, members, min(share, len(members))))
+    left = (parallel or 0) - sum(each.at_once for each in found)
+    for number, each in enumerate(found):  # what the division left over
+        more = max(0, min(left, len(each.members) - each.at_once))
+        found[number] = each._replace(at_once=each.at_once + more)
+        left -= more
+    return found
+
+
+def send(sweep: SweepFolder, members: Sequence[Member], submission: Submission, at_once: int) -> str:
     """One array for all of them: its id. Raises ProblemError, OSError."""
     from toolspec.backends.launch.slurm.executor import BundleExecutor, RefusedError
 
-    arrays = sweep.folder / "arrays"
-    number = 1 + max((int(file.stem) for file in arrays.glob("[0-9]*.sh")), default=0)
-    script = arrays / f"{number:04d}.sh"
+    folder = sweep.folder / "arrays"
+    number = 1 + max((int(file.stem) for file in folder.glob("[0-9]*.sh")), default=0)
+    script = folder / f"{number:04d}.sh"
     place_text(script.with_suffix(".txt"), "".join(f"{each.number} {each.run}\n" for each in members))
     options = {"job-name": sweep.id, **submission.options}
-    at_once = min(parallel or len(members), len(members))
-    text = array_script(options, arrays, number, submission, len(members), at_once)
+    text = array_script(options, folder, number, submission, len(members), at_once)
     place_text(script, text)
     with signals_wait():
         for task, each in enumerate(members):
             file = each.run / "submissions" / f"{each.number:04d}.json"
             reserve(file, _fields(submission, each, task), durable=False)
         try:
-            array = BundleExecutor(script, int(submission.options["nodes"])).submit_script()
+            array = BundleExecutor(script, submission.options).submit_script()
         except RefusedError as error:
             found = adopted(sweep.id, submission.nonce) if error.silent else None
             if found is None:
                 if not error.silent:
                     for each in members:
                         (each.run / "submissions" / f"{each.number:04d}.json").unlink(missing_ok=True)
+                    script.unlink(missing_ok=True)
+                    script.with_suffix(".txt").unlink(missing_ok=True)
                 raise ProblemError((refused(str(error), sweep.folder, error.silent),)) from None
             array = found
         for task, each in enumerate(members):
@@ -157,8 +212,16 @@ def _fields(submission: Submission, member: Member, task: int, **told: Any) -> d
     return {**said, "parameters": {**said["parameters"], "array_task": task}}
 
 
-def remove(members: Iterable[Member]) -> None:
-    """The folders of runs that were not submitted."""
+def remove(sweep: SweepFolder, members: Iterable[Member]) -> None:
+    """Takes back the runs that were not submitted, and what the sweep says of them."""
+    gone = set()
     for each in members:
         if not list((each.run / "submissions").glob("*.json")):
             shutil.rmtree(each.run, ignore_errors=True)
+            gone.add(each.point)
+    left = [each for each in members if each.point not in gone]
+    with suppress(OSError):
+        if not left and not sweep.members:
+            shutil.rmtree(sweep.folder, ignore_errors=True)
+        elif gone and (sweep.folder / FILE).exists():
+            write_sweep(sweep, {}, left)

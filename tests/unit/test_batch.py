@@ -241,6 +241,16 @@ def test_job_sbatch_is_the_same_job(tmp_path: Path) -> None:
     assert "/tmp is no bundle" in shell.said
 
 
+def test_modules_where_the_shell_that_submits_has_none(tmp_path: Path) -> None:
+    """batch.sh is no login shell: the function is there only where somebody exported it."""
+    shell = Shell(tmp_path, "{modules: [cuda/12, 'a b']}")
+    init = tmp_path / "modules" / "init" / "bash"
+    init.parent.mkdir(parents=True)
+    init.write_text('module() { printf "%s|" "$@" >> "$TOOLSPEC_RUN_DIR/modules.txt"; }\n')
+    assert shell(CODE="0", MODULESHOME=str(init.parents[1])) == 0
+    assert shell.told("modules.txt") == ["load|cuda/12|load|a b|"]
+
+
 def test_the_scripts_are_bash(tmp_path: Path) -> None:
     shell = Shell(tmp_path, "{setup: [source x], modules: [cuda/12, 'a b'], container: {image: i.sqsh}}")
     for name in ("batch.sh", "job.sbatch", "launch.sh"):

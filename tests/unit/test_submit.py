@@ -166,6 +166,8 @@ def test_a_smoke_run_comes_first_and_ends_the_run_where_it_fails(place: Place) -
     (smoke,) = (run / "logs").glob("*.smoke.log")
     words = json.loads(smoke.read_text().split("arguments ")[1].split("\n")[0])
     assert {"trainer.total_training_steps=2", "trainer.save_freq=-1", "data.train_batch_size=1"} <= set(words)
+    rows = [word.partition("=")[2].strip("'") for word in words if word.startswith("data.train_files=")]
+    assert all((run / "bundle" / each).is_file() for each in rows), rows  # the run's rows, if it names any
     assert "arguments" not in (run / "logs" / "0001.0.log").read_text()
 
 

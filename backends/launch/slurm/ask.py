@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from toolspec.backends.launch.bounded import bounded
+
 LIMIT_SECONDS = 10.0
 MOST_IDS = 8000
 """Of one call: Linux takes 128 KiB in one argument, and an id has up to 12 digits."""
@@ -132,9 +134,7 @@ def call(command: Sequence[str], limit: float) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_OURS)}
     kept |= {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C"}
     try:
-        done = subprocess.run(
-            command, env=kept, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit, check=False
-        )
+        done = bounded(command, limit, kept, MOST_BYTES)
     except subprocess.TimeoutExpired:
         raise Silent(f"{command[0]} did not answer within {limit:g} s") from None
     except OSError as error:
@@ -146,7 +146,7 @@ def call(command: Sequence[str], limit: float) -> str:
         raise Silent(f"{command[0]} {there}") from None
     if done.returncode:
         raise Silent(f"{command[0]}: {_said(done.stderr) or f'exit code {done.returncode}'}")
-    return done.stdout[:MOST_BYTES].decode("utf-8", "replace")
+    return done.stdout.decode("utf-8", "replace")
 
 
 def _said(errors: bytes) -> str:

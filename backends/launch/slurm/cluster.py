@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from toolspec.backends.launch.process import user
@@ -19,7 +20,8 @@ DAY = 24 * 60
 class Partition(NamedTuple):
     """longest, usual: minutes of MaxTime and DefaultTime, None for no limit and none said.
 
-    accounts, not_accounts, qos: who may use it; () for everyone, for nobody barred.
+    accounts, not_accounts, qos: who may use it; () for everyone, for nobody barred. cpus_a_node, memory_a_node,
+    memory_a_cpu: MaxCPUsPerNode, MaxMemPerNode and MaxMemPerCPU (MiB). own_qos: the QOS whose limits it has, or "".
     """
 
     name: str
@@ -31,6 +33,11 @@ class Partition(NamedTuple):
     accounts: tuple[str, ...]
     not_accounts: tuple[str, ...]
     qos: tuple[str, ...]
+    least_nodes: int = 0
+    cpus_a_node: int | None = None
+    memory_a_node: int | None = None
+    memory_a_cpu: int | None = None
+    own_qos: str = ""
 
 
 class Node(NamedTuple):
@@ -55,26 +62,54 @@ class Node(NamedTuple):
 
 
 class Charge(NamedTuple):
-    """An association of the user's: what may be charged, on which partition ("" for all), under which QOS."""
+    """An association of the user's: what may be charged, on which partition ("" for all), under which QOS.
+
+    usual: whether its account is charged where none is said. qos_usual: of a job that says none, "" for unknown.
+    """
 
     account: str
     partition: str
     qos: frozenset[str]
+    usual: bool = False
+    qos_usual: str = ""
+
+
+class Limit(NamedTuple):
+    """A job's most under a QOS. time: minutes. None: no limit. over_partition: before those of the partition's QOS."""
+
+    time: int | None
+    gpus: int | None
+    nodes: int | None
+    over_partition: bool = False
 
 
 class Cluster(NamedTuple):
-    """silent: what could not be asked → why. charges: None where there is no accounting, or it was silent."""
+    """silent: what could not be asked → why. charges: None where there is no accounting, or it was silent.
+
+    limits: by QOS, {} where they are not enforced. array_size: tasks of the largest array, None for unknown.
+    """
 
     partitions: tuple[Partition, ...]
     nodes: tuple[Node, ...]
     charges: tuple[Charge, ...] | None
     silent: Mapping[str, str]
+    limits: Mapping[str, Limit] = MappingProxyType({})
+    array_size: int | None = None
 
     def partition(self, name: str | None) -> Partition | None:
-        for each in self.partitions:
-            if each.name == name or (name is None and each.default):
-                return each
-        return None
+        """The first of those that `name` lists, `gpu,urgent`; the default one for None."""
+        return next(iter(self.named(name)), None)
+
+    def named(self, names: str | None) -> tuple[Partition, ...]:
+        """All that `names` lists and that there are, in its order: Slurm takes the one where the job begins first."""
+        if names is None:
+            return tuple(each for each in self.partitions if each.default)[:1]
+        there = {each.name: each for each in self.partitions}
+        return tuple(there[name] for name in names.split(",") if name in there)
+
+    def nodes_of(self, names: str | None) -> tuple[Node, ...]:
+        wanted = {each.name for each in self.named(names)}
+        return tuple(node for node in self.nodes if node.partition in wanted)
 
 
 def ask_cluster(limit: float = SECONDS) -> Cluster:
@@ -91,18 +126,63 @@ def ask_cluster(limit: float = SECONDS) -> Cluster:
     form = ",".join(
         f"{name}:|" for name in ("NodeHost", "Partition", "StateLong", "CPUs", "Memory", "Gres", "Features")
     )
-    owner = f"user={user()}"
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(6) as pool:
         up = pool.submit(said, "controller", ["scontrol", "ping"], read_ping, "")
         partitions = pool.submit(
-            said, "partitions", ["scontrol", "show", "partition", "-o"], read_partitions, ()
+            said, "partitions", ["scontrol", "show", "-a", "partition", "-o"], read_partitions, ()
         )
         nodes = pool.submit(said, "nodes", ["sinfo", "-h", "-a", "-N", "-O", form], read_nodes, ())
-        listed = ["sacctmgr", "-nP", "show", "assoc", owner, "format=account,partition,qos"]
+        listed = ["sacctmgr", "-nP", "show", "user", user(), "withassoc", f"format={','.join(_CHARGE)}"]
         charges = pool.submit(said, "accounts", listed, read_charges, None)
+        qos = pool.submit(said, "qos", ["sacctmgr", "-nP", "show", "qos", _LIMITS], read_limits, {})
+        settings = pool.submit(said, "settings", ["scontrol", "show", "config"], read_settings, {})
         if down := up.result():
             silent["controller"] = down
-        return Cluster(partitions.result(), nodes.result(), charges.result(), silent)
+        if not partitions.result():
+            silent.setdefault("partitions", "scontrol named none")
+        told = settings.result()
+        limited = {"limits", "all"} & set(told.get("AccountingStorageEnforce", "").lower().split(","))
+        own = told.get("ClusterName", "")
+        charged = charges.result()
+        return Cluster(
+            partitions.result(),
+            nodes.result(),
+            None if charged is None else tuple(each for at, each in charged if own in ("", at)),
+            silent,
+            qos.result() if limited else {},
+            whole(told.get("MaxArraySize", "")),
+        )
+
+
+_CHARGE = ("cluster", "defaultaccount", "account", "partition", "qos", "defaultqos")
+_LIMITS = "format=name,maxwall,maxtres,flags"
+
+
+def read_settings(text: str) -> Mapping[str, str]:
+    """`Name = value` of scontrol show config."""
+    rows = (line.partition("=") for line in text.splitlines())
+    return {name.strip(): value.strip() for name, _, value in rows}
+
+
+def read_limits(text: str) -> Mapping[str, Limit]:
+    """`small|1-00:00:00|gres/gpu=8,node=2|DenyOnLimit` of sacctmgr show qos."""
+    found = {}
+    for line in text.splitlines():
+        name, _, rest = line.partition("|")
+        wall, most, flags = (*rest.split("|"), "", "")[:3]
+        tres = dict(each.split("=", 1) for each in most.split(",") if "=" in each)
+        found[name] = Limit(
+            minutes(wall),
+            whole(tres.get("gres/gpu", "")),
+            whole(tres.get("node", "")),
+            "OverPartQOS" in flags,
+        )
+    return found
+
+
+def whole(text: str) -> int | None:
+    """A number in plain digits; None for UNLIMITED and the like."""
+    return int(text) if re.fullmatch(r"\d{1,12}", text, re.ASCII) else None
 
 
 def read_ping(text: str) -> str:
@@ -121,7 +201,6 @@ def read_partitions(text: str) -> tuple[Partition, ...]:
         told = dict(re.findall(r"(\S+?)=(\S*)", line))
         if "PartitionName" not in told:
             continue
-        most = told.get("MaxNodes", "")
         found.append(
             Partition(
                 told["PartitionName"],
@@ -129,10 +208,15 @@ def read_partitions(text: str) -> tuple[Partition, ...]:
                 told.get("Default") == "YES",
                 minutes(told.get("MaxTime", "")),
                 minutes(told.get("DefaultTime", "")),
-                int(most) if most.isdigit() else None,
+                whole(told.get("MaxNodes", "")),
                 _names(told.get("AllowAccounts")),
                 _names(told.get("DenyAccounts")),
                 _names(told.get("AllowQos")),
+                whole(told.get("MinNodes", "")) or 0,
+                whole(told.get("MaxCPUsPerNode", "")),
+                whole(told.get("MaxMemPerNode", "")),
+                whole(told.get("MaxMemPerCPU", "")),
+                "" if told.get("QoS") in (None, "N/A", "(null)") else told["QoS"],
             )
         )
     return tuple(found)
@@ -144,7 +228,7 @@ def _names(text: str | None) -> tuple[str, ...]:
 
 def minutes(text: str) -> int | None:
     """`1-00:00:00` as minutes; None for UNLIMITED, NONE and the like."""
-    found = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d\d):(\d\d)", text)
+    found = re.fullmatch(r"(?:(\d{1,6})-)?(\d{1,9}):(\d\d):(\d\d)", text, re.ASCII)
     if not found:
         return None
     days, hours, rest, seconds = (int(part or 0) for part in found.groups())
@@ -164,8 +248,8 @@ def read_nodes(text: str) -> tuple[Node, ...]:
                 name,
                 partition.rstrip("*"),
                 state.rstrip("*~#!%$@^-+"),
-                int(cpus) if cpus.isdigit() else 0,
-                int(memory) if memory.isdigit() else 0,
+                whole(cpus) or 0,
+                whole(memory) or 0,
                 _gpus(gres),
                 frozenset() if features == "(null)" else frozenset(features.split(",")),
             )
@@ -177,17 +261,27 @@ def _gpus(text: str) -> Mapping[str, int]:
     """`gpu:h100:8(S:0-1),nvme:1` as {"h100": 8}."""
     found: dict[str, int] = {}
     for entry in re.sub(r"\([^)]*\)", "", text).split(","):
-        kind = re.fullmatch(r"gpu(?::([^:]+))?:(\d+)", entry) or re.fullmatch(r"gpu()()", entry)
+        kind = re.fullmatch(r"gpu(?::([^:]+))?:(\d{1,6})", entry, re.ASCII) or re.fullmatch(r"gpu()()", entry)
         if kind:
             found[kind[1] or ""] = found.get(kind[1] or "", 0) + int(kind[2] or 1)
     return found
 
 
-def read_charges(text: str) -> tuple[Charge, ...]:
-    rows = (line.split("|") for line in text.splitlines())
-    return tuple(
-        Charge(row[0], row[1], frozenset(filter(None, row[2].split(",")))) for row in rows if len(row) >= 3
-    )
+def read_charges(text: str) -> tuple[tuple[str, Charge], ...]:
+    """(cluster, association): slurmdbd keeps those of several clusters.
+
+    A job without a QOS has the association's DefaultQOS, else the only one that it may have, else `normal` (22.05).
+    """
+    found = []
+    for line in text.splitlines():
+        row = line.split("|")
+        if len(row) != len(_CHARGE):
+            continue
+        cluster, usual, account, partition, listed, default = row
+        qos = frozenset(filter(None, listed.split(",")))
+        only = next(iter(qos)) if len(qos) == 1 else "normal" if "normal" in qos else ""
+        found.append((cluster, Charge(account, partition, qos, account == usual, default or only)))
+    return tuple(found)
 
 
 def here() -> bool:

@@ -7,16 +7,28 @@ code into 1 (1.5.4). The bundle's batch.sh needs none of it, so submitit submits
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from submitit.core.utils import FailedSubmissionError
 from submitit.slurm.slurm import SlurmExecutor, SlurmJob
 
+from toolspec.backends.launch.bounded import bounded
+from toolspec.backends.launch.slurm.script import ALWAYS
+from toolspec.backends.launch.slurm.variables import for_sbatch
+
 SECONDS = 60.0
 """sbatch itself tries for longer where the controller does not answer. One that was ended may have been accepted."""
+
+
+_CUT_OFF = re.compile(
+    r"timed out|[Zz]ero [Bb]ytes|not connected|reset by peer|Broken pipe|[Uu]nexpected message"
+)
+"""Of sbatch's answer only: the request went out, and slurmctld, when it is busy, takes the job after all."""
 
 
 class RefusedError(Exception):
@@ -28,12 +40,15 @@ class RefusedError(Exception):
 
 
 class BundleExecutor(SlurmExecutor):
-    """script: what sbatch is given, where it lies already. Raises RuntimeError where no Slurm is installed."""
+    """script: what sbatch is given, where it lies already; options: those that it says, without dashes.
 
-    def __init__(self, script: Path, nodes: int) -> None:
+    Raises RuntimeError where no Slurm is installed.
+    """
+
+    def __init__(self, script: Path, options: Mapping[str, str | int | bool]) -> None:
         super().__init__(script.parent)
-        self._script = script
-        self.parameters["nodes"] = nodes
+        self._script, self._options = script, options
+        self.parameters["nodes"] = int(options["nodes"])
 
     def submit_script(self) -> str:
         """Hands the script to sbatch: the job's id. Raises RefusedError.
@@ -44,20 +59,18 @@ class BundleExecutor(SlurmExecutor):
 
     def _submit_command(self, command: str) -> SlurmJob[Any]:
         try:
-            done = subprocess.run(
+            done = bounded(
                 self._make_submission_command(self._script),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=SECONDS,
-                start_new_session=True,
-                check=False,
+                SECONDS,
+                for_sbatch(os.environ, (*self._options, *ALWAYS)),
             )
         except subprocess.TimeoutExpired:
             raise RefusedError(f"sbatch did not answer within {SECONDS:g} s", silent=True) from None
         except OSError as error:
             raise RefusedError(f"sbatch cannot be run: {error.strerror}") from None
         if done.returncode:
-            raise RefusedError(_words(done.stderr.decode("utf-8", "replace")))
+            said = _words(done.stderr.decode("utf-8", "replace"))
+            raise RefusedError(said, silent=_CUT_OFF.search(said) is not None)
         try:
             job = self._get_job_id_from_submission_command(done.stdout)
         except FailedSubmissionError:

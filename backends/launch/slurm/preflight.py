@@ -7,52 +7,39 @@ or in a partition that is down is accepted, and waits for ever (22.05; `sbatch -
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
 
+from toolspec.backends.launch.slurm.asked import SECTION, Asked, Place, listed, time_text
+from toolspec.backends.launch.slurm.charge import charged
 from toolspec.backends.launch.slurm.cluster import Cluster, Node, Partition
 from toolspec.specs.nearest import nearest
-from toolspec.specs.problem import Problem, Span
-
-SECTION = "cluster.slurm"
-Place = Callable[[str], Span | None]
-_SHOWN = 6
-
-
-class Asked(NamedTuple):
-    """What the job wants. time: minutes. gpu: the spec's own word for the type, as `h100-80gb`."""
-
-    partition: str | None
-    account: str | None
-    qos: str | None
-    time: int | None
-    nodes: int
-    gpus: int
-    gpu: str | None
-    constraint: str | None
-    cpus: int | None
-    memory: int | None
+from toolspec.specs.problem import Problem
 
 
 def preflight(asked: Asked, cluster: Cluster, place: Place) -> tuple[Problem, ...]:
-    """Errors of what can never run, warnings of what may not be meant. place: spec path → where it is written."""
+    """Errors of what can never run, warnings of what may not be meant. place: spec path → where it is written.
+
+    Of several partitions one that takes the job is enough.
+    """
     if "controller" in cluster.silent:
         message = f"Slurm's controller does not answer: {cluster.silent['controller']}"
         return (Problem("TS931", "slurm-down", message, fix="try again, or ask who runs the cluster"),)
-    partition = cluster.partition(asked.partition)
-    if partition is None:
-        return tuple(_no_partition(asked, cluster, place))
-    found = [
-        *_partition(asked, partition, place),
-        *_charge(asked, partition, cluster, place),
-        *_size(asked, partition, cluster, place),
-    ]
-    found += [
+    notes = tuple(
         Problem("TS939", "not-asked", f"{what} could not be asked: {why}", severity="note")
         for what, why in cluster.silent.items()
-        if what in ("nodes", "accounts", "partitions")
-    ]
-    return tuple(found)
+        if what != "qos" or "accounts" not in cluster.silent
+    )
+    if missing := tuple(_no_partition(asked, cluster, place)):
+        return missing
+    judged = [tuple(_judged(asked, each, cluster, place)) for each in cluster.named(asked.partition)]
+    taken = [found for found in judged if all(one.severity != "error" for one in found)]
+    return (*next(iter(taken or judged), ()), *notes)
+
+
+def _judged(asked: Asked, partition: Partition, cluster: Cluster, place: Place) -> Iterator[Problem]:
+    yield from _partition(asked, partition, place)
+    yield from charged(asked, partition, cluster, place)
+    yield from _size(asked, partition, cluster, place)
 
 
 def _no_partition(asked: Asked, cluster: Cluster, place: Place) -> Iterator[Problem]:
@@ -61,19 +48,15 @@ def _no_partition(asked: Asked, cluster: Cluster, place: Place) -> Iterator[Prob
     names = [each.name for each in cluster.partitions]
     path = f"{SECTION}.partition"
     span = place(path) or place(SECTION) or place("cluster")
-    if asked.partition is None:
+    if asked.partition is None and not cluster.named(None):
         message = "the cluster has no default partition, and the spec names none"
-        yield Problem("TS932", "partition", message, span, path, fix=f"partition: one of {_listed(names)}")
-        return
-    close = nearest(asked.partition, names)
-    message = f"the cluster has no partition `{asked.partition}`"
-    yield Problem(
-        "TS932", "partition", message, span, path, f"it has {_listed(names)}", close[0] if close else ""
-    )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+        yield Problem("TS932", "partition", message, span, path, fix=f"partition: one of {listed(names)}")
+    for name in asked.partition.split(",") if asked.partition is not None else ():
+        if name not in names:
+            close = nearest(name, names)
+            message = f"the cluster has no partition `{name}`"
+            why = f"it has {listed(names)}"
+            yield Problem("TS932", "partition", message, span, path, why, close[0] if close else "")
 
 
 def _partition(asked: Asked, partition: Partition, place: Place) -> Iterator[Problem]:
@@ -102,54 +85,19 @@ def _partition(asked: Asked, partition: Partition, place: Place) -> Iterator[Pro
         )
 
 
-def time_text(minutes: int) -> str:
-    """Minutes as the language writes them: 1440 → `1d`."""
-    for unit, size in (("d", 1440), ("h", 60)):
-        if minutes % size == 0:
-            return f"{minutes // size}{unit}"
-    return f"{minutes}m"
-
-
-def _charge(asked: Asked, partition: Partition, cluster: Cluster, place: Place) -> Iterator[Problem]:
-    path = f"{SECTION}.account"
-    span = place(path) or place(f"{SECTION}.partition")
-    if asked.account and asked.account in partition.not_accounts:
-        message = f"the partition {partition.name} is closed to the account {asked.account}"
-        yield Problem("TS934", "account", message, span, path)
-    elif asked.account and partition.accounts and asked.account not in partition.accounts:
-        message = (
-            f"the partition {partition.name} is open to {_listed(partition.accounts)}, not to {asked.account}"
-        )
-        yield Problem("TS934", "account", message, span, path)
-    if not cluster.charges:
-        return
-    own = sorted({each.account for each in cluster.charges})
-    if asked.account and asked.account not in own:
-        close = nearest(asked.account, own)
-        message = f"you have no account `{asked.account}`"
-        yield Problem(
-            "TS934", "account", message, span, path, f"you have {_listed(own)}", close[0] if close else ""
-        )
-        return
-    path = f"{SECTION}.qos"
-    known = {name for each in cluster.charges if asked.account in (None, each.account) for name in each.qos}
-    if asked.qos and known and asked.qos not in known:
-        close = nearest(asked.qos, sorted(known))
-        message = f"{asked.account or 'no account of yours'} may not use the QOS `{asked.qos}`"
-        why = f"it has {_listed(sorted(known))}"
-        yield Problem("TS935", "qos", message, place(path), path, why, close[0] if close else "")
-    elif asked.qos and partition.qos and asked.qos not in partition.qos:
-        message = f"the partition {partition.name} takes the QOS {_listed(partition.qos)}, not {asked.qos}"
-        yield Problem("TS935", "qos", message, place(path), path)
-
-
 def _size(asked: Asked, partition: Partition, cluster: Cluster, place: Place) -> Iterator[Problem]:
     nodes = [node for node in cluster.nodes if node.partition == partition.name]
     if not nodes:
         return
     yield from _features(asked, partition, nodes, place)
     fitting = fitting_nodes(asked, nodes)
-    if partition.most_nodes is not None and asked.nodes > partition.most_nodes:
+    yield from _share(asked, partition, place)
+    if asked.nodes < partition.least_nodes:
+        message = f"{partition.name} gives a job {partition.least_nodes} nodes or more, not {asked.nodes}"
+        why = "Slurm accepts such a job and never runs it (PartitionNodeLimit)"
+        fix = f"cluster.nodes: {partition.least_nodes}"
+        yield Problem("TS936", "too-many-nodes", message, place("cluster.nodes"), "cluster.nodes", why, fix)
+    elif partition.most_nodes is not None and asked.nodes > partition.most_nodes:
         message = (
             f"{asked.nodes} nodes are over the {partition.most_nodes} that {partition.name} gives one job"
         )
@@ -182,6 +130,20 @@ def _size(asked: Asked, partition: Partition, cluster: Cluster, place: Place) ->
     yield from _type(asked, fitting, place)
 
 
+def _share(asked: Asked, partition: Partition, place: Place) -> Iterator[Problem]:
+    """More of one node than the partition gives a job."""
+    for name, unit, wanted, most in (
+        ("cpus", "CPU cores", asked.cpus, partition.cpus_a_node),
+        ("memory", "MB", asked.memory, partition.memory_a_node),
+    ):
+        if wanted is not None and most is not None and wanted > most:
+            path = f"{SECTION}.{name}"
+            message = f"{wanted} {unit} of a node are over the {most} that {partition.name} gives a job"
+            why = "Slurm would refuse the job, or accept it and never run it"
+            fix = f"{path}: {most}{'MB' if name == 'memory' else ''}"
+            yield Problem("TS936", "too-many-nodes", message, place(path), path, why, fix)
+
+
 def _and(asked: Asked) -> str:
     parts = [f"{asked.cpus} CPUs"] if asked.cpus else []
     parts += [f"{asked.memory / 1024:.4g} GB"] if asked.memory else []
@@ -194,7 +156,7 @@ def fitting_nodes(asked: Asked, nodes: Sequence[Node]) -> list[Node]:
     return [
         node
         for node in nodes
-        if node.gpu_count >= asked.gpus
+        if (node.gpus.get(asked.kind, 0) if asked.kind else node.gpu_count) >= asked.gpus
         and node.cpus >= (asked.cpus or 0)
         and node.memory >= (asked.memory or 0)
         and (wanted is None or wanted <= node.features)
@@ -216,7 +178,7 @@ def _features(asked: Asked, partition: Partition, nodes: Sequence[Node], place: 
         if name not in known:
             close = nearest(name, known)
             message = f"no node of {partition.name} has the feature `{name}`"
-            why = f"they have {_listed(known)}" if known else "none of them has any"
+            why = f"they have {listed(known)}" if known else "none of them has any"
             yield Problem("TS937", "feature", message, place(path), path, why, close[0] if close else "")
 
 
@@ -226,12 +188,24 @@ def _type(asked: Asked, nodes: Sequence[Node], place: Place) -> Iterator[Problem
     if not asked.gpu or not types:
         return
     model = asked.gpu.partition("-")[0].lower()
-    if not any(model in kind.lower() for kind in types):
-        message = f"the spec is for {asked.gpu}, and the nodes that fit have {_listed(types)}"
-        why = "what was checked of memory does not hold there"
-        yield Problem(
-            "TS938", "gpu-type", message, place("cluster.gpu"), "cluster.gpu", why, severity="warning"
+    meant = [kind for kind in types if model in kind.lower()]
+    other = [node for node in nodes if not any(kind in meant for kind in node.gpus)]
+    if not other:
+        return
+    message = f"the spec is for {asked.gpu}, and "
+    if meant:
+        have = listed(
+            sorted({kind for node in other for kind in node.gpus if kind}) or ["GPUs without a type"]
         )
+        message += f"{len(other)} of the {len(nodes)} nodes that fit have {have}: the job may get those"
+        fix = f"{SECTION}.extra: {{gpus-per-node: '{meant[0]}:{asked.gpus}'}}"
+    else:
+        message += f"the nodes that fit have {listed(types)}"
+        fix = ""
+    why = "what was checked of memory does not hold there"
+    yield Problem(
+        "TS938", "gpu-type", message, place("cluster.gpu"), "cluster.gpu", why, fix, severity="warning"
+    )
 
 
 def _counts(nodes: Sequence[Node]) -> list[tuple[int, int]]:
@@ -241,21 +215,37 @@ def _counts(nodes: Sequence[Node]) -> list[tuple[int, int]]:
     return sorted(counts.items())
 
 
-def share(asked: Asked, nodes: Sequence[Node]) -> Mapping[str, int]:
+def most_cores(asked: Asked, cluster: Cluster) -> int | None:
+    """Cores of one node that a job can have on any of its partitions; None where no node that fits is known."""
+    found = [
+        min(node.cpus, each.cpus_a_node or node.cpus)
+        for each in cluster.named(asked.partition)
+        for node in fitting_nodes(asked, cluster.nodes_of(each.name))
+    ]
+    return max(found, default=None)
+
+
+def share(asked: Asked, nodes: Sequence[Node], partitions: Sequence[Partition] = ()) -> Mapping[str, int]:
     """CPU cores and MiB of memory that go with the GPUs, of the smallest node that fits: {} where that is not known.
 
     Slurm's own default is one core a task, on which Ray starts no worker beyond the first. Of a whole node memory is 0,
-    which is all of it.
+    which is all of it, unless a partition gives a job less of it.
     """
     fitting = [node for node in fitting_nodes(asked, nodes) if node.gpu_count]
     if not fitting:
         return {}
     said: dict[str, int] = {}
-    if asked.cpus is None:
-        said["cpus-per-task"] = max(1, min(node.cpus * asked.gpus // node.gpu_count for node in fitting))
+    cores = asked.cpus
+    if cores is None:
+        most = [each.cpus_a_node for each in partitions if each.cpus_a_node]
+        cores = max(1, min([*most, *(node.cpus * asked.gpus // node.gpu_count for node in fitting)]))
+        said["cpus-per-task"] = cores
     if asked.memory is None:
+        most = [each.memory_a_node for each in partitions if each.memory_a_node]
+        most += [each.memory_a_cpu * cores for each in partitions if each.memory_a_cpu]
         whole = all(node.gpu_count == asked.gpus for node in fitting)
         # A node reports some memory more than it gives where the system keeps a part (MemSpecLimit).
         least = min(node.memory * asked.gpus // node.gpu_count for node in fitting)
-        said["mem"] = 0 if whole else int(least * 0.95)
+        limited = bool(most) and min(most) < max(node.memory for node in fitting)
+        said["mem"] = 0 if whole and not limited else min([*most, int(least * 0.95)])
     return said

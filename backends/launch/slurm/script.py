@@ -10,6 +10,8 @@ from typing import Protocol
 from toolspec.backends.verl.emit.job_files import header
 
 Options = Mapping[str, str | int | bool]
+ALWAYS = ("comment", "job-name", "output", "array")
+"""Options that a script has beside those of its spec."""
 
 
 class Sent(Protocol):
@@ -82,7 +84,10 @@ def mark(name: str, nonce: str) -> str:
 def escaped(path: Path, keep: str = "") -> str:
     """A path as sbatch's file names have it: a percent sign begins a replacement, and a backslash ends them all.
 
-    keep: a replacement at the end of the name that is meant.
+    keep: a replacement at the end of the name that is meant. Of four backslashes sbatch's quotes take two, slurmd one.
     """
-    text = str(path).replace("%", "%%")
+    text = str(path)
+    if "\\" in text:
+        return text.replace("\\", "\\" * 4)
+    text = text.replace("%", "%%")
     return text.replace(f"%{keep}", keep) if keep else text

@@ -181,12 +181,23 @@ def batch_sh(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
+_MODULE = (
+    "# `module` is a function of login shells, and is not inherited from every shell that submits.",
+    "if ! type module >/dev/null 2>&1; then",
+    '  for file in "${MODULESHOME:-}/init/bash" "${LMOD_PKG:-}/init/bash" /etc/profile.d/*mod*.sh; do',
+    "    # shellcheck disable=SC1090  # the cluster's own",
+    '    if [ -r "$file" ]; then source "$file" || true; fi',
+    "  done",
+    "fi",
+)
+
+
 def setup_lines(plan: Plan) -> list[str]:
     """The modules of `cluster.slurm` and the user's own lines, which run in a shell before the job."""
     if "cluster.slurm.setup" not in plan:
         return []
     modules = [f"module load {shlex.quote(name)}" for name in plan["cluster.slurm.modules"]]
-    return [*modules, *plan["cluster.slurm.setup"]]
+    return [*(_MODULE if modules else ()), *modules, *plan["cluster.slurm.setup"]]
 
 
 def _setup(plan: Plan) -> list[str]:

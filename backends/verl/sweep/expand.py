@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from toolspec.backends.verl.compile import Compiled, bundle_of
@@ -41,6 +42,7 @@ class SweptPoint(NamedTuple):
     findings: tuple[Problem, ...]
     gpu_hours: float | None
     same_as: str | None = None
+    identity: str = ""
 
     @property
     def digest(self) -> str | None:
@@ -58,7 +60,8 @@ class Sweep:
     """The points of a sweep, compiled one after the other each time that it is gone through: no two are held at once.
 
     target: wins over the spec's. place: where a point's bundle belongs. choice: which findings
-    count, None for no lint. writing: what is missing for a bundle is an error, and not a note.
+    count, None for no lint. writing: what is missing for a bundle is an error, and not a note. known: identity → name
+    of points that come before all of these.
     """
 
     expansion: Expansion
@@ -68,6 +71,7 @@ class Sweep:
     pack: bool = False
     writing: bool = False
     progress: Callable[[str], None] = lambda _: None
+    known: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -75,13 +79,17 @@ class Sweep:
 
     def __iter__(self) -> Iterator[SweptPoint]:
         shared = Shared(self.pack, self.writing, self.progress)
-        seen: dict[str, str] = {}
+        seen = dict(self.known)
+        ran = set(seen.values())
         for point in self.expansion.points:
             found = self._one(point, shared)
             if found.compiled is not None and found.bundle is not None:
                 what = identity(found.compiled, found.bundle, point.name, point.suffix)
-                first = seen.setdefault(what, point.name)
-                found = found._replace(same_as=None if first == point.name else first)
+                # One that has run and would be another run now stands for none of these.
+                first = (
+                    point.name if point.name in ran - {seen.get(what)} else seen.setdefault(what, point.name)
+                )
+                found = found._replace(same_as=None if first == point.name else first, identity=what)
             yield found
 
     def _one(self, point: Point, shared: Shared) -> SweptPoint:
@@ -114,6 +122,7 @@ def expand(
     pack: bool = False,
     writing: bool = False,
     progress: Callable[[str], None] = lambda _: None,
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> Sweep:
     """The sweep of a loaded spec; the arguments are those of Sweep.
 
@@ -130,7 +139,7 @@ def expand(
                 error = ProblemError((problem,))
                 error.sources = loaded.sources  # type: ignore[attr-defined]
                 raise error
-    return Sweep(expansion, target, place, choice, pack, writing, progress)
+    return Sweep(expansion, target, place, choice, pack, writing, progress, known)
 
 
 def gpu_hours(spec: Spec) -> float | None:

@@ -145,7 +145,7 @@ def _sweep(word: str, forced: tuple[Forced, ...], dry_run: bool, form: str) -> i
     from toolspec.backends.launch.found import of_sweep
     from toolspec.backends.launch.look import look
     from toolspec.backends.launch.runs import root
-    from toolspec.backends.launch.sweep import Member, open_sweep, send
+    from toolspec.backends.launch.sweep import Member, arrays, open_sweep, send
     from toolspec.backends.verl.emit.job_files import options
     from toolspec.cli.submit_sweep import array_submission
 
@@ -175,15 +175,17 @@ def _sweep(word: str, forced: tuple[Forced, ...], dry_run: bool, form: str) -> i
     if found.errors:
         raise ProblemError(tuple(one for one in found.shown if one.severity == "error"))
     runs = [member.run.name for _, members in groups.values() for member in members]
-    arrays = []
+    sent = []
     if not dry_run:
-        arrays = [
-            send(sweep, members, array_submission(ready[key]), None) for key, (_, members) in groups.items()
-        ]
+        sizes = [each.cluster.array_size for each in ready.values() if each.cluster is not None]
+        parts = arrays(
+            {key: members for key, (_, members) in groups.items()}, sweep.parallel, next(iter(sizes), None)
+        )
+        sent = [send(sweep, each.members, array_submission(ready[each.key]), each.at_once) for each in parts]
     if form == "json":
-        print_json({"version": 1, "sweep": sweep.id, "runs": runs, "arrays": arrays})
+        print_json({"version": 1, "sweep": sweep.id, "runs": runs, "arrays": sent})
         return 0
-    word = "would be submitted" if dry_run else f"{paint('submitted', '32')}, array {', '.join(arrays)}"
+    word = "would be submitted" if dry_run else f"{paint('submitted', '32')}, array {', '.join(sent)}"
     print(f"{paint(sweep.id, '1')}  {len(runs)} points that failed {word}")
     for name in runs:
         print(f"  {name}")

@@ -280,7 +280,7 @@ def _bound(plan: Plan, kind: str) -> str:
     seconds = plan["cluster.time_seconds"]
     if kind != "slurm" or not seconds:
         return ""
-    from toolspec.backends.launch.slurm.preflight import time_text
+    from toolspec.backends.launch.slurm.asked import time_text
 
     hours = plan["cluster.nodes"] * plan["cluster.gpus"] * seconds / 3600
     budget = plan["budget.gpu_hours"]

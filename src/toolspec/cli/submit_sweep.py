@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +20,7 @@ from toolspec.specs.problem import Problem, ProblemError, Span
 if TYPE_CHECKING:
     from toolspec.backends.launch.ready import Ready
     from toolspec.backends.launch.submit import Submission
-    from toolspec.backends.launch.sweep import Member, SweepFolder
+    from toolspec.backends.launch.sweep import Array, Member, SweepFolder
     from toolspec.backends.verl.doctor.needs import Needs
     from toolspec.backends.verl.sweep.expand import SweptPoint
     from toolspec.backends.verl.sweep.listing import Listing
@@ -44,71 +44,104 @@ class Call(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Points that ask the same of Slurm, which makes them one array."""
+    """Points that ask the same of Slurm, which makes them one array. place: of a spec path, in the first of them."""
 
     plan: Plan
     needs: Needs
     members: list[Member]
+    place: Callable[[str], Span | None]
 
 
 def submit_sweep(call: Call) -> int:
     """Compiles, checks and sends every point that the sweep does not have yet; the exit code. Raises ProblemError."""
+    from toolspec.backends.launch.create import check_place
     from toolspec.backends.launch.runs import root
     from toolspec.backends.launch.sweep import SweepFolder, open_sweep, remove
     from toolspec.specs.loading import load
 
     place = root().absolute()
+    check_place(place)
     loaded = load(Path(call.spec), call.sets)
     if call.extend is not None:
         sweep = open_sweep(place, call.extend)
+        _check_name(sweep, loaded.spec.name)
     else:
         sweep = SweepFolder(place, f"{loaded.spec.name}-{secrets.token_hex(3)}", {})
     made: list[Member] = []
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        if not call.dry_run:
+            place.mkdir(parents=True, exist_ok=True)
         return _submit(call, sweep, made)
     except OSError as error:
-        remove(made)
+        remove(sweep, made)
         from toolspec.backends.launch.create import no_place
 
         raise ProblemError((no_place(place, error),)) from None
     except BaseException:
-        remove(made)
+        remove(sweep, made)
         raise
+
+
+def _check_name(sweep: SweepFolder, name: str) -> None:
+    """Raises ProblemError for a spec of another name, by which its points are known."""
+    if sweep.name and sweep.name != name:
+        message = f"the sweep {sweep.id} is of the spec `{sweep.name}`, and this one is named `{name}`"
+        why = "its points would all be new, and run again"
+        fix = f"name: {sweep.name}, or leave --extend out"
+        raise ProblemError((Problem("TS951", "not-this-run", message, path="name", why=why, fix=fix),))
 
 
 def _submit(call: Call, sweep: SweepFolder, made: list[Member]) -> int:
     from toolspec.backends.launch.ready import ready_for_slurm
-    from toolspec.backends.launch.sweep import send, write_sweep
+    from toolspec.backends.launch.sweep import arrays, send, write_sweep
 
     groups: dict[str, Group] = {}
-    found = _written(call, sweep, made, groups)
+    changed: list[str] = []
+    found = _written(call, sweep, made, groups, changed)
     if not groups:
-        return _nothing(call, sweep, found)
-    problems = list(_problems(found))
+        return _nothing(call, sweep, found, changed)
+    problems = [*_problems(found), *_other_now(sweep, changed)]
     ready: dict[str, Ready] = {}
     for key, group in groups.items():
-        ready[key] = ready_for_slurm(group.plan, group.needs, lambda _: None, sweep.place, call.dry_run)
+        ready[key] = ready_for_slurm(group.plan, group.needs, group.place, sweep.place, call.dry_run)
         problems += ready[key].problems
     seen = admitted(tuple(dict.fromkeys(problems)), call.forced)
     if seen.errors and not call.dry_run:
         raise ProblemError(seen.shown)
     show(seen.shown)
-    if call.dry_run:
-        return _dry(call, sweep, groups, ready, found, seen)
-    spec = {"name": found.name, "spec": str(Path(call.spec).resolve()), "set": list(call.sets)}
-    write_sweep(sweep, spec, made)
-    os.sync()
     parallel = call.parallel or found.parallel
-    arrays = [
-        send(sweep, group.members, _submission(call, ready[key]), parallel) for key, group in groups.items()
-    ]
-    _told(call, sweep, made, arrays, found, ready, seen)
+    sizes = [each.cluster.array_size for each in ready.values() if each.cluster is not None]
+    parts = arrays({key: group.members for key, group in groups.items()}, parallel, next(iter(sizes), None))
+    if call.dry_run:
+        return _dry(call, sweep, parts, ready, seen)
+    spec = {"name": found.name, "spec": str(Path(call.spec).resolve()), "set": list(call.sets)}
+    write_sweep(sweep, {**spec, "parallel": parallel}, made)
+    os.sync()
+    sent = [send(sweep, each.members, _submission(call, ready[each.key]), each.at_once) for each in parts]
+    _told(call, sweep, made, sent, found, ready, seen)
     return 0
 
 
-def _written(call: Call, sweep: SweepFolder, made: list[Member], groups: dict[str, Group]) -> Listing:
-    """Every point compiled and linted; those that are new written, and grouped by what they ask of Slurm."""
+def _other_now(sweep: SweepFolder, changed: Sequence[str]) -> list[Problem]:
+    """That the spec has changed beside its sweep since points of it were sent."""
+    if not changed:
+        return []
+    message = (
+        f"{len(changed)} of the {len(sweep.members)} points that {sweep.id} has were sent of another spec: compiled "
+        f"now, {changed[0]} is another run"
+    )
+    why = "they are left as they are, and the new points cannot be compared with them"
+    fix = "the spec as it was, or a sweep of its own without --extend"
+    return [Problem("TS951", "not-this-run", message, why=why, fix=fix, severity="warning")]
+
+
+def _written(
+    call: Call, sweep: SweepFolder, made: list[Member], groups: dict[str, Group], changed: list[str]
+) -> Listing:
+    """Every point compiled and linted; those that are new written, and grouped by what they ask of Slurm.
+
+    changed: gets the names of points that have run and would be another run now.
+    """
     from toolspec.backends.launch.sweep import Member, write_point
     from toolspec.backends.verl.doctor.needs import needs_of
     from toolspec.backends.verl.emit.job_files import options
@@ -125,10 +158,14 @@ def _written(call: Call, sweep: SweepFolder, made: list[Member], groups: dict[st
         choice_beside(spec),
         call.pack,
         writing=not call.dry_run,
+        known={each.identity: each.point for each in sweep.members.values() if each.identity},
     )
     refused = {each.code for each in call.forced}
 
     def write(swept: SweptPoint) -> None:
+        before = sweep.members.get(swept.point.name)
+        if before and before.identity and swept.identity and before.identity != swept.identity:
+            changed.append(before.point)
         failed = any(one.severity == "error" and one.code not in refused for one in swept.findings)
         if swept.compiled is None or swept.same_as or failed or swept.point.name in sweep.members:
             return
@@ -141,7 +178,7 @@ def _written(call: Call, sweep: SweepFolder, made: list[Member], groups: dict[st
         plan = swept.compiled.plan
         key = json.dumps(options(plan), sort_keys=True)
         if key not in groups:
-            groups[key] = Group(plan, needs_of(swept.compiled), [])
+            groups[key] = Group(plan, needs_of(swept.compiled), [], swept.compiled.place)
         groups[key].members.append(member)
 
     with Progress("points") as progress:
@@ -178,9 +215,9 @@ def _submission(call: Call, ready: Ready) -> Submission:
     return array_submission(ready, call.smoke, call.validate_only)
 
 
-def _nothing(call: Call, sweep: SweepFolder, found: Listing) -> int:
+def _nothing(call: Call, sweep: SweepFolder, found: Listing, changed: Sequence[str]) -> int:
     """No point is left to send: each has its run, or an error."""
-    seen = admitted(tuple(_problems(found)), call.forced)
+    seen = admitted((*_problems(found), *_other_now(sweep, changed)), call.forced)
     if seen.errors:
         raise ProblemError(seen.shown)
     show(seen.shown)
@@ -194,24 +231,21 @@ def _nothing(call: Call, sweep: SweepFolder, found: Listing) -> int:
 def _dry(
     call: Call,
     sweep: SweepFolder,
-    groups: dict[str, Group],
+    parts: Sequence[Array],
     ready: dict[str, Ready],
-    found: Listing,
     seen: Admitted,
 ) -> int:
     from toolspec.backends.launch.slurm.script import array_script
     from toolspec.specs.excerpt import to_json
 
     scripts = []
-    for number, (key, group) in enumerate(groups.items(), start=1):
-        submission = _submission(call, ready[key])
+    for number, part in enumerate(parts, start=1):
+        submission = _submission(call, ready[part.key])
         options = {"job-name": sweep.id, **submission.options}
-        count = len(group.members)
-        at_once = min(call.parallel or found.parallel or count, count)
         folder = sweep.folder / "arrays"
-        scripts.append(array_script(options, folder, number, submission, count, at_once))
+        scripts.append(array_script(options, folder, number, submission, len(part.members), part.at_once))
     if call.form == "json":
-        runs = [each.run.name for group in groups.values() for each in group.members]
+        runs = [each.run.name for part in parts for each in part.members]
         print_json({"version": 1, "runs": runs, "scripts": scripts, "findings": to_json(seen.shown)})
     else:
         print("\n".join(scripts), end="")
@@ -237,7 +271,7 @@ def _told(
     same = sum(point.same_as is not None for point in found.points)
     left = len(found.points) - len(made) - same
     print(
-        f"{paint('submitted', '32')}  {paint(sweep.id, '1')}  {len(made)} points, "
+        f"{paint('submitted', '32')}  {paint(sweep.id, '1')}  {len(made)} point{'s' * (len(made) != 1)}, "
         f"{'array' if len(arrays) == 1 else 'arrays'} {', '.join(arrays)}"
     )
     for words in (
