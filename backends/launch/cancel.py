@@ -20,12 +20,10 @@ from typing import NamedTuple
 from toolspec.backends.launch.attempts import runs, waits
 from toolspec.backends.launch.events import write_event
 from toolspec.backends.launch.look import Looked
-from toolspec.backends.launch.process import descendants, life, started, user, with_variable
+from toolspec.backends.launch.process import NONCE, descendants, life, started, user, with_variable
 from toolspec.backends.launch.runs import Run, Submission
 from toolspec.backends.launch.slurm.ask import LIMIT_SECONDS, Job, in_queue
 
-NONCE = "TOOLSPEC_NONCE"
-"""The variable that every process of a submission has."""
 WATCH_SECONDS = 12.0
 """How long Slurm is asked whether the jobs are gone. One that was running may take longer (KillWait): it is told
 to end."""

@@ -311,6 +311,8 @@ LIVES: tuple[tuple[Filled, Life, str], ...] = (
     (failed, "gone", "failed"),
     (cancelled, "gone", "cancelled"),
     (cancelled, "alive", "ending"),
+    (running, "left", "running"),
+    (cancelled, "left", "ending"),
     (running, "restarted", "failed"),
     (running, "elsewhere", "running"),
 )

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ told = json.loads(os.environ["STUB"])
 print("arguments", json.dumps(sys.argv[1:]), flush=True)
 print("gpus", os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
 if told.get("child"):
-    print("child", subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid, flush=True)
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    print("child", subprocess.Popen(sleep, start_new_session=told.get("daemon", False)).pid, flush=True)
 time.sleep(told.get("seconds", 0))
 if told.get("says"):
     print(told["says"])
@@ -111,6 +113,10 @@ def without_slurm(folder: Path) -> str:
     return str(place)
 
 
+def _has_child(run: Path) -> bool:
+    return "child " in log(run)
+
+
 def gone(pid: int) -> bool:
     try:
         return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
@@ -147,16 +153,50 @@ def test_a_local_run_dies_as_a_whole(place: Place) -> None:
     until(lambda: gone(pid) and gone(child))
 
 
-def test_what_fails_before_verl_is_told_too(place: Place) -> None:
-    """No python3 that runs: launch.sh ends before ts_job.py could say anything."""
+def test_what_was_killed_before_it_wrote_anything_is_told_too(place: Place) -> None:
+    """Nobody is left to say it, and status says so."""
     run = place.submitted(stub={"seconds": 600})
     pid = json.loads((run / "submissions" / "0001.json").read_text())["pid"]
-    os.killpg(pid, signal.SIGKILL)  # the supervisor too: nobody is left to say it, and status says so
+    os.killpg(pid, signal.SIGKILL)
+    place.call("cancel", run.name)  # verl, if it had begun
+    until(lambda: not list(Path("/proc").glob(f"{pid}/status")) or gone(pid))
     code, out, _ = place.call("status", run.name, "--format", "json")
     assert code == 1
-    assert json.loads(out)["runs"][0]["state"] in ("lost", "failed")
-    until(lambda: not list(Path("/proc").glob(f"{pid}/status")) or gone(pid))
-    place.call("cancel", run.name)
+    assert json.loads(out)["runs"][0]["state"] in ("lost", "failed", "cancelled")
+
+
+def test_verl_that_outlives_a_killed_supervisor_still_runs(place: Place) -> None:
+    """A resubmission of it would be a second trainer in its checkpoints."""
+    run = place.submitted(stub={"seconds": 600, "child": True})
+    child = int(until(lambda: "child " in log(run) and log(run).split("child ")[1].split("\n")[0]))
+    os.killpg(json.loads((run / "submissions" / "0001.json").read_text())["pid"], signal.SIGKILL)
+    _, out, _ = place.call("status", run.name, "--format", "json")
+    (told,) = json.loads(out)["runs"]
+    assert (told["state"], "was killed" in " ".join(told["notes"])) == ("running", True)
+    code, _, err = place.call("resubmit", run.name, *FORCE)
+    assert (code, "TS952" in err) == (1, True)
+    assert place.call("cancel", run.name)[0] == 0
+    until(lambda: gone(child))
+    assert (
+        json.loads(place.call("status", run.name, "--format", "json")[1])["runs"][0]["state"] == "cancelled"
+    )
+
+
+def test_nothing_outlives_a_local_run(place: Place) -> None:
+    """Neither verl, where ts_job.py is killed, nor what made itself a daemon, where verl ends by itself."""
+    killed = place.submitted(stub={"seconds": 600, "child": True})
+    ended_well = place.submitted(stub={"seconds": 1, "child": True, "daemon": True})
+    for run in (killed, ended_well):
+        until(partial(_has_child, run))
+    pid = json.loads((killed / "submissions" / "0001.json").read_text())["pid"]
+    (ts_job,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    os.kill(int(ts_job), signal.SIGKILL)
+    for run in (killed, ended_well):
+        child = int(log(run).split("child ")[1].split("\n")[0])
+        until(partial(gone, child))
+    cause = until(lambda: ended(killed))["cause"]
+    assert cause["kind"] == "killed" and "before verl" not in cause["message"]
+    assert until(lambda: ended(ended_well))["code"] == 0
 
 
 def test_a_smoke_run_comes_first_and_ends_the_run_where_it_fails(place: Place) -> None:
