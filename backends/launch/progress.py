@@ -92,7 +92,8 @@ def _last_step(file: Path) -> tuple[int | None, float | None, float | None]:
             found = _STEP.match(data, begin)
             if found:
                 end = data.find(b"\n", at) + 1 or len(data)
-                return int(found[1]), _value(_SCORE, data, at, end), _value(_SECONDS, data, at, end)
+                # From its begin: `at` may be that of `timing_s/step:`, which the line has behind its score.
+                return int(found[1]), _value(_SCORE, data, begin, end), _value(_SECONDS, data, begin, end)
             at = begin
         if len(data) < size - (64 << 10):
             break  # that was all of it
