@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from toolspec.backends.launch.bundle import NAME, RunBundle
@@ -31,7 +32,8 @@ v1/trainer_base.py)."""
 class Submission(NamedTuple):
     """What of a submission is decided before it is made. extra: variables of the job beside the run's own.
 
-    resume: what it takes up: `auto`, or a step. options: of sbatch; {} for a local one.
+    resume: what it takes up: `auto`, or a step. options: of sbatch; {} for a local one. changed: what `resubmit --set`
+    changed of the job, which the next resubmission takes over.
     """
 
     number: int
@@ -43,6 +45,7 @@ class Submission(NamedTuple):
     resume: str = "auto"
     smoke: bool = False
     validate_only: bool = False
+    changed: Mapping[str, Any] = MappingProxyType({})
 
 
 class Submitted(NamedTuple):
@@ -135,6 +138,7 @@ def fields(submission: Submission, **told: Any) -> dict[str, Any]:
         "smoke": submission.smoke,
         "validate_only": submission.validate_only,
         "parameters": dict(submission.options),
+        **({"changed": dict(submission.changed)} if any(submission.changed.values()) else {}),
         **told,
     }
 

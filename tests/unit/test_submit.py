@@ -339,8 +339,62 @@ def test_a_run_goes_on_with_a_second_submission(place: Place) -> None:
 def test_what_would_be_another_run_is_not_resubmitted(place: Place) -> None:
     run = place.submitted(stub={"code": 1})
     until(lambda: ended(run))
-    code, _, err = place.call("resubmit", run.name, *FORCE, "--set", "reward.valid_call=0.5")
-    assert (code, "ts_reward.json of the bundle" in err) == (1, True), err
+    for change, words in (
+        ("reward.valid_call=0.5", "ts_reward.json of the bundle"),
+        ("env={NCCL_DEBUG: INFO}", "launch.sh of the bundle"),
+        ("cluster.gpus=2", "shards of 1"),
+    ):
+        code, _, err = place.call("resubmit", run.name, *FORCE, "--set", change)
+        assert (code, words in " ".join(err.split())) == (1, True), err
+
+
+def test_what_a_resubmission_asks_of_slurm_is_asked(tmp_path: Path) -> None:
+    """`status` says of a host without memory: cluster.slurm.memory. It must reach the job, and the next one too."""
+    place = Place(tmp_path)
+    spec = tmp_path / "exp.yaml"
+    for name in ("train.jsonl", "val.jsonl", "tools.py"):
+        (tmp_path / name).write_bytes((EXAMPLE.parent / name).read_bytes())
+    slurm = "{gpus: 1, slurm: {partition: gpu, time: 1h, memory: 4GB, restarts: 2}}"
+    spec.write_text(EXAMPLE.read_text().replace("cluster: {gpus: 1}", f"cluster: {slurm}"))
+    code, out, err = place.call("submit", str(spec), "--local", "--format", "json", *FORCE)
+    assert code == 0, err
+    run = Path(json.loads(out)["folder"])
+    until(lambda: ended(run))
+    file = run / "submissions" / "0001.json"  # as if Slurm had had it
+    told = json.loads(file.read_text())
+    file.write_text(json.dumps({**told, "kind": "slurm", "job": "7", "pid": None}))
+    sets = (
+        "cluster.slurm.memory=64GB",
+        "cluster.slurm.restarts=5",
+        "budget.gpu_hours=2",
+        "algorithm.lr=3e-6",
+    )
+    path = without_slurm(tmp_path)
+    words = [word for each in sets for word in ("--set", each)]
+    code, out, err = place.call("resubmit", run.name, "--dry-run", *FORCE, *words, PATH=path)
+    assert "#SBATCH --mem=65536M" in out and "optim.lr=3e-06" in out, (out, err)
+    assert 'TOOLSPEC_SETTINGS=\'{"gpu_hours": 2.0, "restarts": 5}\'' in out, out
+    changed = {"settings": {"restarts": 5}, "options": {"mem": "65536M"}}
+    file.write_text(json.dumps({**json.loads(file.read_text()), "changed": changed}))
+    _, out, err = place.call("resubmit", run.name, "--dry-run", *FORCE, PATH=path)
+    assert "#SBATCH --mem=65536M" in out and "TOOLSPEC_SETTINGS='{\"restarts\": 5}'" in out, (out, err)
+
+
+@pytest.mark.parametrize(
+    ("override", "name", "value"),
+    [
+        ("actor_rollout_ref.actor.checkpoint.save_contents: [model]", "contents", ["model"]),
+        ("trainer.use_v1: false", "trainer", "v0"),
+    ],
+)
+def test_what_the_job_knows_is_what_verl_is_told(
+    place: Place, override: str, name: str, value: object
+) -> None:
+    """Else a checkpoint in which something is looked for that verl never writes is never whole."""
+    words = ("compile", str(EXAMPLE), "--out", "b", "--set", f"overrides={{{override}}}")
+    code, _, err = place.call(*words)
+    assert code == 0, err
+    assert json.loads((place.folder / "b" / "ts_job.json").read_text())[name] == value
 
 
 def test_paths_with_spaces_unicode_and_percent_signs(tmp_path: Path) -> None:

@@ -32,11 +32,11 @@ def job_json(plan: Plan, config: VerlConfig) -> dict[str, Any]:
     every = plan["checkpoint.every"]
     return {
         "verl": plan.target,
-        "trainer": plan["train.trainer"],
+        "trainer": _trainer(plan, config),
         "nodes": plan["cluster.nodes"],
         "gpus": plan["cluster.gpus"],
         "checkpoints": str(config.settings["trainer.default_local_dir"].value),
-        "contents": list(plan["checkpoint.contents"]),
+        "contents": _contents(plan, config),
         "critic": critic(plan),
         "every": None if every == "never" else every,
         "resume": plan["checkpoint.resume"],
@@ -45,6 +45,24 @@ def job_json(plan: Plan, config: VerlConfig) -> dict[str, Any]:
         "notice_seconds": plan["cluster.slurm.notice"] if slurm else 0,
         "wait_seconds": WAIT_SECONDS,
     }
+
+
+def _contents(plan: Plan, config: VerlConfig) -> list[str]:
+    """What verl saves, by the configuration itself: `overrides` may say otherwise than the plan, and a checkpoint in
+    which something is looked for that verl never writes is never whole."""
+    told = []
+    for section in ("actor_rollout_ref.actor", "critic") if critic(plan) else ("actor_rollout_ref.actor",):
+        setting = config.settings.get(f"{section}.checkpoint.save_contents")
+        value = setting.value if setting is not None else None
+        told.append([str(one) for one in (value if isinstance(value, list) else plan["checkpoint.contents"])])
+    return [name for name in told[0] if all(name in one for one in told)]
+
+
+def _trainer(plan: Plan, config: VerlConfig) -> str:
+    setting = config.settings.get("trainer.use_v1")
+    if setting is None or not isinstance(setting.value, bool):
+        return str(plan["train.trainer"])
+    return "v1" if setting.value else "v0"
 
 
 def options(plan: Plan) -> dict[str, str | int | bool]:

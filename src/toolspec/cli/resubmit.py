@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from toolspec.backends.launch.ready import Ready
     from toolspec.backends.launch.runs import Run
     from toolspec.backends.verl.side import Side
+    from toolspec.compiler.plan.decision import Plan
 
 
 @click.command("resubmit")
@@ -57,8 +58,8 @@ def resubmit(
       toolspec resubmit calculator-7f3a10 --from-checkpoint 200 --set rollout.gpu_memory=0.5
       toolspec resubmit --sweep weights-3fa2c1
 
-    The bundle stays as it is; what --set changes must be verl's configuration alone. A changed reward, tool or model
-    is a new run.
+    The bundle stays as it is; what --set changes must be verl's configuration, or what the job asks of Slurm (time,
+    memory, partition, restarts, budget). A changed reward, tool, model or number of GPUs is a new run.
     """
     if (word is None) == (sweep is None):
         raise click.UsageError("name a run, or a sweep with --sweep")
@@ -88,13 +89,22 @@ def _run(
     again.find_rows(run)
     bundle = _bundle(run)
     kind = run.newest.kind if run.newest else "slurm"
-    before = tuple(run.newest.overrides) if run.newest else ()
-    overrides = (*before, *again.overrides(run, sets))
-    ready = _ready(kind, bundle, run, dry_run)
-    found = admitted((*ready.problems, *again.rare_checkpoints(looked, bundle.plan)), forced)
+    change = again.change(run, sets)
+    plan = change.plan if change.plan is not None else bundle.plan
+    ready = _ready(kind, plan, run, dry_run)
+    found = admitted((*ready.problems, *again.rare_checkpoints(looked, plan)), forced)
     number = run.newest.number + 1 if run.newest else 1
-    resume = str(step) if step is not None else "auto"
-    submission = Submission(number, nonce(), kind, ready.options, overrides, again.settings(step), resume)
+    options = {**ready.options, **change.options} if kind == "slurm" else {}
+    submission = Submission(
+        number,
+        nonce(),
+        kind,
+        options,
+        change.overrides,
+        again.variables(step, change),
+        str(step) if step is not None else "auto",
+        changed=change.kept(),
+    )
     show(found.shown)
     if dry_run:
         script = script_of(run.folder, submission)
@@ -122,14 +132,14 @@ def _bundle(run: Run) -> Side:
     return side_of_bundle(run.folder / "bundle", "bundle")
 
 
-def _ready(kind: str, bundle: Side, run: Run, dry_run: bool) -> Ready:
+def _ready(kind: str, plan: Plan, run: Run, dry_run: bool) -> Ready:
     from toolspec.backends.launch.ready import ready_for_slurm, ready_here
     from toolspec.backends.verl.doctor.needs import needs_of_plan
 
-    needs = needs_of_plan(bundle.plan)
+    needs = needs_of_plan(plan)
     if kind == "local":
-        return ready_here(bundle.plan, needs, lambda _: None, run.folder)
-    return ready_for_slurm(bundle.plan, needs, lambda _: None, run.folder, dry_run)
+        return ready_here(plan, needs, lambda _: None, run.folder)
+    return ready_for_slurm(plan, needs, lambda _: None, run.folder, dry_run)
 
 
 def _over(looked: Looked) -> None:
@@ -169,7 +179,7 @@ def _sweep(word: str, forced: tuple[Forced, ...], dry_run: bool, form: str) -> i
         point = one.run.sweep.point if one.run.sweep else one.run.name
         key = json.dumps(options(bundle.plan), sort_keys=True)
         groups.setdefault(key, (bundle, []))[1].append(Member(point, one.run.folder.absolute(), {}, number))
-    ready = {key: _ready("slurm", bundle, first, dry_run) for key, (bundle, _) in groups.items()}
+    ready = {key: _ready("slurm", bundle.plan, first, dry_run) for key, (bundle, _) in groups.items()}
     found = admitted(tuple(dict.fromkeys(p for each in ready.values() for p in each.problems)), forced)
     show(found.shown)
     if found.errors:
