@@ -39,6 +39,7 @@ def job_json(plan: Plan, config: VerlConfig) -> dict[str, Any]:
         "contents": _contents(plan, config),
         "critic": critic(plan),
         "every": None if every == "never" else every,
+        "keep": None if plan["checkpoint.keep"] == "all" else plan["checkpoint.keep"],
         "resume": plan["checkpoint.resume"],
         "gpu_hours": plan["budget.gpu_hours"] or None,
         "restarts": plan["cluster.slurm.restarts"] if slurm else 0,
