@@ -103,6 +103,24 @@ def test_the_exit_code_is_verls_and_not_sruns(tmp_path: Path) -> None:
     assert shell.ended() is None  # ts_job.py has said it
 
 
+@pytest.mark.parametrize(
+    ("setup", "code", "words"),
+    [
+        ("exit 0", 1, ""),  # Slurm would have the job for completed, and nothing was trained
+        ("grep -q x /dev/null", 1, "toolspec: cluster.slurm failed with 1: grep -q x /dev/null"),
+        ("grep -q x /dev/null | cat", 0, ""),  # as at submit, where the lines were tried
+    ],
+)
+def test_what_a_setup_line_does(tmp_path: Path, setup: str, code: int, words: str) -> None:
+    shell = Shell(tmp_path, json.dumps({"setup": [setup]}))
+    assert shell(**({"CODE": "0"} if code == 0 else {})) == code
+    assert words in shell.log
+    end = shell.ended()
+    assert (end is not None) == bool(code)
+    assert end is None or (end["code"], end["next"]) == (code, "stop")
+    assert shell(CODE="", SRUN_CODE="0") == code, "a disk without room for a code is no end before verl"
+
+
 def test_two_jobs_have_two_tokens(tmp_path: Path) -> None:
     shell = Shell(tmp_path, "{}")
     tokens = set()

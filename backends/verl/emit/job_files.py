@@ -148,7 +148,9 @@ def batch_sh(plan: Plan) -> str:
         "# shellcheck disable=SC2317  # the trap calls it",
         "say_end() {",
         "  code=$?",
-        '  if [ "$code" = 0 ] || [ -s "$attempt/code" ]; then return; fi',
+        '  if [ -s "$attempt/code" ]; then return; fi',
+        '  if [ "$code" = 0 ] && [ -n "$began" ]; then return; fi',
+        '  if [ "$code" = 0 ]; then code=1; fi  # a line of setup left the shell: nothing was trained',
         '  mkdir -p "$TOOLSPEC_RUN_DIR/events"',
         "  file=$TOOLSPEC_RUN_DIR/events/$(date +%s%N)-ended-$(hostname -s)-$$.json",
         '  cat >"$file.part" <<EVENT',
@@ -158,7 +160,9 @@ def batch_sh(plan: Plan) -> str:
         '  "fix": "", "signature": "error:start $code", "step": null}, "next": "stop", "why": "nothing has decided"}',
         "EVENT",
         '  mv "$file.part" "$file"',
+        '  exit "$code"',
         "}",
+        "began=",
         "trap say_end EXIT",
         "",
         "# When the allocation ends: Slurm before 23.02 does not say it in the environment.",
@@ -209,15 +213,21 @@ def setup_lines(plan: Plan) -> list[str]:
 
 
 def _setup(plan: Plan) -> list[str]:
-    """They need not bear `set -u`; a line that fails ends the job."""
+    """They are run as at submit (launch/environment.py), where they need bear neither -u nor pipefail; a line that
+    fails ends the job, and is named."""
     lines = setup_lines(plan)
-    return ["", "# cluster.slurm: modules, setup", "set +u", *lines, "set -u"] if lines else []
+    if not lines:
+        return []
+    told = """trap 'echo "toolspec: cluster.slurm failed with $?: $BASH_COMMAND" >&2' ERR"""
+    begin = ["", "# cluster.slurm: modules, setup", "set +u +o pipefail", told]
+    return [*begin, *lines, "trap - ERR", "set -u -o pipefail"]
 
 
 def _srun(plan: Plan) -> list[str]:
     """One task a node. Into a container the run's folder, the bundle and the store of its rows are mounted."""
     call = [
         "code=0",
+        "began=1",
         'srun --ntasks="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 --kill-on-bad-exit=1 --unbuffered \\',
     ]
     if "cluster.slurm.container.image" not in plan:
