@@ -121,6 +121,17 @@ def test_what_a_setup_line_does(tmp_path: Path, setup: str, code: int, words: st
     assert shell(CODE="", SRUN_CODE="0") == code, "a disk without room for a code is no end before verl"
 
 
+def test_a_job_that_was_killed_while_verl_ran_is_no_start_that_failed(tmp_path: Path) -> None:
+    """srun ends its tasks at once where it is signalled itself, and ts_job.py has no time to write."""
+    shell = Shell(tmp_path, "{}")
+    alive = shell.run / "attempts" / "81234.0.abcd1234" / "alive"
+    alive.parent.mkdir(parents=True)
+    alive.touch()
+    assert shell(CODE="", SRUN_CODE="137") == 137
+    cause = (shell.ended() or {})["cause"]
+    assert (cause["kind"], cause["message"]) == ("killed", "ended with 137 while verl ran; see its log")
+
+
 def test_two_jobs_have_two_tokens(tmp_path: Path) -> None:
     shell = Shell(tmp_path, "{}")
     tokens = set()
