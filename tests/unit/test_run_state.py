@@ -275,7 +275,8 @@ def test_attempts_that_wrote_nothing_are_slurms(tmp_path: Path) -> None:
     """A node died twice: Slurm has rows for what no event was written of."""
     recorded = RECORDED["19"]
     rows = read_sacct((DATA / "sacct.txt").read_text("utf-8"))["19"]
-    found = state(tmp_path, submitted, words(recorded._replace(id=JOB, name=ID, earlier=rows.earlier)))
+    earlier = tuple(row._replace(name=ID) for row in rows.earlier)
+    found = state(tmp_path, submitted, words(recorded._replace(id=JOB, name=ID, earlier=earlier)))
     assert [(each.restart, each.lost) for each in found.attempts] == [
         (0, "PREEMPTED"),
         (1, "NODE_FAIL"),
