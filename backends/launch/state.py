@@ -142,9 +142,9 @@ def _code(phase: Phase, last: Attempt | None, job: Job | None) -> int | None:
 def _own(run: Run, submission: Submission, words: Words) -> Job | None:
     """Slurm's word on the submission's job, None where Slurm has none or its job of that number is another one.
 
-    Numbers begin at 1 again in a new cluster, and accounting then has rows of both jobs. Jobs bear the run's id as their
-    name (a sweep's, the sweep's id), which holds 6 drawn digits; a row with another name is the run's only where the
-    job of that name was submitted in the same seconds.
+    Numbers begin at 1 again in a new cluster, and accounting then has rows of both jobs. Jobs bear the run's id as
+    their name (a sweep's, the sweep's id), which holds 6 drawn digits; a row with another name is the run's only where
+    the job of that name was submitted in the same seconds.
     """
     job = words.jobs.get(submission.job) if submission.job else None
     if job is None:

@@ -49,10 +49,11 @@ class Submission(NamedTuple):
 
 
 class Submitted(NamedTuple):
-    """job: Slurm's id, or the process id of a local run."""
+    """job: Slurm's id, or the process id of a local run. cancelled: meanwhile, by another command."""
 
     run: Path
     job: str
+    cancelled: bool = False
 
 
 def write_run(
@@ -95,11 +96,12 @@ def script_of(run: Path, submission: Submission) -> str:
 
 def submit(run: Path, submission: Submission) -> Submitted:
     """Makes the submission. Raises ProblemError; the run's folder is then as it was but for the script."""
+    from toolspec.backends.launch.cancel import withdrawn
+
     _check_place(run)
     try:
-        if submission.kind == "local":
-            return _local(run, submission)
-        return _slurm(run, submission)
+        done = _local(run, submission) if submission.kind == "local" else _slurm(run, submission)
+        return done._replace(cancelled=bool(withdrawn([run])))
     except OSError as error:
         raise ProblemError((_unwritten(run, error),)) from None
 

@@ -117,6 +117,7 @@ def write_sweep(sweep: SweepFolder, fields: Mapping[str, Any], members: Iterable
 
 def send(sweep: SweepFolder, members: Sequence[Member], submission: Submission, parallel: int | None) -> str:
     """One array for all of them: its id. Raises ProblemError, OSError."""
+    from toolspec.backends.launch.cancel import withdrawn
     from toolspec.backends.launch.slurm.executor import BundleExecutor, RefusedError
 
     arrays = sweep.folder / "arrays"
@@ -148,6 +149,7 @@ def send(sweep: SweepFolder, members: Sequence[Member], submission: Submission, 
             place_json(file, _fields(submission, each, task, job=job, array=array), durable=False)
             write_event(each.run, "submitted", own, job=job)
     os.sync()
+    withdrawn(each.run for each in members)
     return array
 
 

@@ -19,7 +19,10 @@ from pathlib import Path
 import pytest
 
 from run_folders import Folder, step_line
+from toolspec.backends.launch.cancel import withdrawn
+from toolspec.backends.launch.events import write_event
 from toolspec.backends.launch.process import boot_id, started
+from toolspec.backends.launch.runs import read_run
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLSPEC = (sys.executable, "-m", "toolspec")
@@ -339,6 +342,17 @@ def test_cancel_ends_all_of_a_local_run(place: Place, trained: Callable[..., Tra
     code, out, _ = place("cancel", "calc")
     assert (code, "is over already: cancelled" in out) == (0, True)
     assert len(list((place.runs / "calc-aaaaaa/events").glob("*-cancelled-*"))) == 1
+
+
+def test_what_is_cancelled_while_it_is_submitted_ends(place: Place, trained: Callable[..., Trained]) -> None:
+    """`cancel` found no process yet; who submits finds its word once there is one."""
+    run, folder = trained(), place.runs / "calc-aaaaaa"
+    submission = read_run(folder).newest
+    assert submission is not None
+    assert withdrawn([folder]) == [] and len(run.alive()) == 2
+    write_event(folder, "cancelled", submission)
+    assert [each.did for each in withdrawn([folder])] == ["cancelled"]
+    assert run.alive() == []
 
 
 def test_two_cancels_at_once(place: Place, trained: Callable[..., Trained]) -> None:

@@ -160,7 +160,7 @@ def batch_sh(plan: Plan) -> str:
         '{"version": 1, "kind": "ended", "time": $(date +%s.%N), "host": "$(hostname -s)", "job": "$job",',
         ' "submission": $TOOLSPEC_SUBMISSION, "nonce": "$TOOLSPEC_NONCE", "restart": $restart, "code": $code,',
         ' "cause": {"kind": "$kind", "message": "$said",',
-        '  "fix": "", "signature": "error:start $code", "step": null}, "next": "stop", "why": "it could not say so itself"}',
+        '  "fix": "", "signature": "error:start $code", "step": null}, "next": "stop", "why": "it could not say"}',
         "EVENT",
         '  mv "$file.part" "$file"',
         '  exit "$code"',

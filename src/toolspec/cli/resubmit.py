@@ -121,6 +121,9 @@ def _run(
         return 0
     what = f"job {done.job}" if kind == "slurm" else f"process {done.job}"
     start = f"step {step}" if step is not None else "its newest whole checkpoint"
+    if done.cancelled:
+        print(f"{paint('cancelled', '2')}  {paint(run.id, '1')}  by another command, while it was submitted")
+        return 1
     print(f"{paint('submitted', '32')}  {paint(run.id, '1')}  {what}, submission {number}, from {start}")
     print(f"  next      toolspec status {run.id}")
     return 0
