@@ -30,7 +30,9 @@ echo "$@" >> "$TOOLSPEC_RUN_DIR/scontrol.txt"
 exit "${SCONTROL_CODE:-0}"
 """
 SLEEP = "#!/bin/bash\nexit 0\n"
-SQUEUE = "#!/bin/bash\necho 2026-11-26T10:00:00\n"
+SQUEUE = """#!/bin/bash
+[ "${SLURM_TIME_FORMAT:-standard}" = standard ] && echo 2026-11-26T10:00:00 || echo "Tomorr 10:00"
+"""
 
 
 class Shell:
@@ -82,7 +84,7 @@ class Shell:
 
 def test_the_exit_code_is_verls_and_not_sruns(tmp_path: Path) -> None:
     shell = Shell(tmp_path, "{partition: gpu}")
-    assert shell(CODE="7", SRUN_CODE="137") == 7
+    assert shell(CODE="7", SRUN_CODE="137", SLURM_TIME_FORMAT="relative") == 7
     assert shell.told("srun.txt")[:4] == [
         "--ntasks=1",
         "--ntasks-per-node=1",

@@ -169,6 +169,7 @@ def batch_sh(plan: Plan) -> str:
         "trap say_end EXIT",
         "",
         "# When the allocation ends: Slurm before 23.02 does not say it in the environment.",
+        "export SLURM_TIME_FORMAT=standard  # else `Tomorr 03:00`, where the user likes it so",
         "TOOLSPEC_JOB_END=${SLURM_JOB_END_TIME:-}",
         'if [ -z "$TOOLSPEC_JOB_END" ]; then',
         '  told=$(timeout 20 squeue -h -j "$SLURM_JOB_ID" -o %e || true)',
