@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,6 +12,8 @@ from toolspec.backends.launch.bundle import NAME, quoted
 from toolspec.backends.launch.create import DATA
 from toolspec.backends.launch.look import Looked
 from toolspec.backends.launch.runs import Run
+from toolspec.backends.launch.submit import Submission
+from toolspec.backends.launch.sweep import Member
 from toolspec.backends.launch.values import inner
 from toolspec.backends.verl.compile import compile_spec
 from toolspec.backends.verl.emit.job_files import options
@@ -50,6 +52,38 @@ def variables(step: int | None, change: Change) -> dict[str, str]:
     """TOOLSPEC_SETTINGS: what of ts_job.json is otherwise here. step: the checkpoint to go on from."""
     told = {**change.settings, **({} if step is None else {"resume_step": step})}
     return {"TOOLSPEC_SETTINGS": json.dumps(told)} if told else {}
+
+
+def as_changed(submission: Submission, change: Change, step: int | None = None) -> Submission:
+    """step: the checkpoint to go on from."""
+    return submission._replace(
+        options={**submission.options, **change.options} if submission.kind == "slurm" else {},
+        overrides=change.overrides,
+        extra={**submission.extra, **variables(step, change)},
+        changed=change.kept(),
+    )
+
+
+class Alike(NamedTuple):
+    """Points of a sweep that one array can hold: they ask the same of Slurm, and were changed alike."""
+
+    bundle: Side
+    change: Change
+    members: list[Member]
+
+
+def alike(runs: Iterable[Run]) -> dict[str, Alike]:
+    """Raises ProblemError."""
+    groups: dict[str, Alike] = {}
+    for run in runs:
+        find_rows(run)
+        bundle, kept = side_of_bundle(run.folder / NAME, "bundle"), change(run, ())
+        number = run.newest.number + 1 if run.newest else 1
+        point = run.sweep.point if run.sweep else run.name
+        key = json.dumps([options(bundle.plan), kept.overrides, kept.kept()], sort_keys=True)
+        member = Member(point, run.folder.absolute(), {}, number)
+        groups.setdefault(key, Alike(bundle, kept, []))[2].append(member)
+    return groups
 
 
 def rare_checkpoints(looked: Looked, plan: Plan) -> Iterator[Problem]:

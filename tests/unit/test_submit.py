@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from toolspec.backends.launch.resubmit import alike, as_changed
+from toolspec.backends.launch.runs import read_run
+from toolspec.backends.launch.submit import Submission
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "calculator" / "exp.yaml"
@@ -378,6 +383,25 @@ def test_what_a_resubmission_asks_of_slurm_is_asked(tmp_path: Path) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), "changed": changed}))
     _, out, err = place.call("resubmit", run.name, "--dry-run", *FORCE, PATH=path)
     assert "#SBATCH --mem=65536M" in out and "TOOLSPEC_SETTINGS='{\"restarts\": 5}'" in out, (out, err)
+
+
+def test_points_of_a_sweep_that_were_changed_stay_so(place: Place) -> None:
+    """A failed point of a sweep that only evaluated would train, and one that was resubmitted with --set forget it."""
+    run = place.submitted("--validate-only", stub={"code": 1})
+    until(lambda: ended(run))
+    plain = run.with_name("calculator-ffffff")
+    shutil.copytree(run, plain, symlinks=True)
+    file = plain / "submissions" / "0001.json"
+    changed = {"settings": {"restarts": 5}, "options": {"mem": "1M"}}
+    file.write_text(json.dumps({**json.loads(file.read_text()), "overrides": [], "changed": changed}))
+    first, second = alike([read_run(run), read_run(plain)]).values()
+    empty = Submission(1, "n", "slurm", {"nodes": 1}, (), {})
+    sent = as_changed(empty, first.change)
+    assert "trainer.val_only=true" in sent.overrides and sent.extra == {}
+    sent = as_changed(empty, second.change)
+    assert (sent.overrides, sent.options, sent.changed) == ((), {"nodes": 1, "mem": "1M"}, changed)
+    assert json.loads(sent.extra["TOOLSPEC_SETTINGS"]) == {"restarts": 5}
+    assert [each.number for each in (*first.members, *second.members)] == [2, 2]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
@@ -94,16 +93,9 @@ def _run(
     ready = _ready(kind, plan, run, dry_run)
     found = admitted((*ready.problems, *again.rare_checkpoints(looked, plan)), forced)
     number = run.newest.number + 1 if run.newest else 1
-    options = {**ready.options, **change.options} if kind == "slurm" else {}
-    submission = Submission(
-        number,
-        nonce(),
-        kind,
-        options,
-        change.overrides,
-        again.variables(step, change),
-        str(step) if step is not None else "auto",
-        changed=change.kept(),
+    resume = str(step) if step is not None else "auto"
+    submission = again.as_changed(
+        Submission(number, nonce(), kind, ready.options, (), {}, resume), change, step
     )
     show(found.shown)
     if dry_run:
@@ -158,8 +150,7 @@ def _sweep(word: str, forced: tuple[Forced, ...], dry_run: bool, form: str) -> i
     from toolspec.backends.launch.found import of_sweep
     from toolspec.backends.launch.look import look
     from toolspec.backends.launch.runs import root
-    from toolspec.backends.launch.sweep import Member, open_sweep, send
-    from toolspec.backends.verl.emit.job_files import options
+    from toolspec.backends.launch.sweep import open_sweep, send
     from toolspec.cli.submit_sweep import array_submission
 
     place = root().absolute()
@@ -174,25 +165,18 @@ def _sweep(word: str, forced: tuple[Forced, ...], dry_run: bool, form: str) -> i
     first = failed[0].run
     assert first.sweep is not None
     sweep = open_sweep(place, first.sweep.id)
-    groups: dict[str, tuple[Side, list[Member]]] = {}
-    for one in failed:
-        again.find_rows(one.run)
-        bundle = _bundle(one.run)
-        number = one.run.newest.number + 1 if one.run.newest else 1
-        point = one.run.sweep.point if one.run.sweep else one.run.name
-        key = json.dumps(options(bundle.plan), sort_keys=True)
-        groups.setdefault(key, (bundle, []))[1].append(Member(point, one.run.folder.absolute(), {}, number))
-    ready = {key: _ready("slurm", bundle.plan, first, dry_run) for key, (bundle, _) in groups.items()}
+    groups = again.alike(one.run for one in failed)
+    ready = {key: _ready("slurm", group.bundle.plan, first, dry_run) for key, group in groups.items()}
     found = admitted(tuple(dict.fromkeys(p for each in ready.values() for p in each.problems)), forced)
     show(found.shown)
     if found.errors:
         raise ProblemError(tuple(one for one in found.shown if one.severity == "error"))
-    runs = [member.run.name for _, members in groups.values() for member in members]
+    runs = [member.run.name for group in groups.values() for member in group.members]
     arrays = []
     if not dry_run:
-        arrays = [
-            send(sweep, members, array_submission(ready[key]), None) for key, (_, members) in groups.items()
-        ]
+        for key, group in groups.items():
+            submission = again.as_changed(array_submission(ready[key]), group.change)
+            arrays.append(send(sweep, group.members, submission, None))
     if form == "json":
         print_json({"version": 1, "sweep": sweep.id, "runs": runs, "arrays": arrays})
         return 0
