@@ -14,7 +14,7 @@ from toolspec.backends.launch.look import Looked
 from toolspec.backends.launch.runs import Run
 from toolspec.backends.launch.submit import Submission
 from toolspec.backends.launch.sweep import Member
-from toolspec.backends.launch.values import inner
+from toolspec.backends.launch.values import inner, texts
 from toolspec.backends.verl.compile import compile_spec
 from toolspec.backends.verl.emit.job_files import options
 from toolspec.backends.verl.side import Side, side_of_bundle, side_of_spec
@@ -138,7 +138,7 @@ def change(run: Run, sets: Sequence[str]) -> Change:
         where = f"{spec} is not there" if spec else "it was submitted as a bundle"
         message = f"--set needs the spec of {run.id}, and {where}"
         raise ProblemError((Problem("TS951", "not-this-run", message, fix="submit a new run"),))
-    told = [str(one) for one in run.fields.get("set", ())]
+    told = texts(run.fields, "set")
     bundle = run.folder / NAME
     now = side_of_spec(compile_spec(spec, told, run.verl, bundle), "now")
     _same_spec(side_of_bundle(bundle, "run"), now, spec)

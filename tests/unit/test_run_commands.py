@@ -355,6 +355,17 @@ def test_what_is_cancelled_while_it_is_submitted_ends(place: Place, trained: Cal
     assert run.alive() == []
 
 
+def test_styles_that_others_wrote_paint_nothing(place: Place) -> None:
+    folder = Folder(place.runs, "calc-aaaaaa").submit("5").began()
+    folder.ended(1, "error", message="\x1b[31mValueError\x1b[0m: x")
+    folder.path.rename(place.runs / "\x1b[2mcalc")
+    (place.runs / "\x1b[2mcalc" / "run.json").write_text('{"id": 5, "set": 5}')
+    for words in (("runs",), ("status", "--all")):
+        out = place(*words)[1]
+        assert "\\x1b[2mcalc" in out and "\x1b" not in out, out
+    assert "\\x1b[31mValueError" in out
+
+
 def test_two_cancels_at_once(place: Place, trained: Callable[..., Trained]) -> None:
     run = trained()
     both = [place.started("cancel", "calc") for _ in range(2)]

@@ -344,6 +344,13 @@ def test_a_run_goes_on_with_a_second_submission(place: Place) -> None:
 def test_what_would_be_another_run_is_not_resubmitted(place: Place) -> None:
     run = place.submitted(stub={"code": 1})
     until(lambda: ended(run))
+    file = run / "run.json"
+    told = json.loads(file.read_text())
+    file.write_text(json.dumps({**told, "set": 5}))
+    assert place.call("resubmit", run.name, "--dry-run", *FORCE, "--set", "algorithm.lr=1e-5")[0] != 2, (
+        "no fault of ours"
+    )
+    file.write_text(json.dumps(told))
     for change, words in (
         ("reward.valid_call=0.5", "ts_reward.json of the bundle"),
         ("env={NCCL_DEBUG: INFO}", "launch.sh of the bundle"),
