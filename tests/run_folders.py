@@ -127,5 +127,5 @@ class Folder:
 
 def step_line(step: int, score: float) -> str:
     """As verl's console logger prints it through Ray."""
-    metrics = f"actor/pg_clipfrac:0.01 - critic/score/mean:{score} - timing_s/gen:1.5"
+    metrics = f"actor/pg_clipfrac:0.01 - critic/score/mean:{score} - timing_s/gen:1.5 - timing_s/step:2.5"
     return f"\x1b[36m(TaskRunner pid=77)\x1b[0m step:{step} - {metrics}\n"

@@ -15,17 +15,16 @@ import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from toolspec.backends.launch.attempts import runs, waits
 from toolspec.backends.launch.events import write_event
-from toolspec.backends.launch.look import Looked
-from toolspec.backends.launch.process import descendants, life, started, user, with_variable
-from toolspec.backends.launch.runs import Run, Submission
+from toolspec.backends.launch.look import Looked, look
+from toolspec.backends.launch.process import NONCE, descendants, life, started, user, with_variable
+from toolspec.backends.launch.runs import Run, Submission, read_run
 from toolspec.backends.launch.slurm.ask import LIMIT_SECONDS, Job, in_queue
 
-NONCE = "TOOLSPEC_NONCE"
-"""The variable that every process of a submission has."""
 WATCH_SECONDS = 12.0
 """How long Slurm is asked whether the jobs are gone. One that was running may take longer (KillWait): it is told
 to end."""
@@ -73,16 +72,33 @@ def cancel(looked: Sequence[Looked], grace: float = GRACE_SECONDS) -> list[Outco
             _note(run, newest)
         except OSError as error:  # a full disk must not keep a run alive
             unwritten[run.id] = f"; its event could not be written: {error.strerror}"
+        if newest.job is None and newest.pid is None:  # it may have been written down since
+            newest = read_run(run.folder).newest or newest
+            jobs += [newest.job] if newest.job else []
         if newest.kind == "local":
             done[run.id] = _end_local(run, newest, grace)
         elif jobs:
             targets += [_Target(run, newest, job) for job in jobs]
         else:
-            done[run.id] = Outcome(run.id, "cancelled", "had no job yet")
+            done[run.id] = Outcome(
+                run.id, "cancelled", "had no job yet"
+            )  # its submitter ends it: `withdrawn`
     if targets:
         done |= _end_jobs(targets)
     found = [done[each.run.id] for each in looked]
     return [each._replace(message=each.message + unwritten.get(each.id, "")) for each in found]
+
+
+def withdrawn(folders: Iterable[Path]) -> list[Outcome]:
+    """Ends those that were cancelled while they were being submitted; for who submitted, once the job is known."""
+    runs = [read_run(folder) for folder in folders]
+    meant = [
+        run.folder
+        for run in runs
+        if (newest := run.newest) is not None
+        and any(event.kind == "cancelled" and event.submission == newest.number for event in run.events)
+    ]
+    return cancel(look(meant)) if meant else []
 
 
 def _jobs(looked: Looked) -> list[str]:

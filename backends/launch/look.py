@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from toolspec.backends.launch.process import Life, life, user
+from toolspec.backends.launch.process import NONCE, Life, life, user, values
 from toolspec.backends.launch.progress import Log, Progress, logs, progress
 from toolspec.backends.launch.runs import Run, read_run
 from toolspec.backends.launch.slurm.ask import Words, ask
@@ -85,7 +85,20 @@ def look(folders: Iterable[Path], asker: Callable[[Iterable[str]], Words] = ask)
     }
     words = asker(ids)
     me = user()
-    return [_looked(run, words, now, me) for run in runs]
+    living = _Living()
+    return [_looked(run, words, now, me, living) for run in runs]
+
+
+class _Living:
+    """The nonces of all processes of this machine, which are read once, and only if somebody asks."""
+
+    def __init__(self) -> None:
+        self._nonces: set[str] | None = None
+
+    def __contains__(self, nonce: str) -> bool:
+        if self._nonces is None:
+            self._nonces = values(NONCE)
+        return nonce in self._nonces
 
 
 def _without_job(run: Run) -> bool:
@@ -101,19 +114,26 @@ def _settled(run: Run, now: float) -> bool:
     return last is not None and now - last.time > SETTLED_SECONDS and settled(run)
 
 
-def _looked(run: Run, words: Words, now: float, me: str) -> Looked:
+def _looked(run: Run, words: Words, now: float, me: str, living: _Living) -> Looked:
     listed = logs(run.folder)
     touched = listed[-1].modified if listed else None
     return Looked(
-        run, state_of(run, words, _life(run), now, touched, me), progress(run.folder, listed), tuple(listed)
+        run,
+        state_of(run, words, _life(run, living), now, touched, me),
+        progress(run.folder, listed),
+        tuple(listed),
     )
 
 
-def _life(run: Run) -> Life | None:
+def _life(run: Run, living: _Living) -> Life | None:
     newest = run.newest
     if newest is None or newest.kind != "local" or newest.pid is None:
         return None
-    return life(newest.pid, newest.pid_started, newest.boot, newest.host, socket.gethostname())
+    told = life(newest.pid, newest.pid_started, newest.boot, newest.host, socket.gethostname())
+    # A supervisor that was killed leaves verl behind, which trains on and writes checkpoints.
+    if told == "gone" and newest.nonce and not settled(run) and newest.nonce in living:
+        return "left"
+    return told
 
 
 def newest_first(looked: Iterable[Looked]) -> list[Looked]:

@@ -8,8 +8,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
-Life = Literal["alive", "gone", "restarted", "elsewhere", "unknown"]
-"""restarted: gone, since the machine was restarted. elsewhere: a process of another host."""
+NONCE = "TOOLSPEC_NONCE"
+"""The variable that every process of a submission has."""
+
+Life = Literal["alive", "left", "gone", "restarted", "elsewhere", "unknown"]
+"""left: gone, but others of its submission live. restarted: gone, since the machine was restarted. elsewhere: a process
+of another host."""
 
 _PROC = Path("/proc")
 _MOST_BYTES = 1 << 20
@@ -96,16 +100,27 @@ def with_variable(name: str, value: str) -> Iterator[tuple[int, int]]:
 
     Of other users' processes the environment cannot be read, and they are left out.
     """
-    wanted = f"{name}={value}".encode()
+    for pid, found in _with_any(name):
+        if found == value and (began := started(pid)) is not None:
+            yield pid, began
+
+
+def values(name: str) -> set[str]:
+    """What `name` is set to, over all processes that live."""
+    return {value for pid, value in _with_any(name) if started(pid) is not None}
+
+
+def _with_any(name: str) -> Iterator[tuple[int, str]]:
+    begin = f"{name}=".encode()
     for pid in all_pids():
         try:
             with (_PROC / str(pid) / "environ").open("rb") as stream:
                 variables = stream.read(_MOST_BYTES).split(b"\0")
         except OSError:
             continue
-        began = started(pid) if wanted in variables else None
-        if began is not None:
-            yield pid, began
+        for each in variables:
+            if each.startswith(begin):
+                yield pid, each[len(begin) :].decode("utf-8", "replace")
 
 
 def descendants(pids: Iterable[int]) -> set[tuple[int, int]]:

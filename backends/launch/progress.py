@@ -13,7 +13,7 @@ from toolspec.specs.named_file import UnreadableError
 STEPS_OF_BYTES = (16 << 10, 64 << 10, 256 << 10)
 """How much of a log's end is looked at, more where it holds no step: a step's line is some 5 KiB."""
 RECORD_STEPS = (32 << 10, 256 << 10)
-"""How much of the records' ends, more where it holds fewer trajectories of training than these: validation may be last."""
+"""How much of the records' ends: more where they hold few trajectories of training, since validation may be last."""
 ENOUGH_RECORDS = 64
 MOST_RECORD_FILES = 2
 MOST_LOGS = 3
@@ -94,7 +94,8 @@ def _last_step(file: Path) -> tuple[int | None, float | None, float | None]:
             found = _STEP.match(data, begin)
             if found:
                 end = data.find(b"\n", at) + 1 or len(data)
-                return int(found[1]), _value(_SCORE, data, at, end), _value(_SECONDS, data, at, end)
+                # From its begin: `at` may be that of `timing_s/step:`, which the line has behind its score.
+                return int(found[1]), _value(_SCORE, data, begin, end), _value(_SECONDS, data, begin, end)
             at = begin
         if len(data) < size - (64 << 10):
             break  # that was all of it

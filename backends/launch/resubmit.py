@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from toolspec.backends.launch.bundle import NAME, quoted
 from toolspec.backends.launch.create import DATA
 from toolspec.backends.launch.look import Looked
 from toolspec.backends.launch.runs import Run
+from toolspec.backends.launch.submit import Submission
+from toolspec.backends.launch.sweep import Member
+from toolspec.backends.launch.values import inner, texts
 from toolspec.backends.verl.compile import compile_spec
+from toolspec.backends.verl.emit.job_files import options
 from toolspec.backends.verl.side import Side, side_of_bundle, side_of_spec
 from toolspec.compiler.plan.decision import Plan
 from toolspec.specs.problem import Problem, ProblemError
 
+Options = Mapping[str, str | int | bool]
 TABLES = (
     "config.yaml",
     "plan.json",
@@ -28,9 +34,56 @@ TABLES = (
 """Files of a bundle that what is set may change: all but the first are made anew of the plan, or do not matter."""
 
 
-def settings(step: int | None) -> dict[str, str]:
+class Change(NamedTuple):
+    """What --set changes of a run. overrides: of verl. settings: of ts_job.json. options: of sbatch, False for one that
+    is left out. plan: of the spec as it is now to be; None where nothing is set."""
+
+    overrides: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = MappingProxyType({})
+    options: Options = MappingProxyType({})
+    plan: Plan | None = None
+
+    def kept(self) -> dict[str, Any]:
+        """For the submission's file: the next one goes on from it."""
+        return {"settings": dict(self.settings), "options": dict(self.options)}
+
+
+def variables(step: int | None, change: Change) -> dict[str, str]:
     """TOOLSPEC_SETTINGS: what of ts_job.json is otherwise here. step: the checkpoint to go on from."""
-    return {} if step is None else {"TOOLSPEC_SETTINGS": json.dumps({"resume_step": step})}
+    told = {**change.settings, **({} if step is None else {"resume_step": step})}
+    return {"TOOLSPEC_SETTINGS": json.dumps(told)} if told else {}
+
+
+def as_changed(submission: Submission, change: Change, step: int | None = None) -> Submission:
+    """step: the checkpoint to go on from."""
+    return submission._replace(
+        options={**submission.options, **change.options} if submission.kind == "slurm" else {},
+        overrides=change.overrides,
+        extra={**submission.extra, **variables(step, change)},
+        changed=change.kept(),
+    )
+
+
+class Alike(NamedTuple):
+    """Points of a sweep that one array can hold: they ask the same of Slurm, and were changed alike."""
+
+    bundle: Side
+    change: Change
+    members: list[Member]
+
+
+def alike(runs: Iterable[Run]) -> dict[str, Alike]:
+    """Raises ProblemError."""
+    groups: dict[str, Alike] = {}
+    for run in runs:
+        find_rows(run)
+        bundle, kept = side_of_bundle(run.folder / NAME, "bundle"), change(run, ())
+        number = run.newest.number + 1 if run.newest else 1
+        point = run.sweep.point if run.sweep else run.name
+        key = json.dumps([options(bundle.plan), kept.overrides, kept.kept()], sort_keys=True)
+        member = Member(point, run.folder.absolute(), {}, number)
+        groups.setdefault(key, Alike(bundle, kept, []))[2].append(member)
+    return groups
 
 
 def rare_checkpoints(looked: Looked, plan: Plan) -> Iterator[Problem]:
@@ -66,36 +119,87 @@ def find_rows(run: Run) -> None:
     raise ProblemError((Problem("TS950", "rows-gone", message, fix=fix),))
 
 
-def overrides(run: Run, sets: Sequence[str]) -> tuple[str, ...]:
-    """verl's keys that `--set` changes, as overrides of the run's bundle, which stays as it is.
+def change(run: Run, sets: Sequence[str]) -> Change:
+    """What `--set` changes, over what earlier submissions of the run changed; its bundle stays as it is.
 
-    Raises ProblemError where what is set changes more than verl's configuration: that is another run.
+    Raises ProblemError where what is set changes more than verl's configuration and the job: that is another run.
     """
+    newest = run.newest
+    before = inner(newest.fields, "changed") if newest is not None else {}
+    kept = Change(
+        newest.overrides if newest is not None else (),
+        inner(before, "settings"),
+        {name: value for name, value in inner(before, "options").items() if isinstance(value, str | int)},
+    )
     if not sets:
-        return ()
+        return kept
     spec = Path(run.spec) if run.spec else None
     if spec is None or not spec.is_file():
         where = f"{spec} is not there" if spec else "it was submitted as a bundle"
         message = f"--set needs the spec of {run.id}, and {where}"
         raise ProblemError((Problem("TS951", "not-this-run", message, fix="submit a new run"),))
-    before = [str(one) for one in run.fields.get("set", ())]
+    told = texts(run.fields, "set")
     bundle = run.folder / NAME
-    now = side_of_spec(compile_spec(spec, before, run.verl, bundle), "now")
+    now = side_of_spec(compile_spec(spec, told, run.verl, bundle), "now")
     _same_spec(side_of_bundle(bundle, "run"), now, spec)
-    then = side_of_spec(compile_spec(spec, [*before, *sets], run.verl, bundle), "set")
+    then = side_of_spec(compile_spec(spec, [*told, *sets], run.verl, bundle), "set")
+    _same_run(now, then, sets)
+    return Change(
+        (*kept.overrides, *_changes(now, then)),
+        {**kept.settings, **_otherwise(_job(now), _job(then))},
+        {**kept.options, **_otherwise(options(now.plan), options(then.plan))},
+        then.plan,
+    )
+
+
+def _same_run(now: Side, then: Side, sets: Sequence[str]) -> None:
+    """Raises ProblemError where the run would be another, or what is set would have no effect on this one."""
     others = sorted(
         path
         for path in {*now.files, *then.files}
         if path not in TABLES and not path.startswith("spec/") and now.files.get(path) != then.files.get(path)
     )
     others = [path for path in others if path != "manifest.json"]
+    why = "steps of one run would be trained by different rules"
+    if not others:
+        # The bundle's own scripts start the job, and stay: setup, container, env.
+        others = [name for name in ("batch.sh", "launch.sh") if _lines(now, name) != _lines(then, name)]
+        why = "the bundle stays as it is"
     if others:
         message = (
             f"{', '.join(sets)} changes {', '.join(others[:3])} of the bundle, not only verl's configuration"
         )
-        why = "steps of one run would be trained by different rules"
         raise ProblemError((Problem("TS951", "not-this-run", message, None, "", why, "submit a new run"),))
-    return tuple(_changes(now, then))
+    ranks = [side.plan["cluster.nodes"] * side.plan["cluster.gpus"] for side in (now, then)]
+    if ranks[0] != ranks[1]:
+        message = (
+            f"{', '.join(sets)} makes it {ranks[1]} GPUs, and the run's checkpoints are shards of {ranks[0]}"
+        )
+        why = "verl loads a checkpoint on as many GPUs as wrote it"
+        raise ProblemError((Problem("TS951", "not-this-run", message, None, "", why, "submit a new run"),))
+
+
+def _lines(side: Side, name: str) -> list[bytes]:
+    """A script without what names the run of the configuration."""
+    return [
+        line
+        for line in side.files.get(name, b"").splitlines()
+        if not line.startswith(b"export TOOLSPEC_RUN_DIR=")
+    ]
+
+
+def _job(side: Side) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(side.files["ts_job.json"])
+    return found
+
+
+def _otherwise(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What is otherwise after; False for what is not there any more."""
+    return {
+        name: after.get(name, False)
+        for name in (*before, *(name for name in after if name not in before))
+        if before.get(name) != after.get(name)
+    }
 
 
 def _same_spec(run: Side, now: Side, spec: Path) -> None:

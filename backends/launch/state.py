@@ -142,23 +142,24 @@ def _code(phase: Phase, last: Attempt | None, job: Job | None) -> int | None:
 def _own(run: Run, submission: Submission, words: Words) -> Job | None:
     """Slurm's word on the submission's job, None where Slurm has none or its job of that number is another one.
 
-    Numbers begin at 1 again in a new cluster. Jobs bear the run's id as their name (a sweep's, the sweep's id), which
-    holds 6 drawn digits; one with another name is the run's only where it was submitted in the same seconds.
+    Numbers begin at 1 again in a new cluster, and accounting then has rows of both jobs. Jobs bear the run's id as
+    their name (a sweep's, the sweep's id), which holds 6 drawn digits; a row with another name is the run's only where
+    the job of that name was submitted in the same seconds.
     """
     job = words.jobs.get(submission.job) if submission.job else None
     if job is None:
         return None
     asked = submission.parameters.get("job_name")
-    if job.name in {
-        run.id,
-        *({run.sweep.id} if run.sweep else ()),
-        *({asked} if isinstance(asked, str) else ()),
-    }:
-        return job
-    first = (*job.earlier, job)[0].submitted
-    if first is None or submission.submitted is None:
-        return None
-    return job if abs(first - submission.submitted) <= SAME_SUBMIT_SECONDS else None
+    names = {run.id, *({run.sweep.id} if run.sweep else ()), *({asked} if isinstance(asked, str) else ())}
+    rows = (*job.earlier, job._replace(earlier=()))
+    names |= {row.name for row in rows if _then(row, submission)}
+    own = [row for row in rows if row.name in names]
+    return own[-1]._replace(earlier=tuple(own[:-1])) if own else None
+
+
+def _then(row: Job, submission: Submission) -> bool:
+    at, told = row.submitted, submission.submitted
+    return at is not None and told is not None and abs(at - told) <= SAME_SUBMIT_SECONDS
 
 
 def _active(job: Job) -> bool:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from toolspec.backends.launch.bundle import NAME, RunBundle
@@ -32,7 +33,8 @@ v1/trainer_base.py)."""
 class Submission(NamedTuple):
     """What of a submission is decided before it is made. extra: variables of the job beside the run's own.
 
-    resume: what it takes up: `auto`, or a step. options: of sbatch; {} for a local one.
+    resume: what it takes up: `auto`, or a step. options: of sbatch; {} for a local one. changed: what `resubmit --set`
+    changed of the job, which the next resubmission takes over.
     """
 
     number: int
@@ -44,13 +46,15 @@ class Submission(NamedTuple):
     resume: str = "auto"
     smoke: bool = False
     validate_only: bool = False
+    changed: Mapping[str, Any] = MappingProxyType({})
 
 
 class Submitted(NamedTuple):
-    """job: Slurm's id, or the process id of a local run."""
+    """job: Slurm's id, or the process id of a local run. cancelled: meanwhile, by another command."""
 
     run: Path
     job: str
+    cancelled: bool = False
 
 
 def write_run(
@@ -93,11 +97,12 @@ def script_of(run: Path, submission: Submission) -> str:
 
 def submit(run: Path, submission: Submission) -> Submitted:
     """Makes the submission. Raises ProblemError; the run's folder is then as it was but for the script."""
+    from toolspec.backends.launch.cancel import withdrawn
+
     check_place(run)
     try:
-        if submission.kind == "local":
-            return _local(run, submission)
-        return _slurm(run, submission)
+        done = _local(run, submission) if submission.kind == "local" else _slurm(run, submission)
+        return done._replace(cancelled=bool(withdrawn([run])))
     except OSError as error:
         raise ProblemError((_unwritten(run, error),)) from None
 
@@ -129,6 +134,7 @@ def fields(submission: Submission, **told: Any) -> dict[str, Any]:
         "smoke": submission.smoke,
         "validate_only": submission.validate_only,
         "parameters": dict(submission.options),
+        **({"changed": dict(submission.changed)} if any(submission.changed.values()) else {}),
         **told,
     }
 

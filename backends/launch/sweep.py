@@ -171,6 +171,7 @@ def arrays(groups: Mapping[str, Sequence[Member]], parallel: int | None, largest
 
 def send(sweep: SweepFolder, members: Sequence[Member], submission: Submission, at_once: int) -> str:
     """One array for all of them: its id. Raises ProblemError, OSError."""
+    from toolspec.backends.launch.cancel import withdrawn
     from toolspec.backends.launch.slurm.executor import BundleExecutor, RefusedError
 
     folder = sweep.folder / "arrays"
@@ -203,6 +204,7 @@ def send(sweep: SweepFolder, members: Sequence[Member], submission: Submission, 
             place_json(file, _fields(submission, each, task, job=job, array=array), durable=False)
             write_event(each.run, "submitted", own, job=job)
     os.sync()
+    withdrawn(each.run for each in members)
     return array
 
 

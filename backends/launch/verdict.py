@@ -165,14 +165,19 @@ def by_process(
                 note=f"it is a process of {newest.host or 'another host'}, which cannot be seen from here"
             )
         return verdict
-    if life == "alive":
+    if life in ("alive", "left"):
+        note = f"process {newest.pid} was killed, and others of the run live on" if life == "left" else ""
+        verdict = verdict._replace(note=note)
         if verdict.phase in ("pending", "cancelled", "lost") and not (last is not None and last.over):
             ending = verdict.phase == "cancelled"
             return Verdict(
-                "ending" if ending else "starting", "it was cancelled" if ending else "", source="process"
+                "ending" if ending else "starting",
+                "it was cancelled" if ending else "",
+                source="process",
+                note=note,
             )
         if last is not None and last.over and last.next == "requeue":
-            return Verdict("requeued", verdict.why, source="process")
+            return Verdict("requeued", verdict.why, source="process", note=note)
         return verdict._replace(source="process")
     if verdict.phase not in ACTIVE:
         return verdict

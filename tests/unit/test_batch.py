@@ -30,7 +30,9 @@ echo "$@" >> "$TOOLSPEC_RUN_DIR/scontrol.txt"
 exit "${SCONTROL_CODE:-0}"
 """
 SLEEP = "#!/bin/bash\nexit 0\n"
-SQUEUE = "#!/bin/bash\necho 2026-11-26T10:00:00\n"
+SQUEUE = """#!/bin/bash
+[ "${SLURM_TIME_FORMAT:-standard}" = standard ] && echo 2026-11-26T10:00:00 || echo "Tomorr 10:00"
+"""
 
 
 class Shell:
@@ -82,7 +84,7 @@ class Shell:
 
 def test_the_exit_code_is_verls_and_not_sruns(tmp_path: Path) -> None:
     shell = Shell(tmp_path, "{partition: gpu}")
-    assert shell(CODE="7", SRUN_CODE="137") == 7
+    assert shell(CODE="7", SRUN_CODE="137", SLURM_TIME_FORMAT="relative") == 7
     assert shell.told("srun.txt")[:4] == [
         "--ntasks=1",
         "--ntasks-per-node=1",
@@ -101,6 +103,35 @@ def test_the_exit_code_is_verls_and_not_sruns(tmp_path: Path) -> None:
     assert said["TOOLSPEC_RAY_TOKEN"] not in shell.log
     assert shell.told("scontrol.txt") == []
     assert shell.ended() is None  # ts_job.py has said it
+
+
+@pytest.mark.parametrize(
+    ("setup", "code", "words"),
+    [
+        ("exit 0", 1, ""),  # Slurm would have the job for completed, and nothing was trained
+        ("grep -q x /dev/null", 1, "toolspec: cluster.slurm failed with 1: grep -q x /dev/null"),
+        ("grep -q x /dev/null | cat", 0, ""),  # as at submit, where the lines were tried
+    ],
+)
+def test_what_a_setup_line_does(tmp_path: Path, setup: str, code: int, words: str) -> None:
+    shell = Shell(tmp_path, json.dumps({"setup": [setup]}))
+    assert shell(**({"CODE": "0"} if code == 0 else {})) == code
+    assert words in shell.log
+    end = shell.ended()
+    assert (end is not None) == bool(code)
+    assert end is None or (end["code"], end["next"]) == (code, "stop")
+    assert shell(CODE="", SRUN_CODE="0") == code, "a disk without room for a code is no end before verl"
+
+
+def test_a_job_that_was_killed_while_verl_ran_is_no_start_that_failed(tmp_path: Path) -> None:
+    """srun ends its tasks at once where it is signalled itself, and ts_job.py has no time to write."""
+    shell = Shell(tmp_path, "{}")
+    alive = shell.run / "attempts" / "81234.0.abcd1234" / "alive"
+    alive.parent.mkdir(parents=True)
+    alive.touch()
+    assert shell(CODE="", SRUN_CODE="137") == 137
+    cause = (shell.ended() or {})["cause"]
+    assert (cause["kind"], cause["message"]) == ("killed", "ended with 137 while verl ran; see its log")
 
 
 def test_two_jobs_have_two_tokens(tmp_path: Path) -> None:

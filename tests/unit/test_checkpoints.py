@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import sys
 import zipfile
@@ -160,6 +161,42 @@ def test_a_half_one_is_set_aside_and_the_whole_one_before_it_taken_up(tmp_path: 
     assert (folder / ts_checkpoint.TRACKER).read_text() == "2"
     (event,) = [json.loads(file.read_text()) for file in (tmp_path / "r" / "events").iterdir()]
     assert (event["kind"], event["step"], event["why"]) == ("aside", 3, "data.pt is not there")
+
+
+def test_a_link_to_another_disk_keeps_its_name(tmp_path: Path) -> None:
+    """verl takes the step from the path, and asserts `global_step_` in it."""
+    folder = begun(tmp_path / "r")
+    checkpoint(folder, 2).rename(tmp_path / "moved")
+    (folder / "global_step_2").symlink_to(tmp_path / "moved")
+    found = ts_resume.take_up(attempt(tmp_path / "r"), SETTINGS, folder)
+    assert found.overrides[1] == f"trainer.resume_from_path='{folder.resolve() / 'global_step_2'}'"
+
+
+def test_no_more_are_kept_over_restarts_than_asked(tmp_path: Path) -> None:
+    """verl's retention counts what its own process has saved: each restart would leave `keep` more."""
+    folder = begun(tmp_path / "r")
+    for step in (2, 4, 6, 8):
+        checkpoint(folder, step)
+    keep = {**SETTINGS, "keep": 2}
+    ts_resume.take_up(attempt(tmp_path / "r"), {**keep, "resume_step": 6}, folder)
+    assert states(folder) == {2: "pruned", 4: "whole", 6: "whole", 8: "whole"}, "newer ones are not counted"
+    assert ts_resume.take_up(attempt(tmp_path / "r", 1), keep, folder).step == 8
+    assert states(folder) == {2: "pruned", 4: "pruned", 6: "whole", 8: "whole"}
+    assert (folder / "global_step_2" / "data.pt").exists()
+    (folder / ts_checkpoint.TRACKER).write_text("")
+    assert states(folder)[2] == "pruned", "the tracker does not decide it alone"
+
+
+@pytest.mark.parametrize("what", ["zeros", "pipe"])
+def test_a_file_with_a_hole_and_one_that_is_none(tmp_path: Path, what: str) -> None:
+    file = checkpoint(tmp_path, 2) / "actor" / "model_world_size_2_rank_1.pt"
+    data = file.read_bytes()
+    if what == "zeros":
+        file.write_bytes(bytes(30) + data[30:])
+    else:
+        file.unlink()
+        os.mkfifo(file)
+    assert states(tmp_path) == {2: "half"}
 
 
 @pytest.mark.parametrize("text", ["", "x", "99"])

@@ -90,6 +90,114 @@ def test_causes(log: str, code: int, kind: str, words: str) -> None:
     assert bool(found.fix) == (kind in ("gpu-memory", "host-memory", "disk") or code == 137)
 
 
+# (kind, a word of the repair, what is said): each by its own program.
+OTHERS = (
+    (
+        "gpu-memory",
+        "larger rollout.gpu_memory",
+        "ValueError: No available memory for the cache blocks. Try increasing",
+    ),
+    (
+        "gpu-memory",
+        "larger rollout.gpu_memory",
+        "ValueError: To serve at least one request (4.00 GiB KV cache is needed, "
+        "which is larger than the available KV cache memory (1.21 GiB).",
+    ),
+    (
+        "gpu-memory",
+        "smaller rollout.gpu_memory",
+        "ValueError: Free memory on device (12.3/79.1 GiB) on startup is less than desired",
+    ),
+    (
+        "gpu-memory",
+        "offload",
+        "RuntimeError: CUDA Error: out of memory at /workspace/csrc/cumem_allocator.cpp:62",
+    ),
+    (
+        "gpu-memory",
+        "offload",
+        "[torch_memory_saver.cpp] CUresult error: 2 (out of memory)  file=csrc/utils.h line=104",
+    ),
+    ("gpu-memory", "offload", "RuntimeError: CUDA driver error: out of memory"),
+    ("gpu-memory", "offload", "RuntimeError: Decode out of memory. Try to lower your batch size."),
+    ("host-memory", "slurm.memory", "numpy._core._exceptions._ArrayMemoryError: Unable to allocate 4.00 GiB"),
+    ("host-memory", "slurm.memory", "pyarrow.lib.ArrowMemoryError: malloc of size 8589934592 failed"),
+    ("host-memory", "slurm.memory", "terminate called after throwing an instance of 'std::bad_alloc'"),
+    (
+        "host-memory",
+        "slurm.memory",
+        "[enforce fail at alloc_cpu.cpp:118] . DefaultCPUAllocator: not enough memory: you",
+    ),
+    (
+        "host-memory",
+        "/dev/shm",
+        "ray.exceptions.ObjectStoreFullError: Failed to put object ff in object store",
+    ),
+    (
+        "host-memory",
+        "/dev/shm",
+        "RuntimeError: unable to write to file </torch_1234_567_0>: No space left on device (28)",
+    ),
+    (
+        "host-memory",
+        "/dev/shm",
+        "ERROR: Unexpected bus error encountered in worker. This might be caused by insufficient "
+        "shared memory (shm).",
+    ),
+    ("disk", "checkpoint.keep", "ray.exceptions.OutOfDiskError: Local disk is full"),
+    ("nccl", "", "torch.distributed.DistStoreError: Timed out after 601 seconds waiting for clients."),
+    ("nccl", "", "torch.distributed.DistNetworkError: The client socket has timed out after 600000ms"),
+    (
+        "nccl",
+        "",
+        "RuntimeError: [../third_party/gloo/gloo/transport/tcp/pair.cc:534] Connection closed by peer",
+    ),
+    ("nodes", "", "ray.exceptions.RayActorError: The actor died unexpectedly before finishing this task."),
+)
+
+
+@pytest.mark.parametrize(("kind", "repair", "said"), OTHERS)
+def test_each_program_has_words_of_its_own(kind: str, repair: str, said: str) -> None:
+    found = ts_cause.cause_of(1, f"step:3 - a:1\n{said}\nRuntimeError: Engine core initialization failed.\n")
+    assert (found.kind, repair in found.fix) == (kind, True), found
+
+
+def test_what_was_said_before_the_last_step_did_not_end_it() -> None:
+    """A logger whose own disk is full, a tool's MemoryError in a trajectory that was printed."""
+    before = "wandb: OSError: [Errno 28] No space left on device\nanswer: MemoryError\n"
+    after = "step:8 - a:1\nValueError: bad rows\n"
+    assert ts_cause.cause_of(1, before + after).message == "ValueError: bad rows"
+    late = ts_cause.cause_of(1, "ValueError: bad rows\nstep:8 - a:1\n")
+    assert late.message == "ValueError: bad rows", "what a worker says comes a moment late"
+    assert ts_cause.cause_of(137, before + "step:8 - a:1\n").kind == "killed"
+
+
+def test_the_file_that_no_space_is_left_for_is_told() -> None:
+    said = "OSError: [Errno 28] No space left on device: '/tmp/x'"
+    assert ts_cause.cause_of(1, f"a line\n{said}\n").message == said
+
+
+def test_one_long_line_is_read_in_no_time() -> None:
+    """Seconds, not minutes: a pattern that looks at each place of a line again does not come to its end."""
+    for word in ("(/dev/shm ", "No space left ", "NCCL ", "Out Of Memory ", "Free memory on device "):
+        ts_cause.cause_of(1, word * (ts_cause.TAIL_BYTES // len(word)))
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        (
+            "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.15 GiB. GPU 3, 1.96 GiB free.",
+            "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 912.00 MiB. GPU 1, 812.4 MiB free.",
+        ),
+        ("ValueError: actor 3fa9c1d2e3f4a5b6c7d8 is gone", "ValueError: actor fa9c1d2e3f4a5b6c7d83 is gone"),
+        ("OSError: (/tmp/a1) cannot be read", "OSError: (/tmp/bb) cannot be read"),
+    ],
+)
+def test_units_ids_and_paths_make_no_other_error(first: str, again: str) -> None:
+    assert ts_cause.cause_of(1, first).signature == ts_cause.cause_of(1, again).signature
+
+
 def test_the_same_fault_has_one_signature() -> None:
     first = ts_cause.cause_of(1, "ValueError: rank 3 of /a/b/c at 0x7f1234 took 2.5 s")
     again = ts_cause.cause_of(1, "ValueError: rank 11 of /x/y at 0x7fffff took 31 s")

@@ -19,7 +19,10 @@ from pathlib import Path
 import pytest
 
 from run_folders import Folder, step_line
+from toolspec.backends.launch.cancel import withdrawn
+from toolspec.backends.launch.events import write_event
 from toolspec.backends.launch.process import boot_id, started
+from toolspec.backends.launch.runs import read_run
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLSPEC = (sys.executable, "-m", "toolspec")
@@ -347,6 +350,28 @@ def test_cancel_ends_all_of_a_local_run(place: Place, trained: Callable[..., Tra
     code, out, _ = place("cancel", "calc")
     assert (code, "is over already: cancelled" in out) == (0, True)
     assert len(list((place.runs / "calc-aaaaaa/events").glob("*-cancelled-*"))) == 1
+
+
+def test_what_is_cancelled_while_it_is_submitted_ends(place: Place, trained: Callable[..., Trained]) -> None:
+    """`cancel` found no process yet; who submits finds its word once there is one."""
+    run, folder = trained(), place.runs / "calc-aaaaaa"
+    submission = read_run(folder).newest
+    assert submission is not None
+    assert withdrawn([folder]) == [] and len(run.alive()) == 2
+    write_event(folder, "cancelled", submission)
+    assert [each.did for each in withdrawn([folder])] == ["cancelled"]
+    assert run.alive() == []
+
+
+def test_styles_that_others_wrote_paint_nothing(place: Place) -> None:
+    folder = Folder(place.runs, "calc-aaaaaa").submit("5").began()
+    folder.ended(1, "error", message="\x1b[31mValueError\x1b[0m: x")
+    folder.path.rename(place.runs / "\x1b[2mcalc")
+    (place.runs / "\x1b[2mcalc" / "run.json").write_text('{"id": 5, "set": 5}')
+    for words in (("runs",), ("status", "--all")):
+        out = place(*words)[1]
+        assert "\\x1b[2mcalc" in out and "\x1b" not in out, out
+    assert "\\x1b[31mValueError" in out
 
 
 def test_two_cancels_at_once(place: Place, trained: Callable[..., Trained]) -> None:

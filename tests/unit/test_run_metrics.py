@@ -134,7 +134,9 @@ def test_without_a_console_the_file_of_the_later_attempt_counts(tmp_path: Path) 
     (tmp_path / "metrics").mkdir()
     for name, first, score in (("0001.0", 1, 1.0), ("0001.1", 3, 0.0)):
         data = {"timing_s/step": 9.0, "critic/score/mean": score}
-        rows = [{"step": number, "data": {**data, "training/global_step": number}} for number in range(first, 5)]
+        rows = [
+            {"step": number, "data": {**data, "training/global_step": number}} for number in range(first, 5)
+        ]
         (tmp_path / "metrics" / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = document(str(tmp_path), "--all")
     scores = {row["step"]: row["logged"]["critic/score/mean"] for row in found["steps"]}

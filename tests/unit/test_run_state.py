@@ -226,6 +226,17 @@ def test_a_job_that_was_just_submitted_is_not_lost(tmp_path: Path) -> None:
     assert (found.phase, found.why) == ("pending", "Slurm does not show it yet")
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_rows_of_another_job_of_that_number_are_not_this_runs(tmp_path: Path, before: bool) -> None:
+    """Accounting outlives a cluster whose numbers begin anew: `sacct -D` then has both jobs."""
+    other = {"name": "other-123456", "submitted": BORN + (-1 if before else 1) * 9e6, "source": "sacct"}
+    own = job("CANCELLED", by="5", started=BORN + 2, ended=BORN + 50, source="sacct")
+    foreign = job("FAILED" if before else "RUNNING", started=BORN, ended=BORN + 9e5, **other)
+    rows = (foreign, own) if before else (own, foreign)
+    found = state(tmp_path, running, words(rows[1]._replace(earlier=rows[:1])))
+    assert (found.phase, found.restarts, len(found.attempts)) == ("cancelled", 0, 1), found
+
+
 def test_the_job_of_another_user_that_slurm_hides_is_not_lost(tmp_path: Path) -> None:
     folder = Folder(tmp_path, ID).submit(JOB, user="ada").began()
     found = state_of(read_run(folder.path), NONE, None, NOW, me="bob")
@@ -264,7 +275,8 @@ def test_attempts_that_wrote_nothing_are_slurms(tmp_path: Path) -> None:
     """A node died twice: Slurm has rows for what no event was written of."""
     recorded = RECORDED["19"]
     rows = read_sacct((DATA / "sacct.txt").read_text("utf-8"))["19"]
-    found = state(tmp_path, submitted, words(recorded._replace(id=JOB, name=ID, earlier=rows.earlier)))
+    earlier = tuple(row._replace(name=ID) for row in rows.earlier)
+    found = state(tmp_path, submitted, words(recorded._replace(id=JOB, name=ID, earlier=earlier)))
     assert [(each.restart, each.lost) for each in found.attempts] == [
         (0, "PREEMPTED"),
         (1, "NODE_FAIL"),
@@ -311,6 +323,8 @@ LIVES: tuple[tuple[Filled, Life, str], ...] = (
     (failed, "gone", "failed"),
     (cancelled, "gone", "cancelled"),
     (cancelled, "alive", "ending"),
+    (running, "left", "running"),
+    (cancelled, "left", "ending"),
     (running, "restarted", "failed"),
     (running, "elsewhere", "running"),
 )

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from toolspec.backends.launch.resubmit import alike, as_changed
+from toolspec.backends.launch.runs import read_run
+from toolspec.backends.launch.submit import Submission
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "calculator" / "exp.yaml"
@@ -24,7 +30,8 @@ told = json.loads(os.environ["STUB"])
 print("arguments", json.dumps(sys.argv[1:]), flush=True)
 print("gpus", os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
 if told.get("child"):
-    print("child", subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid, flush=True)
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    print("child", subprocess.Popen(sleep, start_new_session=told.get("daemon", False)).pid, flush=True)
 time.sleep(told.get("seconds", 0))
 if told.get("says"):
     print(told["says"])
@@ -111,6 +118,10 @@ def without_slurm(folder: Path) -> str:
     return str(place)
 
 
+def _has_child(run: Path) -> bool:
+    return "child " in log(run)
+
+
 def gone(pid: int) -> bool:
     try:
         return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
@@ -147,16 +158,50 @@ def test_a_local_run_dies_as_a_whole(place: Place) -> None:
     until(lambda: gone(pid) and gone(child))
 
 
-def test_what_fails_before_verl_is_told_too(place: Place) -> None:
-    """No python3 that runs: launch.sh ends before ts_job.py could say anything."""
+def test_what_was_killed_before_it_wrote_anything_is_told_too(place: Place) -> None:
+    """Nobody is left to say it, and status says so."""
     run = place.submitted(stub={"seconds": 600})
     pid = json.loads((run / "submissions" / "0001.json").read_text())["pid"]
-    os.killpg(pid, signal.SIGKILL)  # the supervisor too: nobody is left to say it, and status says so
+    os.killpg(pid, signal.SIGKILL)
+    place.call("cancel", run.name)  # verl, if it had begun
+    until(lambda: not list(Path("/proc").glob(f"{pid}/status")) or gone(pid))
     code, out, _ = place.call("status", run.name, "--format", "json")
     assert code == 1
-    assert json.loads(out)["runs"][0]["state"] in ("lost", "failed")
-    until(lambda: not list(Path("/proc").glob(f"{pid}/status")) or gone(pid))
-    place.call("cancel", run.name)
+    assert json.loads(out)["runs"][0]["state"] in ("lost", "failed", "cancelled")
+
+
+def test_verl_that_outlives_a_killed_supervisor_still_runs(place: Place) -> None:
+    """A resubmission of it would be a second trainer in its checkpoints."""
+    run = place.submitted(stub={"seconds": 600, "child": True})
+    child = int(until(lambda: "child " in log(run) and log(run).split("child ")[1].split("\n")[0]))
+    os.killpg(json.loads((run / "submissions" / "0001.json").read_text())["pid"], signal.SIGKILL)
+    _, out, _ = place.call("status", run.name, "--format", "json")
+    (told,) = json.loads(out)["runs"]
+    assert (told["state"], "was killed" in " ".join(told["notes"])) == ("running", True)
+    code, _, err = place.call("resubmit", run.name, *FORCE)
+    assert (code, "TS952" in err) == (1, True)
+    assert place.call("cancel", run.name)[0] == 0
+    until(lambda: gone(child))
+    assert (
+        json.loads(place.call("status", run.name, "--format", "json")[1])["runs"][0]["state"] == "cancelled"
+    )
+
+
+def test_nothing_outlives_a_local_run(place: Place) -> None:
+    """Neither verl, where ts_job.py is killed, nor what made itself a daemon, where verl ends by itself."""
+    killed = place.submitted(stub={"seconds": 600, "child": True})
+    ended_well = place.submitted(stub={"seconds": 1, "child": True, "daemon": True})
+    for run in (killed, ended_well):
+        until(partial(_has_child, run))
+    pid = json.loads((killed / "submissions" / "0001.json").read_text())["pid"]
+    (ts_job,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    os.kill(int(ts_job), signal.SIGKILL)
+    for run in (killed, ended_well):
+        child = int(log(run).split("child ")[1].split("\n")[0])
+        until(partial(gone, child))
+    cause = until(lambda: ended(killed))["cause"]
+    assert cause["kind"] == "killed" and "before verl" not in cause["message"]
+    assert until(lambda: ended(ended_well))["code"] == 0
 
 
 def test_a_smoke_run_comes_first_and_ends_the_run_where_it_fails(place: Place) -> None:
@@ -301,8 +346,88 @@ def test_a_run_goes_on_with_a_second_submission(place: Place) -> None:
 def test_what_would_be_another_run_is_not_resubmitted(place: Place) -> None:
     run = place.submitted(stub={"code": 1})
     until(lambda: ended(run))
-    code, _, err = place.call("resubmit", run.name, *FORCE, "--set", "reward.valid_call=0.5")
-    assert (code, "ts_reward.json of the bundle" in err) == (1, True), err
+    file = run / "run.json"
+    told = json.loads(file.read_text())
+    file.write_text(json.dumps({**told, "set": 5}))
+    assert place.call("resubmit", run.name, "--dry-run", *FORCE, "--set", "algorithm.lr=1e-5")[0] != 2, (
+        "no fault of ours"
+    )
+    file.write_text(json.dumps(told))
+    for change, words in (
+        ("reward.valid_call=0.5", "ts_reward.json of the bundle"),
+        ("env={NCCL_DEBUG: INFO}", "launch.sh of the bundle"),
+        ("cluster.gpus=2", "shards of 1"),
+    ):
+        code, _, err = place.call("resubmit", run.name, *FORCE, "--set", change)
+        assert (code, words in " ".join(err.split())) == (1, True), err
+
+
+def test_what_a_resubmission_asks_of_slurm_is_asked(tmp_path: Path) -> None:
+    """`status` says of a host without memory: cluster.slurm.memory. It must reach the job, and the next one too."""
+    place = Place(tmp_path)
+    spec = tmp_path / "exp.yaml"
+    for name in ("train.jsonl", "val.jsonl", "tools.py"):
+        (tmp_path / name).write_bytes((EXAMPLE.parent / name).read_bytes())
+    slurm = "{gpus: 1, slurm: {partition: gpu, time: 1h, memory: 4GB, restarts: 2}}"
+    spec.write_text(EXAMPLE.read_text().replace("cluster: {gpus: 1}", f"cluster: {slurm}"))
+    code, out, err = place.call("submit", str(spec), "--local", "--format", "json", *FORCE)
+    assert code == 0, err
+    run = Path(json.loads(out)["folder"])
+    until(lambda: ended(run))
+    file = run / "submissions" / "0001.json"  # as if Slurm had had it
+    told = json.loads(file.read_text())
+    file.write_text(json.dumps({**told, "kind": "slurm", "job": "7", "pid": None}))
+    sets = (
+        "cluster.slurm.memory=64GB",
+        "cluster.slurm.restarts=5",
+        "budget.gpu_hours=2",
+        "algorithm.lr=3e-6",
+    )
+    path = without_slurm(tmp_path)
+    words = [word for each in sets for word in ("--set", each)]
+    code, out, err = place.call("resubmit", run.name, "--dry-run", *FORCE, *words, PATH=path)
+    assert "#SBATCH --mem=65536M" in out and "optim.lr=3e-06" in out, (out, err)
+    assert 'TOOLSPEC_SETTINGS=\'{"gpu_hours": 2.0, "restarts": 5}\'' in out, out
+    changed = {"settings": {"restarts": 5}, "options": {"mem": "65536M"}}
+    file.write_text(json.dumps({**json.loads(file.read_text()), "changed": changed}))
+    _, out, err = place.call("resubmit", run.name, "--dry-run", *FORCE, PATH=path)
+    assert "#SBATCH --mem=65536M" in out and "TOOLSPEC_SETTINGS='{\"restarts\": 5}'" in out, (out, err)
+
+
+def test_points_of_a_sweep_that_were_changed_stay_so(place: Place) -> None:
+    """A failed point of a sweep that only evaluated would train, and one that was resubmitted with --set forget it."""
+    run = place.submitted("--validate-only", stub={"code": 1})
+    until(lambda: ended(run))
+    plain = run.with_name("calculator-ffffff")
+    shutil.copytree(run, plain, symlinks=True)
+    file = plain / "submissions" / "0001.json"
+    changed = {"settings": {"restarts": 5}, "options": {"mem": "1M"}}
+    file.write_text(json.dumps({**json.loads(file.read_text()), "overrides": [], "changed": changed}))
+    first, second = alike([read_run(run), read_run(plain)]).values()
+    empty = Submission(1, "n", "slurm", {"nodes": 1}, (), {})
+    sent = as_changed(empty, first.change)
+    assert "trainer.val_only=true" in sent.overrides and sent.extra == {}
+    sent = as_changed(empty, second.change)
+    assert (sent.overrides, sent.options, sent.changed) == ((), {"nodes": 1, "mem": "1M"}, changed)
+    assert json.loads(sent.extra["TOOLSPEC_SETTINGS"]) == {"restarts": 5}
+    assert [each.number for each in (*first.members, *second.members)] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("override", "name", "value"),
+    [
+        ("actor_rollout_ref.actor.checkpoint.save_contents: [model]", "contents", ["model"]),
+        ("trainer.use_v1: false", "trainer", "v0"),
+    ],
+)
+def test_what_the_job_knows_is_what_verl_is_told(
+    place: Place, override: str, name: str, value: object
+) -> None:
+    """Else a checkpoint in which something is looked for that verl never writes is never whole."""
+    words = ("compile", str(EXAMPLE), "--out", "b", "--set", f"overrides={{{override}}}")
+    code, _, err = place.call(*words)
+    assert code == 0, err
+    assert json.loads((place.folder / "b" / "ts_job.json").read_text())[name] == value
 
 
 def test_paths_with_spaces_unicode_and_percent_signs(tmp_path: Path) -> None:

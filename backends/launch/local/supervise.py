@@ -6,6 +6,7 @@ to its group, and outlives the terminal that started it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -14,6 +15,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+ENDING = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
+"""For what is left when the command has ended, and how long each may take."""
 
 
 def main(command: list[str]) -> int:
@@ -33,15 +37,41 @@ def main(command: list[str]) -> int:
         signal.signal(number, pass_on)
     code = process.wait()
     code = code if code >= 0 else 128 - code
-    if not _said(Path(os.environ["TOOLSPEC_RUN_DIR"]), os.environ["TOOLSPEC_NONCE"]):
-        kind = "signal" if asked else "error"
-        _say(code, kind, f"ended with {code} before verl began; the log says more")
+    run, nonce = Path(os.environ["TOOLSPEC_RUN_DIR"]), os.environ["TOOLSPEC_NONCE"]
+    _end_rest(nonce)
+    if not _said(run, nonce, "ended"):
+        kind = "signal" if asked else "killed" if code > 128 else "error"
+        began = _said(run, nonce, "started")
+        message = f"ended with {code}{'' if began else ' before verl began'}; the log says more"
+        _say(code, kind, message, "its own end was not written" if began else "it did not begin")
     return code
 
 
-def _said(run: Path, nonce: str) -> bool:
-    """Whether ts_job.py has said how this submission ended."""
-    for file in (run / "events").glob("*-ended-*.json"):
+def _end_rest(nonce: str) -> None:
+    """Ends what is left of the run. verl has a session of its own, which outlives a ts_job.py that was killed; and what
+    made itself a daemon would hold its GPU for good."""
+    for number, seconds in ENDING:
+        until = time.monotonic() + seconds
+        for pid in _left(nonce):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+        while _left(nonce) and time.monotonic() < until:
+            time.sleep(0.1)
+
+
+def _left(nonce: str) -> list[int]:
+    """The run's processes by their environment, this one apart."""
+    wanted, found = f"TOOLSPEC_NONCE={nonce}".encode(), []
+    for name in os.listdir("/proc"):  # noqa: PTH208
+        with contextlib.suppress(OSError):
+            if name.isdigit() and wanted in Path(f"/proc/{name}/environ").read_bytes().split(b"\0"):
+                found.append(int(name))
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def _said(run: Path, nonce: str, kind: str) -> bool:
+    """Whether ts_job.py has written an event of this kind for this submission."""
+    for file in (run / "events").glob(f"*-{kind}-*.json"):
         try:
             if json.loads(file.read_text("utf-8")).get("nonce") == nonce:
                 return True
@@ -50,7 +80,7 @@ def _said(run: Path, nonce: str) -> bool:
     return False
 
 
-def _say(code: int, kind: str, message: str) -> None:
+def _say(code: int, kind: str, message: str, why: str) -> None:
     stamp = time.time_ns()
     run = Path(os.environ["TOOLSPEC_RUN_DIR"])
     cause = {"kind": kind, "message": message, "fix": "", "signature": f"{kind}:start {code}", "step": None}
@@ -66,7 +96,7 @@ def _say(code: int, kind: str, message: str) -> None:
         "code": code,
         "cause": cause,
         "next": "stop",
-        "why": "it did not begin",
+        "why": why,
     }
     (run / "events").mkdir(exist_ok=True)
     file = run / "events" / f"{stamp:019d}-ended-{os.getpid()}-0.json"

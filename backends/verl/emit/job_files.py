@@ -32,19 +32,38 @@ def job_json(plan: Plan, config: VerlConfig) -> dict[str, Any]:
     every = plan["checkpoint.every"]
     return {
         "verl": plan.target,
-        "trainer": plan["train.trainer"],
+        "trainer": _trainer(plan, config),
         "nodes": plan["cluster.nodes"],
         "gpus": plan["cluster.gpus"],
         "checkpoints": str(config.settings["trainer.default_local_dir"].value),
-        "contents": list(plan["checkpoint.contents"]),
+        "contents": _contents(plan, config),
         "critic": critic(plan),
         "every": None if every == "never" else every,
+        "keep": None if plan["checkpoint.keep"] == "all" else plan["checkpoint.keep"],
         "resume": plan["checkpoint.resume"],
         "gpu_hours": plan["budget.gpu_hours"] or None,
         "restarts": plan["cluster.slurm.restarts"] if slurm else 0,
         "notice_seconds": plan["cluster.slurm.notice"] if slurm else 0,
         "wait_seconds": WAIT_SECONDS,
     }
+
+
+def _contents(plan: Plan, config: VerlConfig) -> list[str]:
+    """What verl saves, by the configuration itself: `overrides` may say otherwise than the plan, and a checkpoint in
+    which something is looked for that verl never writes is never whole."""
+    told = []
+    for section in ("actor_rollout_ref.actor", "critic") if critic(plan) else ("actor_rollout_ref.actor",):
+        setting = config.settings.get(f"{section}.checkpoint.save_contents")
+        value = setting.value if setting is not None else None
+        told.append([str(one) for one in (value if isinstance(value, list) else plan["checkpoint.contents"])])
+    return [name for name in told[0] if all(name in one for one in told)]
+
+
+def _trainer(plan: Plan, config: VerlConfig) -> str:
+    setting = config.settings.get("trainer.use_v1")
+    if setting is None or not isinstance(setting.value, bool):
+        return str(plan["train.trainer"])
+    return "v1" if setting.value else "v0"
 
 
 def options(plan: Plan) -> dict[str, str | int | bool]:
@@ -129,20 +148,28 @@ def batch_sh(plan: Plan) -> str:
         "# shellcheck disable=SC2317  # the trap calls it",
         "say_end() {",
         "  code=$?",
-        '  if [ "$code" = 0 ] || [ -s "$attempt/code" ]; then return; fi',
+        '  if [ -s "$attempt/code" ]; then return; fi',
+        '  if [ "$code" = 0 ] && [ -n "$began" ]; then return; fi',
+        '  if [ "$code" = 0 ]; then code=1; fi  # a line of setup left the shell: nothing was trained',
+        '  said="ended with $code before verl began, or with its node; see its log"',
+        '  if [ -e "$attempt/alive" ]; then said="ended with $code while verl ran; see its log"; fi',
+        '  if [ "$code" -gt 128 ]; then kind=killed; else kind=error; fi',
         '  mkdir -p "$TOOLSPEC_RUN_DIR/events"',
         "  file=$TOOLSPEC_RUN_DIR/events/$(date +%s%N)-ended-$(hostname -s)-$$.json",
         '  cat >"$file.part" <<EVENT',
         '{"version": 1, "kind": "ended", "time": $(date +%s.%N), "host": "$(hostname -s)", "job": "$job",',
         ' "submission": $TOOLSPEC_SUBMISSION, "nonce": "$TOOLSPEC_NONCE", "restart": $restart, "code": $code,',
-        ' "cause": {"kind": "error", "message": "ended with $code before verl began, or with its node; see its log",',
-        '  "fix": "", "signature": "error:start $code", "step": null}, "next": "stop", "why": "nothing has decided"}',
+        ' "cause": {"kind": "$kind", "message": "$said",',
+        '  "fix": "", "signature": "error:start $code", "step": null}, "next": "stop", "why": "it could not say"}',
         "EVENT",
         '  mv "$file.part" "$file"',
+        '  exit "$code"',
         "}",
+        "began=",
         "trap say_end EXIT",
         "",
         "# When the allocation ends: Slurm before 23.02 does not say it in the environment.",
+        "export SLURM_TIME_FORMAT=standard  # else `Tomorr 03:00`, where the user likes it so",
         "TOOLSPEC_JOB_END=${SLURM_JOB_END_TIME:-}",
         'if [ -z "$TOOLSPEC_JOB_END" ]; then',
         '  told=$(timeout 20 squeue -h -j "$SLURM_JOB_ID" -o %e || true)',
@@ -201,15 +228,21 @@ def setup_lines(plan: Plan) -> list[str]:
 
 
 def _setup(plan: Plan) -> list[str]:
-    """They need not bear `set -u`; a line that fails ends the job."""
+    """They are run as at submit (launch/environment.py), where they need bear neither -u nor pipefail; a line that
+    fails ends the job, and is named."""
     lines = setup_lines(plan)
-    return ["", "# cluster.slurm: modules, setup", "set +u", *lines, "set -u"] if lines else []
+    if not lines:
+        return []
+    told = """trap 'echo "toolspec: cluster.slurm failed with $?: $BASH_COMMAND" >&2' ERR"""
+    begin = ["", "# cluster.slurm: modules, setup", "set +u +o pipefail", told]
+    return [*begin, *lines, "trap - ERR", "set -u -o pipefail"]
 
 
 def _srun(plan: Plan) -> list[str]:
     """One task a node. Into a container the run's folder, the bundle and the store of its rows are mounted."""
     call = [
         "code=0",
+        "began=1",
         'srun --ntasks="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 --kill-on-bad-exit=1 --unbuffered \\',
     ]
     if "cluster.slurm.container.image" not in plan:

@@ -1,8 +1,9 @@
 """Why a run ended, read off its exit code and the end of its log: what kind of fault, in which words, what to change.
 
 The words are those of verl's, Ray's, torch's, sglang's, vllm's, NCCL's and Slurm's own errors; the last that is found
-counts, save that a full disk or memory is told before what followed from it. A signature is the same for the same
-fault: digits, addresses and paths are taken out of its words.
+counts, save that a full disk or memory is told before what followed from it. What was said before the last step that
+was logged did not end the run: a tool's MemoryError, a logger without space. A signature is the same for the same
+fault: digits, units, addresses and paths are taken out of its words.
 """
 
 from __future__ import annotations
@@ -35,30 +36,56 @@ _LESS_MEMORY = (
 _MORE_MEMORY = (
     "more host memory (cluster.slurm.memory), or train.offload without the part that is offloaded now"
 )
+_SHARED = "a larger /dev/shm of the nodes or the container: Ray's object store and workers of data loaders lie there"
 # In this order: a full disk or a host without memory makes torch and Ray fail in many words of their own.
 SIGNS = (
     _Sign(
+        "host-memory",
+        re.compile(
+            r"(?:(?:/dev/shm|</torch_)[^\n]{0,200}No space left|No space left[^\n]{0,200}/dev/shm"
+            r"|insufficient shared memory|\bObjectStoreFullError)[^\n]*"
+        ),
+        _SHARED,
+    ),
+    _Sign(
         "disk",
-        re.compile(r"No space left on device|\bENOSPC\b|Disk quota exceeded|PytorchStreamWriter failed"),
+        re.compile(
+            r"(?:No space left on device|\bENOSPC\b|Disk quota exceeded|PytorchStreamWriter failed"
+            r"|\bOutOfDiskError\b)[^\n]*"
+        ),
         "free space where the run folder lies, or checkpoint.keep: a smaller number",
     ),
     _Sign(
         "host-memory",
         re.compile(
-            r"oom[-_]kill event|Out Of Memory\b.*(?:slurmstepd|step)|ray\.exceptions\.OutOfMemoryError"
-            r"|killed due to memory pressure|due to the node running low on memory|\bMemoryError\b"
-            r"|Cannot allocate memory"
-            r"|exceeded (?:job|step) memory limit|DefaultCPUAllocator: can't allocate memory"
+            r"(?:oom[-_]kill event|Out Of Memory\b[^\n]{0,200}(?:slurmstepd|step)"
+            r"|ray\.exceptions\.OutOfMemoryError|killed due to memory pressure|due to the node running low on memory"
+            r"|\b(?:_Array|Arrow)?MemoryError\b|Cannot allocate memory|std::bad_alloc"
+            r"|exceeded (?:job|step) memory limit|DefaultCPUAllocator: (?:can't allocate|not enough) memory)[^\n]*"
         ),
         _MORE_MEMORY,
+    ),
+    # What is left over for the engine is too little: giving it less would not help.
+    _Sign(
+        "gpu-memory",
+        re.compile(
+            r"(?:No available memory for the cache blocks|Not enough memory\. Please try to increase --mem"
+            r"|KV cache is needed, which is larger than the available"
+            r"|larger than the maximum number of tokens that can be stored in KV cache)[^\n]*"
+        ),
+        "a larger rollout.gpu_memory, or a smaller budget.trajectory_tokens",
+    ),
+    _Sign(
+        "gpu-memory",
+        re.compile(r"Free memory on device[^\n]{0,100} on startup is less than desired[^\n]*"),
+        "a smaller rollout.gpu_memory, train.offload: true, or nothing else on the GPUs",
     ),
     _Sign(
         "gpu-memory",
         re.compile(
             r"(?:torch\.(?:cuda\.)?OutOfMemoryError|CUDA out of memory|HIP out of memory"
-            r"|CUDA error: out of memory"
-            r"|No available memory for the cache blocks|Not enough memory\. Please try to increase --mem"
-            r"|CUBLAS_STATUS_ALLOC_FAILED|NCCL.*out of memory)[^\n]*"
+            r"|CUDA (?:driver )?[Ee]rror: out of memory|CUresult error: 2\b|(?:Prefill|Decode) out of memory"
+            r"|CUBLAS_STATUS_ALLOC_FAILED|NCCL[^\n]{0,200}out of memory)[^\n]*"
         ),
         _LESS_MEMORY,
     ),
@@ -66,7 +93,8 @@ SIGNS = (
         "nccl",
         re.compile(
             r"(?:ncclSystemError|ncclRemoteError|ncclInternalError|ncclUnhandledCudaError"
-            r"|Watchdog caught collective operation timeout|NCCL communicator was aborted|DistBackendError)[^\n]*"
+            r"|Watchdog caught collective operation timeout|NCCL communicator was aborted"
+            r"|Dist(?:Backend|Network|Store)Error|gloo/transport/)[^\n]*"
         ),
         "",
     ),
@@ -84,9 +112,9 @@ SIGNS = (
         re.compile(
             # An actor that raised in its __init__ died of that error, which stands behind these words.
             r"(?:ray\.exceptions\.(?:ActorDiedError(?!: The actor died because of an error raised in its creation)"
-            r"|ActorUnavailableError|NodeDiedError|LocalRayletDiedError"
+            r"|ActorUnavailableError|RayActorError|NodeDiedError|LocalRayletDiedError"
             r"|RaySystemError|OwnerDiedError|WorkerCrashedError|ObjectLostError)"
-            r"|The node this task was running on was dead|Failed to connect to GCS"
+            r"|The node this task was running on was dead|has been marked dead|Failed to connect to GCS"
             r"|GCS.{0,40}(?:died|unreachable)|raylet.{0,40}died)[^\n]*"
         ),
         "",
@@ -105,7 +133,10 @@ _LAST = re.compile(
 )
 _STYLES = re.compile(r"\x1b\[[0-9;]*m")
 _FROM = re.compile(r"^\((?:[\w.:<>]+ )?pid=\d+[^)]*\) ?")
-_VARYING = re.compile(r"0x[0-9a-fA-F]+|(?<=['\" ])/[^\s'\"]*|\d+(?:\.\d+)?|[0-9a-f]{16,}")
+_VARYING = re.compile(
+    r"0x[0-9a-fA-F]+|(?<=['\" (<=:])/[^\s'\"<>)]*|\b[0-9a-f]{16,}\b|\d+(?:\.\d+)?(?: ?(?:[KMGT]i?B|bytes|ms|s)\b)?"
+)
+_STEP = re.compile(r"^step:\d+ - .*$", re.MULTILINE)
 
 
 def tail(log: Path | None, begin: int) -> str:
@@ -126,19 +157,26 @@ def cause_of(code: int, log: str) -> Cause:
     """The cause of an end with exit code `code` (as a shell gives it). log: see `tail`."""
     if code == 0:
         return Cause("done", "ended by itself")
-    for sign in SIGNS:
-        found = list(sign.words.finditer(log))
-        if found:
-            return _told(sign, found[-1], log)
-    last = next((line.strip() for line in reversed(log.splitlines()) if _LAST.match(line.strip())), "")
-    if last:
-        return Cause("error", last[:300], "", signature("error", last))
+    steps = list(_STEP.finditer(log))
+    if found := _said(log[steps[-1].end() :] if steps else log):
+        return found
+    # Ray tells what a worker says a moment late: an error may stand before the step that it followed.
+    if steps and code <= 128 and (found := _said(log)):
+        return found
     if code > 128:
         message = f"ended by signal {code - 128}" + (
             ", as the kernel does where memory is short" if code == 137 else ""
         )
         return Cause("killed", message, _MORE_MEMORY if code == 137 else "", signature("killed", str(code)))
     return Cause("error", f"exit code {code}, and no error in the log", "", f"error:exit {code}")
+
+
+def _said(log: str) -> Cause | None:
+    for sign in SIGNS:
+        if found := list(sign.words.finditer(log)):
+            return _told(sign, found[-1], log)
+    last = next((line.strip() for line in reversed(log.splitlines()) if _LAST.match(line.strip())), "")
+    return Cause("error", last[:300], "", signature("error", last)) if last else None
 
 
 def short_of_memory(cause: Cause, host: str) -> Cause:
@@ -153,7 +191,9 @@ def short_of_memory(cause: Cause, host: str) -> Cause:
 
 
 def _told(sign: _Sign, found: re.Match[str], log: str) -> Cause:
-    line = found[0].strip()[:300]
+    # Which file, and who said it, stand before the words.
+    begin = max(log.rfind("\n", 0, found.start()) + 1, found.start() - 150)
+    line = log[begin if sign.kind in ("disk", "host-memory") else found.start() : found.end()].strip()[:300]
     phases = _PHASE.findall(log, max(0, found.start() - 20000), found.start())
     where = f" in {phases[-1]}" if phases and sign.kind.endswith("memory") else ""
     return Cause(sign.kind, line + where, sign.fix, signature(sign.kind, line + where))

@@ -16,6 +16,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import stat
 import struct
 import sys
 import zipfile
@@ -41,11 +43,11 @@ class Checkpoint(NamedTuple):
 
 def checkpoints(folder: Path, settings: dict[str, Any]) -> list[Checkpoint]:
     """All of `folder`, oldest first. settings: ts_job.json's (`contents`, `critic`). Raises OSError."""
-    tracked = tracker(folder)
+    told = [(step, path, _missing(path, settings)) for step, path in _steps(folder)]
+    newest = max([tracker(folder) or 0, *(step for step, _, why in told if not why)])
     found = []
-    for step, path in _steps(folder):
-        why = _missing(path, settings)
-        pruned = (path / "data.pt").exists() and not (path / "actor").exists() and step < (tracked or 0)
+    for step, path, why in told:
+        pruned = why and (path / "data.pt").exists() and not (path / "actor").exists() and step < newest
         found.append(Checkpoint(step, path, "pruned" if pruned else "half" if why else "whole", why))
     return found
 
@@ -89,6 +91,18 @@ def set_aside(folder: Path, half: Checkpoint, mark: str) -> Path:
     return place
 
 
+def retain(found: list[Checkpoint], taken: int, keep: int) -> list[int]:
+    """Removes what verl's retention would have: of those up to step `taken`, all but the newest `keep`. Their steps.
+
+    A trainer that began anew does not know what earlier ones saved, and leaves it: each restart would add `keep`.
+    """
+    old = [each for each in found if each.state == "whole" and each.step <= taken][:-keep]
+    for each in old:
+        for part in ("actor", "critic"):
+            shutil.rmtree(each.folder / part, ignore_errors=True)
+    return [each.step for each in old]
+
+
 def _missing(folder: Path, settings: dict[str, Any]) -> str:
     """What a checkpoint lacks, or ""."""
     contents = [name for name in settings.get("contents", SHARDS) if name in SHARDS]
@@ -124,10 +138,16 @@ def _shards_missing(folder: Path, contents: list[str]) -> str:
 
 
 def _cut(file: Path) -> str:
-    """Why a file of torch.save is not whole, or ""."""
+    """Why a file of torch.save is not whole, or "". Its directory, and the heads of its first and last record: a file
+    system that lost a block has zeros there, and which of the others are zeros by right only torch could say."""
     try:
+        if not stat.S_ISREG(file.stat().st_mode):  # to open a pipe would wait for its writer
+            return f"{file.name} is no file"
         with zipfile.ZipFile(file) as archive:
-            return "" if archive.namelist() else f"{file.name} is empty"
+            records = archive.infolist()
+            for record in records[:1] + records[-1:]:
+                archive.open(record).close()
+            return "" if records else f"{file.name} is empty"
     except FileNotFoundError:
         return f"{file.name} is not there"
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:

@@ -56,7 +56,14 @@ def take_up(attempt: ts_attempt.Attempt, settings: dict[str, Any], folder: Path)
             ts_event.write(attempt, "aside", step=each.step, why=each.why, to=str(place))
     _mend_tracker(folder, chosen.step if chosen else None)
     if chosen is not None:
-        return Resume(chosen.step, _named(str(chosen.folder.resolve())), folder)
+        keep = settings.get("keep")
+        if keep and (removed := ts_checkpoint.retain(found, chosen.step, int(keep))):
+            print(
+                f"toolspec: removed the checkpoints of step {', '.join(map(str, removed))}: {keep} are kept",
+                flush=True,
+            )
+        # Its own name, of which verl reads the step, also where it is a link to another disk.
+        return Resume(chosen.step, _named(str(chosen.folder.parent.resolve() / chosen.folder.name)), folder)
     if mode not in ("auto", "never"):  # a path of the user's, for the first start of the run
         return Resume(0, (), folder)
     return Resume(0, ("trainer.resume_mode=disable",), folder)

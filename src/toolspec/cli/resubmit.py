@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from toolspec.backends.launch.ready import Ready
     from toolspec.backends.launch.runs import Run
     from toolspec.backends.verl.side import Side
+    from toolspec.compiler.plan.decision import Plan
 
 
 @click.command("resubmit")
@@ -57,8 +57,8 @@ def resubmit(
       toolspec resubmit calculator-7f3a10 --from-checkpoint 200 --set rollout.gpu_memory=0.5
       toolspec resubmit --sweep weights-3fa2c1
 
-    The bundle stays as it is; what --set changes must be verl's configuration alone. A changed reward, tool or model
-    is a new run.
+    The bundle stays as it is; what --set changes must be verl's configuration, or what the job asks of Slurm (time,
+    memory, partition, restarts, budget). A changed reward, tool, model or number of GPUs is a new run.
     """
     if (word is None) == (sweep is None):
         raise click.UsageError("name a run, or a sweep with --sweep")
@@ -88,13 +88,15 @@ def _run(
     again.find_rows(run)
     bundle = _bundle(run)
     kind = run.newest.kind if run.newest else "slurm"
-    before = tuple(run.newest.overrides) if run.newest else ()
-    overrides = (*before, *again.overrides(run, sets))
-    ready = _ready(kind, bundle, run, dry_run)
-    found = admitted((*ready.problems, *again.rare_checkpoints(looked, bundle.plan)), forced)
+    change = again.change(run, sets)
+    plan = change.plan if change.plan is not None else bundle.plan
+    ready = _ready(kind, plan, run, dry_run)
+    found = admitted((*ready.problems, *again.rare_checkpoints(looked, plan)), forced)
     number = run.newest.number + 1 if run.newest else 1
     resume = str(step) if step is not None else "auto"
-    submission = Submission(number, nonce(), kind, ready.options, overrides, again.settings(step), resume)
+    submission = again.as_changed(
+        Submission(number, nonce(), kind, ready.options, (), {}, resume), change, step
+    )
     show(found.shown)
     if dry_run:
         script = script_of(run.folder, submission)
@@ -111,6 +113,9 @@ def _run(
         return 0
     what = f"job {done.job}" if kind == "slurm" else f"process {done.job}"
     start = f"step {step}" if step is not None else "its newest whole checkpoint"
+    if done.cancelled:
+        print(f"{paint('cancelled', '2')}  {paint(run.id, '1')}  by another command, while it was submitted")
+        return 1
     print(f"{paint('submitted', '32')}  {paint(run.id, '1')}  {what}, submission {number}, from {start}")
     print(f"  next      toolspec status {run.id}")
     return 0
@@ -122,14 +127,14 @@ def _bundle(run: Run) -> Side:
     return side_of_bundle(run.folder / "bundle", "bundle")
 
 
-def _ready(kind: str, bundle: Side, run: Run, dry_run: bool) -> Ready:
+def _ready(kind: str, plan: Plan, run: Run, dry_run: bool) -> Ready:
     from toolspec.backends.launch.ready import ready_for_slurm, ready_here
     from toolspec.backends.verl.doctor.needs import needs_of_plan
 
-    needs = needs_of_plan(bundle.plan)
+    needs = needs_of_plan(plan)
     if kind == "local":
-        return ready_here(bundle.plan, needs, lambda _: None, run.folder)
-    return ready_for_slurm(bundle.plan, needs, lambda _: None, run.folder, dry_run)
+        return ready_here(plan, needs, lambda _: None, run.folder)
+    return ready_for_slurm(plan, needs, lambda _: None, run.folder, dry_run)
 
 
 def _over(looked: Looked) -> None:
@@ -145,8 +150,7 @@ def _sweep(word: str, forced: tuple[Forced, ...], dry_run: bool, form: str) -> i
     from toolspec.backends.launch.found import of_sweep
     from toolspec.backends.launch.look import look
     from toolspec.backends.launch.runs import root
-    from toolspec.backends.launch.sweep import Member, arrays, open_sweep, send
-    from toolspec.backends.verl.emit.job_files import options
+    from toolspec.backends.launch.sweep import arrays, open_sweep, send
     from toolspec.cli.submit_sweep import array_submission
 
     place = root().absolute()
@@ -161,27 +165,20 @@ def _sweep(word: str, forced: tuple[Forced, ...], dry_run: bool, form: str) -> i
     first = failed[0].run
     assert first.sweep is not None
     sweep = open_sweep(place, first.sweep.id)
-    groups: dict[str, tuple[Side, list[Member]]] = {}
-    for one in failed:
-        again.find_rows(one.run)
-        bundle = _bundle(one.run)
-        number = one.run.newest.number + 1 if one.run.newest else 1
-        point = one.run.sweep.point if one.run.sweep else one.run.name
-        key = json.dumps(options(bundle.plan), sort_keys=True)
-        groups.setdefault(key, (bundle, []))[1].append(Member(point, one.run.folder.absolute(), {}, number))
-    ready = {key: _ready("slurm", bundle, first, dry_run) for key, (bundle, _) in groups.items()}
+    groups = again.alike(one.run for one in failed)
+    ready = {key: _ready("slurm", group.bundle.plan, first, dry_run) for key, group in groups.items()}
     found = admitted(tuple(dict.fromkeys(p for each in ready.values() for p in each.problems)), forced)
     show(found.shown)
     if found.errors:
         raise ProblemError(tuple(one for one in found.shown if one.severity == "error"))
-    runs = [member.run.name for _, members in groups.values() for member in members]
+    runs = [member.run.name for group in groups.values() for member in group.members]
     sent = []
     if not dry_run:
         sizes = [each.cluster.array_size for each in ready.values() if each.cluster is not None]
-        parts = arrays(
-            {key: members for key, (_, members) in groups.items()}, sweep.parallel, next(iter(sizes), None)
-        )
-        sent = [send(sweep, each.members, array_submission(ready[each.key]), each.at_once) for each in parts]
+        members = {key: group.members for key, group in groups.items()}
+        for part in arrays(members, sweep.parallel, next(iter(sizes), None)):
+            submission = again.as_changed(array_submission(ready[part.key]), groups[part.key].change)
+            sent.append(send(sweep, part.members, submission, part.at_once))
     if form == "json":
         print_json({"version": 1, "sweep": sweep.id, "runs": runs, "arrays": sent})
         return 0

@@ -134,7 +134,7 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def shown_id(looked: Looked) -> str:
     """The id on one line: a folder's name may hold anything."""
-    return obeying_nothing(" ".join(looked.run.id.split())) or NOTHING
+    return _plain(looked.run.id) or NOTHING
 
 
 def _short(value: object) -> str:
@@ -206,7 +206,12 @@ def end_of(attempt: Attempt) -> str:
 
 def said(text: str, indent: int) -> list[str]:
     """Text of others, wrapped; a blank or long word cannot break the page."""
-    return wrapped(obeying_nothing(" ".join(text.split()))[: 12 * width()], indent)
+    return wrapped(_plain(text)[: 12 * width()], indent)
+
+
+def _plain(text: str) -> str:
+    """On one line, also without the styles that `paint` writes: nobody painted this."""
+    return obeying_nothing(" ".join(text.split()).replace("\x1b", "\\x1b"))
 
 
 def document(looked: Looked, now: float) -> dict[str, Any]:

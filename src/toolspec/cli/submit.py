@@ -131,6 +131,11 @@ def submit(
         told = {"run": run.name, "folder": str(run), "kind": kind, "job": done.job}
         print_json({"version": 1, **told, "findings": to_json(found.shown)})
         return 0
+    if done.cancelled:
+        print(
+            f"{paint('cancelled', '2')}  {paint(run.name, '1')}  by another command, while it was submitted"
+        )
+        return 1
     _print(run, done.job, kind, source.plan, ready)
     return 0
 

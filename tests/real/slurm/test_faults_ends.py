@@ -184,8 +184,9 @@ def test_a_bundle_by_plain_sbatch(site: Site) -> None:
             words, cwd=bundle, env=env, capture_output=True, text=True, check=True
         ).stdout.strip()
         assert site.lab.wait(job, "FAILED", "COMPLETED", seconds=60) == "FAILED"
-        rows = site.lab.ask("sacct", "-nPXD", "-j", job, "-o", "State,ExitCode").splitlines()
-        assert rows == ["REQUEUED|0:0", "FAILED|7:0"]
+        asked = ("sacct", "-nPXD", "-j", job, "-o", "State,ExitCode")  # which lags behind
+        rows = ["REQUEUED|0:0", "FAILED|7:0"]
+        site.until(lambda: site.lab.ask(*asked).splitlines() == rows, f"the rows of job {job}")
         folder = site.folder / "runs" / f"fault-{job}"
         files = sorted((folder / "events").glob("*-ended-*.json"))
         ends = [json.loads(file.read_text("utf-8")) for file in files]

@@ -141,6 +141,23 @@ def test_ctrl_c_while_sbatch_runs(site: Site) -> None:
 
 
 @fault()
+def test_cancelled_while_sbatch_runs(site: Site) -> None:
+    with site.nodes(1) as nodes:
+        path = site.wrapper("sbatch", 'touch "$0.began"; sleep 4; exec "$REAL" "$@"')
+        env = site.environment({"step_seconds": 0.3}, PATH=path)
+        process = site.start("submit", str(site.spec(nodes)), "--slurm", *FORCED, env=env)
+        site.until((site.folder / "bin" / "sbatch.began").exists, "sbatch")
+        (folder,) = site.runs.glob("fault-*")
+        run = Run(site, folder)
+        told = site.toolspec("cancel", run.id)
+        assert (told.code, "had no job yet" in told.out) == (0, True), told.out
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 1 and "while it was submitted" in out, (out, err)
+        assert run.over("cancelled")["step"] is None
+        assert len(jobs_named(site, run.id)) == 1
+
+
+@fault()
 def test_ctrl_c_while_the_cluster_is_asked(site: Site) -> None:
     path = site.wrapper("scontrol", 'kill -INT $PPID; sleep 1; exec "$REAL" "$@"')
     process = site.start("submit", str(site.spec([])), "--slurm", *FORCED, env=site.environment(PATH=path))
