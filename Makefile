@@ -23,19 +23,20 @@ demo: .venv/.installed
 	@echo
 	$(BIN)/toolspec rehearse $(DEMO)
 
-# Everything. What this machine cannot run is skipped with its reason, unless TOOLSPEC_REAL=require.
+# Everything, the longest files first: files are dealt out in their order, and a long one at the end would run alone.
+# What this machine cannot run is skipped with its reason, unless TOOLSPEC_REAL=require.
 test: .venv/.developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(PYTEST) --dist loadfile -rs --durations=10
+	$(PYTEST) --dist loadfile --no-loadscope-reorder -rs --durations=10
 
-# What to run before a commit: style, types and the unit tests, in about a minute.
+# What to run before a commit: style, types and the unit tests that are not slow, in less than a minute.
 check: .venv/.developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(PYTEST) tests/unit -q
+	$(PYTEST) tests/unit -q -m "not slow"
 
 format: .venv/.developed
 	$(BIN)/ruff check --fix .

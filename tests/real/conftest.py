@@ -54,7 +54,7 @@ def bundle(home: Path) -> Callable[[str, str], Path]:
 
 @pytest.fixture(scope="session")
 def prover(environment: Environment, home: Path) -> Iterator[Prover]:
-    """prover(release, bundles, scripts={}): reports by folder name; the search service is up."""
+    """prover(release, bundles, scripts={}, …): reports by folder name; the search service is up."""
     with retriever() as address:
         variables = {"HOME": str(home), "RETRIEVER_URL": address}
         yield partial(prove, environment, variables)

@@ -12,12 +12,12 @@ from types import MappingProxyType
 from typing import Any
 
 from real.environment import Environment
-from real.tokenizer import model_folder
+from real.tokenizer import short_model_folder
 
 PROVE = Path(__file__).with_name("prove") / "prove.py"
 
 Reports = dict[str, dict[str, Any]]  # by the name of the bundle's folder
-Prover = Callable[..., Reports]  # (release, bundles, scripts={})
+Prover = Callable[..., Reports]  # (release, bundles, scripts={}, until="", to_failure=False)
 
 
 def prove(
@@ -26,11 +26,14 @@ def prove(
     release: str,
     bundles: Sequence[Path],
     scripts: Mapping[str, Any] = MappingProxyType({}),
+    until: str = "",
+    to_failure: bool = False,
 ) -> Reports:
     """Prove bundles with one release in one process.
 
     variables: added to the process's environment.
     scripts: trajectories by folder name, in place of the standard ones.
+    until: the last stage to run. to_failure: no stage is run after one that failed.
     Raises RuntimeError when the process dies.
     """
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
@@ -46,7 +49,16 @@ def prove(
             "--wheel",
             environment.wheel(release),
         ]
-        command += ["--model", model_folder(environment), "--scripts", given, "--json", reports, "--quiet"]
+        command += [
+            "--model",
+            short_model_folder(environment),
+            "--scripts",
+            given,
+            "--json",
+            reports,
+            "--quiet",
+        ]
+        command += [*(["--until", until] if until else []), *(["--to-failure"] if to_failure else [])]
         answer = subprocess.run(
             [str(part) for part in command],
             env={**inherited, **variables},

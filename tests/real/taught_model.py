@@ -18,16 +18,18 @@ TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 MOST_STEPS = 400
 
 
-def taught(torch: Any, transformers: Any, ids: list[int], mask: list[int]) -> tuple[Any, int]:
+def taught(
+    torch: Any, transformers: Any, own: dict[str, Any], ids: list[int], mask: list[int]
+) -> tuple[Any, int]:
     config = transformers.Qwen2Config(
-        vocab_size=151936,
+        vocab_size=own["vocab_size"],
         hidden_size=48,
         intermediate_size=96,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=8192,
-        eos_token_id=151645,
+        eos_token_id=own["eos_token_id"],
     )
     model = transformers.Qwen2ForCausalLM(config)
     learns = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -53,7 +55,8 @@ def main() -> None:
     given = json.load(sys.stdin)
     torch.manual_seed(0)
     folder = Path(sys.argv[1])
-    model, steps = taught(torch, transformers, given["ids"], given["mask"])
+    own = json.loads((Path(given["tokenizer"]) / "config.json").read_text("utf-8"))
+    model, steps = taught(torch, transformers, own, given["ids"], given["mask"])
     model.save_pretrained(folder)
     for name in TOKENIZER:
         shutil.copy(Path(given["tokenizer"]) / name, folder / name)

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.real
 ROLLOUT = "actor_rollout_ref__rollout"
 TURNS = f"{ROLLOUT}__multi_turn__max_assistant_turns"
 RAMBLE = {"endless": "let me think "}
-DIGITS = "*".join(["9999999"] * 4)  # a call of 49 tokens with 28 digits as its result, a token each
+DIGITS = "*".join(["9999999"] * 4)  # a call of 53 tokens with 28 digits as its result, a token each
 RIGHT = "#### 42"
 
 
@@ -65,7 +65,7 @@ class Case:
 
 CASES = (
     Case("turn-tokens-in-each-turn", ("budget.turn_tokens=48",), ({"call": call("6*7")}, RAMBLE),
-         {"turns": [21, 48], "stops": ["stop", "length"], "why": "no_tool_call", "truncated": 1, "score": 0.2},
+         {"turns": [25, 48], "stops": ["stop", "length"], "why": "no_tool_call", "truncated": 1, "score": 0.2},
          other(turn_tokens=None)),
     # the call is not closed within the limit: it is not executed, and is a bad one
     Case("turn-tokens-within-a-call", ("budget.turn_tokens=16",), ({"call": call("6*7")}, RIGHT),
@@ -83,10 +83,10 @@ CASES = (
          trajectory(90)),
     # the answer of the tool does not fit: it is left out, and the episode ends with the call
     Case("trajectory-tokens-by-the-tool", ("budget.trajectory_tokens=80",), ({"call": call(DIGITS)}, RIGHT),
-         {"total": 49, "why": "tool_response_overflow", "truncated": 0, "policy": 1, "environment": 0},
+         {"total": 53, "why": "tool_response_overflow", "truncated": 0, "policy": 1, "environment": 0},
          trajectory(512)),
     Case("tool-response-tokens", ("budget.tool_response_tokens=16",), ({"call": call(DIGITS)}, RIGHT),
-         {"answers": ["999999...(truncated)...000001"], "policy": 2, "environment": 1, "score": 1.2},
+         {"answers": ["99999...(truncated)...0001"], "policy": 2, "environment": 1, "score": 1.2},
          other(tool_response_tokens=None)),
     Case("calls-over-turns", ("budget.calls=1",), ({"call": call("6*7")}, {"call": call("1+1")}, RIGHT),
          {"answers": ["42", "Error: no tool calls left, 1 were allowed. Answer with what you know."],

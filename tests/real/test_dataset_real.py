@@ -17,7 +17,7 @@ import yaml
 from real.conversations import CALC, CONVERSATIONS, tool
 from real.environment import RELEASES, Environment
 from real.templates import templates
-from real.tokenizer import model_folder
+from real.tokenizer import short_model_folder
 from toolspec.backends.verl.chat.prompts import prompts
 from toolspec.backends.verl.chat.subject import read_subject
 from toolspec.compiler.chat.counting import counted
@@ -84,7 +84,7 @@ def counts(folder: Path, run: str, release: str) -> list[Any]:
 
 def test_the_same_rows_are_left(environment: Environment, release: str, tmp_path: Path) -> None:
     dice = random.Random(f"rows {release}")
-    model, known = model_folder(environment), templates(environment)
+    model, known = short_model_folder(environment), templates(environment)
     asked: list[dict[str, Any]] = []
     expected = []
     # A tokenizer is loaded for each, on both sides: a third of the templates for each release.

@@ -24,8 +24,8 @@ from toolspec.specs.problem import Problem
 pytestmark = pytest.mark.real
 
 JUDGE = Path(__file__).with_name("key_judge.py")
-CHANGES = 40
-TYPED = 120
+CHANGES = 30
+TYPED = 80
 OTHER: tuple[Any, ...] = ("lots", ["lots"], {"lots": 1}, 7, True)
 ROLES = ("actor_rollout_ref.actor.", "actor_rollout_ref.rollout.", "actor_rollout_ref.ref.", "critic.")
 # What the config needs so that every role is there.

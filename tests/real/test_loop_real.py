@@ -19,7 +19,7 @@ from real.loop_judge import which
 from real.parser_texts import WRITERS, broken, sound, value
 from real.prove.engine import turn_limit as real_turn_limit
 from real.templates import templates
-from real.tokenizer import model_folder
+from real.tokenizer import short_model_folder
 from toolspec.backends.verl.agent_loop import (
     AgentLoop,
     ChatTokens,
@@ -36,7 +36,7 @@ from toolspec.compiler.chat.process import ChatProcess
 pytestmark = pytest.mark.real
 
 JUDGE = Path(__file__).with_name("loop_judge.py")
-COUNT = int(os.environ.get("TOOLSPEC_TRAJECTORIES", "400"))
+COUNT = int(os.environ.get("TOOLSPEC_TRAJECTORIES", "300"))
 SEED = int(os.environ.get("TOOLSPEC_TRAJECTORY_SEED", "1"))
 
 # model_type, format, templates: as models have them. The tokenizer has the marks of all of them.
@@ -229,7 +229,7 @@ def judged(
 def test_trajectories_are_those_of_the_real_loop(
     environment: Environment, release: str, tmp_path: Path
 ) -> None:
-    base = model_folder(environment)
+    base = short_model_folder(environment)
     folders = [wide_folder(tmp_path, base), base]
     made = cases(release, COUNT, templates(environment))
     with ChatProcess() as wide, ChatProcess() as narrow:

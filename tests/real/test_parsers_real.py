@@ -14,7 +14,7 @@ import pytest
 
 from real.environment import Environment
 from real.parser_texts import deep, expressions, sound, texts, tools
-from real.tokenizer import model_folder
+from real.tokenizer import short_model_folder
 from toolspec.backends.verl.parsers import (
     FORMATS,
     NoAnswer,
@@ -35,7 +35,7 @@ SEED = int(os.environ.get("TOOLSPEC_PARSER_SEED", "1"))
 def judged(environment: Environment, release: str, asked: dict[str, Any]) -> dict[str, Any]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     done = subprocess.run(
-        [str(environment.python), str(JUDGE), str(model_folder(environment))],
+        [str(environment.python), str(JUDGE), str(short_model_folder(environment))],
         input=json.dumps({"cases": [], "encoded": [], "tools": [], **asked}),
         env={**inherited, "PYTHONPATH": str(environment.wheel(release))},
         text=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from real.environment import Environment
-from real.tokenizer import model_folder
+from real.tokenizer import short_model_folder
 from rehearsal_spec import QUICK, rehearsed, write_spec
 from toolspec.backends.verl.probe.prober import LIMITS, PLAYED
 from toolspec.backends.verl.rehearsal.rehearse import Asked
@@ -42,7 +42,7 @@ def test_a_forged_result_is_paid_by_verls_text_reward_and_not_by_the_bundle(
     reward = "{correct: {weight: 1, match: number}, used_result: 0.25}"
     spec = write_spec(tmp_path, reward=reward, release=release, rows=1)
     shutil.rmtree(tmp_path / "model")
-    (tmp_path / "model").symlink_to(model_folder(environment))
+    (tmp_path / "model").symlink_to(short_model_folder(environment))
     (tmp_path / "reward.py").write_text(TEXT_REWARD, "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(environment.wheel(release)))
     limits = QUICK._replace(load_seconds=300, score_seconds=120, call_seconds=60)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from real.environment import Environment
-from real.tokenizer import model_folder
+from real.tokenizer import short_model_folder
 from toolspec.backends.verl.compile import Compiled, compile_spec, write
 from toolspec.specs.problem import ProblemError
 
@@ -163,7 +163,7 @@ def judged(
 def test_the_dataset_keeps_what_was_said(
     environment: Environment, release: str, folder: Path, tmp_path: Path
 ) -> None:
-    model = model_folder(environment)
+    model = short_model_folder(environment)
     made: dict[str, Compiled] = {}
     for name, case in CASES.items():
         out = tmp_path / name.replace("'", "").replace(" ", "-").replace(",", "")

@@ -35,7 +35,7 @@ def published(prover: Prover, tmp_path_factory: pytest.TempPathFactory) -> Calla
                 assert name in ONLY_NEWEST
                 continue
             bundles.append(write(compiled).written.folder)
-        return prover(release, bundles)
+        return prover(release, bundles, until=STAGES[-1])
 
     return cache(of)
 

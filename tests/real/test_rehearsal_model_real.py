@@ -12,7 +12,7 @@ import pytest
 
 from real.environment import Environment
 from real.test_rehearsal_real import seen
-from real.tokenizer import model_folder
+from real.tokenizer import short_model_folder
 from rehearsal_spec import QUICK, rehearsed, write_spec
 from toolspec.backends.verl.rehearsal.asked import MODEL
 from toolspec.backends.verl.rehearsal.authors import ModelError
@@ -26,13 +26,13 @@ LIKELIEST = ("rollout.top_k=1",)
 def spec(environment: Environment, tmp_path: Path) -> Path:
     made = write_spec(tmp_path, rows=2)
     shutil.rmtree(tmp_path / "model")
-    (tmp_path / "model").symlink_to(model_folder(environment))
+    (tmp_path / "model").symlink_to(short_model_folder(environment))
     return made
 
 
 def teach(environment: Environment, folder: Path, ids: list[int], mask: list[int]) -> Path:
     script = Path(__file__).with_name("taught_model.py")
-    given = json.dumps({"tokenizer": str(model_folder(environment)), "ids": ids, "mask": mask})
+    given = json.dumps({"tokenizer": str(short_model_folder(environment)), "ids": ids, "mask": mask})
     command = [str(environment.python), "-I", str(script), str(folder)]
     done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -88,7 +88,7 @@ def test_what_is_no_model_for_transformers_is_said(
     environment: Environment, spec: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "odd"
-    shutil.copytree(model_folder(environment), folder)
+    shutil.copytree(short_model_folder(environment), folder)
     (folder / "model.safetensors").write_bytes(b"no weights")
     given: dict[str, Any] = {"rows": 1, "policies": (MODEL,), "python": str(environment.python)}
     with pytest.raises(ModelError, match="Safetensor"):

@@ -13,7 +13,7 @@ import pytest
 
 from real.environment import Environment
 from real.parser_texts import broken, sound
-from real.tokenizer import model_folder
+from real.tokenizer import short_model_folder
 from rehearsal_spec import QUICK, rehearsed, write_spec
 from toolspec.backends.verl.parsers.writing import written
 from toolspec.backends.verl.rehearsal import policies
@@ -185,7 +185,7 @@ def test_episodes_are_those_of_verls_own_loop_and_reward(
     (tmp_path / "schema.yaml").write_text(SCHEMA, "utf-8")
     (tmp_path / "reward.py").write_text(REWARD, "utf-8")
     shutil.rmtree(tmp_path / "model")
-    (tmp_path / "model").symlink_to(model_folder(environment))
+    (tmp_path / "model").symlink_to(short_model_folder(environment))
     given: dict[str, Any] = {"sets": tuple(sets), "rows": ROWS, "policies": NAMES}
     own = rehearsed(spec, **given)
     limits = QUICK._replace(load_seconds=300, score_seconds=120, call_seconds=60)
@@ -244,7 +244,7 @@ def test_a_loop_of_ones_own_runs_in_verl_and_leaks_are_told_there(
     (tmp_path / "loop.py").write_text(LOOP, "utf-8")
     (tmp_path / "tools.py").write_text(LEAKING, "utf-8")
     shutil.rmtree(tmp_path / "model")
-    (tmp_path / "model").symlink_to(model_folder(environment))
+    (tmp_path / "model").symlink_to(short_model_folder(environment))
     monkeypatch.setenv("PYTHONPATH", str(environment.wheel("0.9.1")))
     limits = QUICK._replace(load_seconds=300, score_seconds=120, call_seconds=60)
     found = rehearsed(spec, rows=2, engine="verl", python=str(environment.python), limits=limits)

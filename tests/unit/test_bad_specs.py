@@ -180,6 +180,7 @@ CASES = sorted({*must_refuse(), *((path, kind) for path in TIMES for kind in ("a
 
 
 @pytest.mark.parametrize("kind", list(WRONG))
+@pytest.mark.slow
 def test_each_field_refuses_what_it_cannot_be_at_its_place(kind: str, tmp_path: Path) -> None:
     wrong = []
     for path in (path for path, of_kind in CASES if of_kind == kind):

@@ -12,6 +12,8 @@ import pytest
 
 from toolspec.backends.verl.compile import compile_spec, write
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "calculator" / "exp.yaml"
 # srun: one task here. It is told by variables what the task's ts_job.py would do.
 SRUN = """#!/bin/bash

@@ -21,6 +21,8 @@ from toolspec.compiler.chat.environment import render
 from toolspec.compiler.chat.folder import read_chat_folder
 from toolspec.compiler.chat.process import ChatError, Failure
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -27,6 +27,8 @@ from toolspec.cli.budget_page import MARK, page, ticks
 from toolspec.cli.preview import columns, ends, escaped
 from toolspec.cli.progress import Progress
 
+pytestmark = pytest.mark.slow
+
 Run = tuple[pytest.MonkeyPatch, pytest.CaptureFixture[str]]
 HOSTILE = "\x1b[31m<script>alert(1)</script> \u202e & \"'"
 

@@ -18,6 +18,8 @@ from toolspec.backends.verl.emit.modules import runtime_files
 from toolspec.backends.verl.releases import NEWEST, RELEASES
 from toolspec.cli.plan import plan_lines
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = tuple(sorted(path.parent.name for path in (ROOT / "examples").glob("*/exp.yaml")))
 TEXTS = ("config.yaml", "tools.yaml", "agent_loops.yaml", "ts_reward.json", "ts_loop.json", "launch.sh")

@@ -14,6 +14,8 @@ from tiny_model import MARKS, PLAIN, tokenizer_json
 from toolspec.compiler.chat.encoder import Encoder
 from toolspec.compiler.chat.tokenizer_file import bytes_of, is_byte_level, marks
 
+pytestmark = pytest.mark.slow
+
 METASPACE = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": False}
 SPLIT = {
     "type": "Split",

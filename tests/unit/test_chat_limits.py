@@ -12,6 +12,8 @@ from tiny_model import tokenizer_json, write_model
 from toolspec.compiler.chat.folder import read_chat_folder
 from toolspec.compiler.chat.process import ChatError, ChatProcess, Failure
 
+pytestmark = pytest.mark.slow
+
 USER = [{"role": "user", "content": "hi"}]
 TIME = "CPU time"
 MEMORY = "MiB of memory"

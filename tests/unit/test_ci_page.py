@@ -21,6 +21,8 @@ from toolspec.backends.verl.lint.settings import find_settings
 from toolspec.backends.verl.written.files import Files
 from toolspec.cli.lint_options import parse
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "ci.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)

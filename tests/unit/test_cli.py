@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TOOLSPEC = (sys.executable, "-m", "toolspec")
 BAD = "toolspec: 1\nname: b\nmodel: Qwen/Qwen3-4B\nalgorithm: {name: grpo, grop: 8, lr: x}\n"

@@ -15,6 +15,8 @@ from toolspec.backends.verl.rules.registry import rules
 from toolspec.cli.explain import explain
 from toolspec.specs.codes import CODES
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("specs", "compiler", "backends", "src/toolspec/cli", "src/toolspec/lsp")
 CODE = re.compile(r"TS\d{3}")

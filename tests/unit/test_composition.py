@@ -18,6 +18,8 @@ from toolspec.backends.verl.releases import RELEASES, release
 from toolspec.backends.verl.written.files import Files
 from toolspec.backends.verl.written.runs import read_argument_list
 
+pytestmark = pytest.mark.slow
+
 VALUES = ("1", "null", "true", "abc", "{a: 1}", "{}", "[1]", "[]", "1.5")
 
 

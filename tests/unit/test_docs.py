@@ -78,6 +78,7 @@ def printed(command: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_every_output_shown_is_what_is_printed(folder: Path, request: pytest.FixtureRequest) -> None:
     """`pytest --update` writes them anew."""
     shown = blocks("console")

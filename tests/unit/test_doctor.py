@@ -232,6 +232,7 @@ def test_the_needs_of_a_spec(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("target", [*RELEASES, None])
+@pytest.mark.slow
 def test_on_this_machine(target: str | None, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "toolspec", "doctor", "--format", "json", "--python", sys.executable]
     command += ["--target", target] if target else ["--spec", str(ROOT / "examples/calculator/exp.yaml")]

@@ -26,6 +26,8 @@ from toolspec.backends.verl.written.files import Files
 from toolspec.cli.app import app
 from toolspec.specs.problem import ProblemError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT / "tests") not in sys.path:
     sys.path.insert(0, str(ROOT / "tests"))

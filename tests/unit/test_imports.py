@@ -12,6 +12,8 @@ import pytest
 
 from conftest import EXAMPLES, ROOT
 
+pytestmark = pytest.mark.slow
+
 SEED = str(EXAMPLES / "seed-ppo" / "exp.yaml")
 GRPO = str(EXAMPLES / "seed-grpo" / "exp.yaml")
 CALCULATOR = str(EXAMPLES / "calculator" / "exp.yaml")

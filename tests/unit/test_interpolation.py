@@ -15,6 +15,8 @@ from omegaconf.errors import OmegaConfBaseException
 from toolspec.backends.verl.interpolation import UnresolvedError
 from toolspec.backends.verl.releases import NEWEST, TABLES, Keys, release
 
+pytestmark = pytest.mark.slow
+
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
     tree: dict[str, Any] = {}

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 RUNTIME = Path(__file__).parents[2] / "backends" / "verl" / "runtime"
 MODULES = ("ts_job.py", "ts_faults.py", "ts_load.py", "ts_start.py", "ts_attempt.py", "ts_process.py")
 # Scores `sys.argv[2]` trajectories, of which `sys.argv[3]` fail, and then waits for its end.

@@ -14,6 +14,8 @@ from toolspec.cli import kept
 from toolspec.specs.named_file import is_folder
 from toolspec.specs.reads import note, noting
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = "python3 -m verl.trainer.main_ppo algorithm.adv_estimator={}\n"
 

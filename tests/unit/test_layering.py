@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIME = ROOT / "backends" / "verl" / "runtime"
 # Files that other interpreters run, with a bundle's modules beside them.

@@ -37,6 +37,7 @@ def told(linted: Linted) -> str:
     return "\n".join(lines).replace(str(ROOT), "ROOT") + "\n"
 
 
+@pytest.mark.slow
 def test_findings_of_examples(goldens: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for example in EXAMPLES:
         spec = ROOT / "examples" / example / "exp.yaml"

@@ -15,6 +15,8 @@ from pygls.lsp.client import LanguageClient
 
 from toolspec.lsp.place import place_at
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SPEC = """\
 toolspec: 1

@@ -79,6 +79,7 @@ def test_a_scalar_is_what_omegaconf_reads(text: str) -> None:
 
 @settings(max_examples=1500, deadline=None)
 @given(st.text("0123456789.eE+-_:xobnNyYfF~ai", min_size=1, max_size=6))
+@pytest.mark.slow
 def test_any_scalar_is_what_omegaconf_reads(text: str) -> None:
     try:
         expected = omegaconf(text)

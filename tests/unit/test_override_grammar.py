@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from toolspec.backends.verl.written.override import OverrideError, Sweep, parse_override
 
+pytestmark = pytest.mark.slow
+
 HYDRA = OverridesParser.create()
 KEYS = [
     "a",

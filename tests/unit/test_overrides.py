@@ -79,6 +79,7 @@ TEXTS = (
 
 
 @pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.slow
 def test_a_text_has_no_value_where_omegaconf_finds_none(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "somewhere")
     tree: Any = {}

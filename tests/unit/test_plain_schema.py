@@ -51,6 +51,7 @@ def accepted(schema: Any) -> bool:
 
 @settings(max_examples=600)
 @given(st.recursive(st.booleans(), schemas, max_leaves=6))
+@pytest.mark.slow
 def test_what_is_plain_is_valid(schema: Any) -> None:
     if is_plain(schema):
         assert accepted(schema), json.dumps(schema)

@@ -26,6 +26,8 @@ from toolspec.cli.app import run as main
 from toolspec.compiler.chat.folder import read_chat_folder
 from toolspec.compiler.chat.process import ChatProcess
 
+pytestmark = pytest.mark.slow
+
 PLAIN = "{correct: {weight: 1, match: number}}"
 ROWS = 2
 

@@ -20,6 +20,8 @@ from toolspec.compiler.plan.prompt_tokens import PATH
 from toolspec.lsp.diagnostics import findings
 from toolspec.specs.problem import ProblemError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -127,6 +127,7 @@ def test_what_rests_on_the_number_is_another_with_another(folder: Path) -> None:
     assert {path for path in plans[0] if plans[0][path] != plans[1][path]} == set(RESTS_ON_IT)
 
 
+@pytest.mark.slow
 def test_every_command_tells_the_number_and_why(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,6 +20,8 @@ from toolspec.backends.verl.lint.lint import Linted, lint_file
 from toolspec.backends.verl.written.files import Files
 from toolspec.specs.problem import Problem
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = [f"{'the ' * (number % 40)}question {number}" for number in range(300)]
 
 

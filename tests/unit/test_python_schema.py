@@ -634,6 +634,7 @@ def real_type(annotation: str) -> Any:
 
 @settings(max_examples=150, deadline=None)
 @given(annotations=st.lists(ANNOTATION, max_size=4), is_async=st.booleans())
+@pytest.mark.slow
 def test_generated_schemas_are_json_schema_and_agree_with_pydantic(
     annotations: list[str], is_async: bool
 ) -> None:

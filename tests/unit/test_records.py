@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 RUNTIME = Path(__file__).parents[2] / "backends" / "verl" / "runtime"
 sys.path.append(str(RUNTIME))
 

@@ -58,6 +58,7 @@ def test_every_format_has_a_writer() -> None:
 
 
 @given(tools(), st.integers())
+@pytest.mark.slow
 def test_arguments_can_be_made_from_any_schema(tool: dict[str, Any], seed: int) -> None:
     schema = tool["function"].get("parameters") or {}
     found = fitting(schema, of_a_question("What is it?", random.Random(seed)))

@@ -11,6 +11,8 @@ from rehearsal_spec import QUICK, rehearsed, write_spec
 from toolspec.backends.verl.rehearsal.findings import Finding, findings
 from toolspec.backends.verl.rehearsal.rehearse import Rehearsal
 
+pytestmark = pytest.mark.slow
+
 LONG = "  tool: {python: tools.py:tool, timeout: 1h}"
 
 

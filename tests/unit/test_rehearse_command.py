@@ -15,6 +15,8 @@ import pytest
 
 from rehearsal_spec import write_spec
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

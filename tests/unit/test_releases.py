@@ -271,6 +271,7 @@ def test_the_nearest_key_is_the_one_meant_or_none(key: str, meant: str | None) -
 
 
 @pytest.mark.parametrize("version", RELEASES)
+@pytest.mark.slow
 def test_a_letter_too_few_is_nearly_always_found_again(version: str) -> None:
     known = release(version)
     keys = [k for k in known.defaults if len(k.rpartition(".")[2]) > 6 and "_target_" not in k][::5]

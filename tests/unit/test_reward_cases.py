@@ -20,6 +20,8 @@ from toolspec.compiler.reward.throughout import Stage
 from toolspec.compiler.reward.vector import Budget
 from toolspec.compiler.reward.verdict import verdict
 
+pytestmark = pytest.mark.slow
+
 sys.path.append(str(Path(__file__).parents[2] / "backends" / "verl" / "runtime"))
 ts_weigh = importlib.import_module("ts_weigh")
 

@@ -17,6 +17,8 @@ from toolspec.cli.app import run
 from toolspec.compiler.reward.matcher import MATCHERS
 from toolspec.compiler.reward.properties import PROPERTIES
 
+pytestmark = pytest.mark.slow
+
 TOOLS = '''\
 def calculator(expression: str) -> str:
     """Work out an expression.

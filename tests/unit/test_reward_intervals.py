@@ -17,6 +17,8 @@ from toolspec.compiler.reward.reward import Reward, reward
 from toolspec.compiler.reward.vector import Budget
 from toolspec.compiler.reward.verdict import verdict
 
+pytestmark = pytest.mark.slow
+
 HAIR = Fraction(1, 10**9)
 SEED = [
     {"name": "correct", "weight": 1.0, "match": "number"},

@@ -38,6 +38,7 @@ def holds_in(polygon: Polygon, at: Point) -> bool:
     "names", [("correct", "bad_call"), ("valid_call", "extra_call"), ("turns", "valid_call")]
 )
 @pytest.mark.parametrize("asked", PROPERTIES, ids=lambda asked: asked.name)
+@pytest.mark.slow
 def test_the_region_is_where_the_property_holds(asked: Property, names: tuple[str, str]) -> None:
     plane = Plane(REWARD, BUDGET, *names)
     shown = window(REWARD, *names)

@@ -118,6 +118,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("form", "release"), PAIRS)
+@pytest.mark.slow
 def test_the_runtime_pays_what_the_table_says(form: str, release: str) -> None:
     seed = PAIRS.index((form, release))
     random_ = random.Random(seed)

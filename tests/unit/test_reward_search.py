@@ -20,6 +20,8 @@ from toolspec.compiler.reward.vector import ANSWERS, PARTLY, Answer, Budget, Vec
 from toolspec.compiler.reward.verdict import breaks, broken, verdict
 from toolspec.compiler.reward.worth import Value
 
+pytestmark = pytest.mark.slow
+
 BUDGETS = (
     Budget(1, 0),
     Budget(1, 2),

@@ -305,6 +305,7 @@ def test_math_verify_decides(answer: str, truth: str, right: bool) -> None:
     assert worth("correct", {"match": "math"}, answer=answer, truths=(truth,)) == right
 
 
+@pytest.mark.slow
 def test_mathematics_that_never_ends_is_wrong_and_the_next_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ts_math, "SECONDS", 1.0)
     ask = {"match": "math"}
@@ -425,6 +426,7 @@ TEXT = st.text(max_size=60) | st.sampled_from(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(TEXT, max_size=4).map(" ".join), st.lists(TEXT, max_size=3), TEXT)
+@pytest.mark.slow
 def test_no_text_of_the_policy_makes_a_term_fail(answer: str, arguments: list[str], told: str) -> None:
     """A fault pays on_error, which may be more than a wrong answer: no policy may have it by what it writes."""
     calls = tuple(call(each, answer=told) for each in arguments)
@@ -442,6 +444,7 @@ def test_no_text_of_the_policy_makes_a_term_fail(answer: str, arguments: list[st
     assert worth("used_result", {"by": "text"}, **given) in (0, 1)
 
 
+@pytest.mark.slow
 def test_a_text_on_which_a_pattern_takes_for_ever_is_no_match() -> None:
     entry = {"match": "regex", "pattern": "^(([a-z])+.)+[A-Z]([a-z])+$", "wrong": -1.0}
     assert value("correct", entry, answer="a" * 5000, truths=("b",)) == (0, 0, -1)

@@ -16,6 +16,8 @@ from toolspec.backends.verl.reward.transcript import transcripts
 from toolspec.compiler.reward.analysis import analyse
 from toolspec.compiler.reward.vector import Budget
 
+pytestmark = pytest.mark.slow
+
 TOOL = {
     "type": "function",
     "function": {

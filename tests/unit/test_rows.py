@@ -221,6 +221,7 @@ def test_sorting_keeps_ties_in_file_order_and_the_row_numbers(tmp_path: Path) ->
     assert report.columns_left_out == ()
 
 
+@pytest.mark.slow
 def test_sorting_in_pieces_is_sorting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = lines(tmp_path / "a.jsonl", *({"q": "x", "a": "1", "d": (n * 7919) % 5000} for n in range(5000)))
     source, settings = RowSource((file,), QA), RowSettings(order_by="d")

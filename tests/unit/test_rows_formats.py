@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from toolspec.backends.verl.rows import RowSettings, RowSource, convert
 from toolspec.backends.verl.rows.json_array import elements
 
+pytestmark = pytest.mark.slow
+
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 WORDS = TEXT.filter(lambda text: bool(text.strip()))
 WHOLE = st.integers(-(2**63), 2**63 - 1)

@@ -15,6 +15,8 @@ from run_folder import BATCH, H100, ROOT, RunMaker, copied, packages, record, so
 from toolspec.backends.launch.report.audit import audit
 from toolspec.cli.audit import audit as command
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = ROOT / "tests" / "data" / "run-calculator"
 
 

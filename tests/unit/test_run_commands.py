@@ -24,6 +24,8 @@ from toolspec.backends.launch.events import write_event
 from toolspec.backends.launch.process import boot_id, started
 from toolspec.backends.launch.runs import read_run
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 TOOLSPEC = (sys.executable, "-m", "toolspec")
 

@@ -20,6 +20,8 @@ from toolspec.backends.launch.report.metrics import run_metrics
 from toolspec.cli.audit import audit as command
 from toolspec.specs.problem import ProblemError
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = ROOT / "tests" / "data" / "run-calculator"
 EXAMPLES = int(os.environ.get("TOOLSPEC_EXAMPLES", "25"))
 

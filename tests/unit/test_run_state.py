@@ -392,6 +392,7 @@ SAID = (NONE, DOWN, words(job("RUNNING", **AGAIN), job("PENDING", id="81300")), 
     damage=st.sampled_from(["cut", "gone", "bytes", "json"]),
     number=st.integers(0, 3),
 )
+@pytest.mark.slow
 def test_no_damage_to_the_files_raises(
     full: Path, tmp_path: Path, seed: int, damage: str, number: int
 ) -> None:

@@ -18,6 +18,8 @@ import pytest
 from rules import sound
 from toolspec.lsp.diagnostics import findings
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SECONDS = 30
 """Everything here takes under 3 on an idle machine; what hangs takes for ever."""

@@ -204,6 +204,7 @@ def test_masking_a_long_line_ends(size: int) -> None:
     ],
 )
 @pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.slow
 def test_no_command_prints_one(command: list[str], form: str, tmp_path: Path) -> None:
     text = f"{SPEC}env: {{WANDB_API_KEY: {HEX}}}\n"
     (tmp_path / "exp.yaml").write_text(text, "utf-8")

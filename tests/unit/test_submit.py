@@ -20,6 +20,8 @@ from toolspec.backends.launch.resubmit import alike, as_changed
 from toolspec.backends.launch.runs import read_run
 from toolspec.backends.launch.submit import Submission
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "calculator" / "exp.yaml"
 FORCE = ("--force", "TS947=a stand-in for verl")

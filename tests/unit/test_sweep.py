@@ -175,6 +175,7 @@ ANY = st.recursive(
 
 @given(st.dictionaries(KEY, ANY, min_size=1, max_size=3))
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.slow
 def test_whatever_stands_in_a_sweep_is_taken_or_told(tmp_path: Path, sweep: dict[str, Any]) -> None:
     file = tmp_path / "exp.yaml"
     file.write_text(SPEC.replace("sweep:\n", ""), "utf-8")

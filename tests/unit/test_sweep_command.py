@@ -13,6 +13,8 @@ import pytest
 from conftest import EXAMPLES, Goldens
 from toolspec.cli.app import run
 
+pytestmark = pytest.mark.slow
+
 SPEC = """\
 toolspec: 1
 name: weights

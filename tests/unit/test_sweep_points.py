@@ -33,6 +33,8 @@ from toolspec.specs.problem import Problem, ProblemError
 from toolspec.specs.spec import Spec
 from toolspec.specs.sweep import KINDS, MOST_POINTS
 
+pytestmark = pytest.mark.slow
+
 SEED = EXAMPLES / "seed-ppo" / "exp.yaml"
 CALCULATOR = EXAMPLES / "calculator" / "exp.yaml"
 TERMS = {"correct": 1.0, "valid_call": 0.2, "extra_call": -0.1, "bad_call": -1.0}

@@ -73,6 +73,7 @@ def test_a_spec_is_fine(
     assert document["prompt"].endswith("<|im_start|>assistant\n")
 
 
+@pytest.mark.slow
 def test_the_ids_of_a_trajectory_are_held_against_its_conversation(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -378,6 +379,7 @@ def test_a_stop_token_of_the_format_has_to_be_one(
     assert said_of in text
 
 
+@pytest.mark.slow
 def test_the_builder_of_the_model_has_to_find_its_tokens(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

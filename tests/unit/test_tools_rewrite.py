@@ -25,6 +25,8 @@ from toolspec.cli.lint_options import parse as options
 from toolspec.specs.problem import ProblemError
 from toolspec.specs.yaml_tree import parse
 
+pytestmark = pytest.mark.slow
+
 BEFORE = """\
 # our tools
 tools:

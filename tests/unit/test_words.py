@@ -17,6 +17,8 @@ from toolspec.compiler.chat.encoder import Encoder
 from toolspec.compiler.chat.tokenizer_file import bytes_a_character
 from toolspec.compiler.chat.words import PATTERNS, word_pattern
 
+pytestmark = pytest.mark.slow
+
 BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
 
 

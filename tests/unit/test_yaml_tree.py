@@ -247,6 +247,7 @@ def test_lines_are_counted_as_libyaml_counts_them(line_break: str) -> None:
     assert tree.lines[1] == "b: 2"
 
 
+@pytest.mark.slow
 def test_limits() -> None:
     assert told(b"a: " + b"x" * MAX_BYTES) == [("file-too-large", 1, 1)]
     assert len(parse(b"a: " + b"x" * (MAX_BYTES - 3), "exp.yaml").value["a"]) == MAX_BYTES - 3
@@ -397,6 +398,7 @@ TREES = st.dictionaries(
 
 @settings(max_examples=150, deadline=None)
 @given(TREES, st.booleans(), st.booleans(), st.integers(20, 120))
+@pytest.mark.slow
 def test_it_reads_what_a_plain_load_reads(
     value: dict[str, Any], flow: bool, unicode: bool, width: int
 ) -> None:

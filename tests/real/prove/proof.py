@@ -34,6 +34,7 @@ class Setting:
     """Where a proof runs: the bundle, the release, and the local stand-in for a model of a hub.
 
     script: trajectories to drive, or None for the standard ones (`real.prove.script`).
+    until: the last stage to run. to_failure: no stage is run after one that failed.
     """
 
     bundle: Path
@@ -42,6 +43,8 @@ class Setting:
     run_dir: Path
     model_dir: Path | None = None
     script: list[dict[str, Any]] | None = None
+    until: str = ""
+    to_failure: bool = False
 
 
 @dataclass

@@ -64,6 +64,8 @@ def prove(setting: Setting) -> dict[str, Any]:
     proof = Proof(setting)
     for name, stage, needs in STAGES:
         run_stage(proof, name, stage, needs)
+        if name == setting.until or (setting.to_failure and proof.outcomes[name].status == "FAIL"):
+            break
     return proof.document()
 
 
@@ -88,13 +90,39 @@ def import_release(release: str, wheel: Path, model_dir: Path | None) -> None:
     import verl.trainer.main_ppo
     import verl.utils.dataset.rl_dataset
     import verl.workers.rollout.replica
+    import verl.workers.rollout.utils
 
     # The name of a cache entry, made by pickling the tokenizer: ten seconds for a cache that is thrown away
     for module in (datasets.fingerprint, datasets.arrow_dataset):
         module.update_fingerprint = lambda *_: datasets.fingerprint.generate_random_fingerprint()
+    _parse_once(wheel / "verl/trainer/config")
     if model_dir is not None:
         read = transformers.AutoTokenizer.from_pretrained
         transformers.AutoTokenizer.from_pretrained = _read_once(read, str(model_dir))
+
+
+def _parse_once(configs: Path) -> None:
+    """The release's config files are parsed here, not in every fork: PyYAML takes half a second for them."""
+    import omegaconf.omegaconf
+    from omegaconf import _utils
+
+    reader: Any = omegaconf.omegaconf
+    plain, known = reader.yaml, {}
+
+    class Parsed:
+        @staticmethod
+        def load(stream: Any, Loader: Any) -> Any:
+            text = stream.read() if hasattr(stream, "read") else stream
+            return copy.deepcopy(known[text]) if text in known else plain.load(text, Loader)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(plain, name)
+
+    reader.yaml = Parsed()
+    for file in configs.rglob("*.yaml"):
+        if not file.name.startswith("_generated"):
+            text = file.read_text(encoding="utf-8")
+            known[text] = plain.load(text, _utils.get_yaml_loader())
 
 
 def _read_once(read: Callable[..., Any], folder: str) -> Callable[..., Any]:
@@ -168,6 +196,8 @@ def main() -> int:
     )
     parser.add_argument("--json", type=Path, help="where to write the reports")
     parser.add_argument("--timeout", type=int, default=120, help="seconds for each bundle")
+    parser.add_argument("--until", choices=[name for name, *_ in STAGES], default="", help="the last stage")
+    parser.add_argument("--to-failure", action="store_true", help="no stage after one that failed")
     parser.add_argument("--quiet", action="store_true")
     options = parser.parse_args()
     absent = [str(path) for path in options.bundles if not (path / "config.yaml").is_file()]
@@ -181,7 +211,16 @@ def main() -> int:
         bundle = path.resolve()
         script = scripts.get(bundle.name) if isinstance(scripts, dict) else scripts
         with tempfile.TemporaryDirectory(prefix="prove-") as run_dir:
-            setting = Setting(bundle, options.verl, options.wheel.resolve(), Path(run_dir), model, script)
+            setting = Setting(
+                bundle,
+                options.verl,
+                options.wheel.resolve(),
+                Path(run_dir),
+                model,
+                script,
+                options.until,
+                options.to_failure,
+            )
             reports.append(prove_apart(setting, options.timeout))
         if not options.quiet:
             print(shown(reports[-1]), flush=True)
