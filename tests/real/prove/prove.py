@@ -107,7 +107,8 @@ def _parse_once(configs: Path) -> None:
     from omegaconf import _utils
 
     reader: Any = omegaconf.omegaconf
-    plain, known = reader.yaml, {}
+    plain = reader.yaml
+    known: dict[str, Any] = {}
 
     class Parsed:
         @staticmethod
