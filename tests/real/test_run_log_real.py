@@ -47,11 +47,17 @@ STEPS = [
     ),
 ]
 
+RAY = {"RAY_prestart_worker_first_driver": "0"}  # else a worker for each core is begun that nobody needs
+
 
 def variables(environment: Environment, release: str, **more: str) -> dict[str, str]:
     own = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "TOOLSPEC"))}
     path = f"{environment.python.parent}{os.pathsep}{own['PATH']}"
-    return own | {"PATH": path, "PYTHONPATH": str(environment.wheel(release)), "HF_HUB_OFFLINE": "1"} | more
+    return (
+        own
+        | {"PATH": path, "PYTHONPATH": str(environment.wheel(release)), "HF_HUB_OFFLINE": "1", **RAY}
+        | more
+    )
 
 
 def test_the_releases_loggers_are_read_back(environment: Environment, release: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shlex
 import shutil
@@ -29,8 +30,10 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def laid_over(example: Example, base: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Linted:
-    """The example's files and overrides over the sound run, linted."""
+def laid_over(
+    example: Example, base: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, counting: bool = False
+) -> Linted:
+    """The example's files and overrides over the sound run, linted; prompts are counted where the rule needs it."""
     here = shutil.copytree(base, folder / "here")
     monkeypatch.chdir(here)
     for name, content in example.files.items():
@@ -51,8 +54,8 @@ def laid_over(example: Example, base: Path, folder: Path, monkeypatch: pytest.Mo
     target = f"verl=={example.version or NEWEST}"
     for main in ("run.sh", "run.sbatch", "config.yaml", "exp.yaml"):
         if main in example.files:
-            return lint_file(Path(main), target, Files())
-    return lint_arguments(_arguments(example), target, Files())
+            return lint_file(Path(main), target, Files(counting))
+    return lint_arguments(_arguments(example), target, Files(counting))
 
 
 def _arguments(example: Example) -> list[str]:
@@ -70,6 +73,11 @@ def page_of(loaded: Loaded):  # type: ignore[no-untyped-def]
     return parse_page(sys.modules[loaded.check.__module__].__doc__ or "")
 
 
+def counts(loaded: Loaded) -> bool:
+    """Whether the rule looks at how long prompts are, for which a tokenizer is started: half of an example's time."""
+    return "prompt_counts" in inspect.getsource(sys.modules[loaded.check.__module__])
+
+
 def told(result: Linted) -> list[str]:
     return [f"{p.code} {p.severity} {p.span}: {p.message}" for p in result.findings]
 
@@ -79,7 +87,7 @@ def test_a_rule_finds_its_bad_example(
     loaded: Loaded, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number, example in enumerate(page_of(loaded).bad):
-        result = laid_over(example, base, tmp_path / str(number), monkeypatch)
+        result = laid_over(example, base, tmp_path / str(number), monkeypatch, counts(loaded))
         mine = [p for p in result.findings if p.code == loaded.rule.code]
         assert mine, (told(result), [s for s in result.skipped if s.rule == loaded.rule])
         for problem in mine:
@@ -94,7 +102,7 @@ def test_a_rule_is_silent_on_its_good_example(
     loaded: Loaded, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number, example in enumerate(page_of(loaded).good):
-        result = laid_over(example, base, tmp_path / str(number), monkeypatch)
+        result = laid_over(example, base, tmp_path / str(number), monkeypatch, counts(loaded))
         mine = [p for p in result.findings if p.code == loaded.rule.code]
         assert not mine, told(result)
         # Nothing else is wrong with it either, so that the example is one to copy.
@@ -106,7 +114,7 @@ def test_a_rule_is_silent_on_its_good_example(
 def test_the_sound_run_has_no_finding(
     version: str, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = laid_over(Example("", {}, version), base, tmp_path, monkeypatch)
+    result = laid_over(Example("", {}, version), base, tmp_path, monkeypatch, counting=True)
     assert told(result) == []
 
 

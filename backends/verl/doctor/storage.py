@@ -44,7 +44,7 @@ def checkpoints(needs: Needs, seen: Snapshot) -> Iterator[Line]:
     if size is None:
         yield Line("checkpoints", "unknown", shown, "the model's number of parameters is not known")
     elif size > disk.free:
-        fix = "checkpoint: {keep: 1}, another dir, or contents without the optimizer"
+        fix = "checkpoint: {keep: 2}, another dir, or contents without the optimizer"
         yield Line("checkpoints", "error", shown, f"{sum_}; the disk is full before the run ends", fix)
     elif needs.keep is None and 3 * size > disk.free:
         why = f"{sum_}, for each checkpoint; all are kept, and a third one does not fit"
@@ -56,7 +56,8 @@ def checkpoints(needs: Needs, seen: Snapshot) -> Iterator[Line]:
 def estimate(needs: Needs) -> tuple[int | None, str]:
     """Bytes of the checkpoints that lie there at once, and the arithmetic; of one, where all are kept.
 
-    With keep 1 the old one goes only after the new one is complete (checkpoint_manager.py, register_checkpoint).
+    With keep 1 the old one goes only after the new one is complete (checkpoint_manager.py, register_checkpoint): as much
+    room as with 2, and an actor's old one goes before the critic's new one is there.
     A critic is taken to be of the policy's size. Of LoRA the base is saved too, its optimizer hardly weighs.
     """
     if needs.parameters is None:

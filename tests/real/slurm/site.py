@@ -85,6 +85,9 @@ class Site:
             said["PYTHONPATH"] = f"{PAPER}{os.pathsep}{said['PYTHONPATH']}"
         clean = {name: value for name, value in self.lab.environment().items() if "TOOLSPEC" not in name}
         own = {"TOOLSPEC_RUNS": str(self.runs), "HOME": str(self.home), "COLUMNS": "100", "NO_COLOR": "1"}
+        own["RAY_prestart_worker_first_driver"] = (
+            "0"  # else a worker for each core is begun that nobody needs
+        )
         if self.lab.layout.namespaces:
             own["RAY_TMPDIR"] = (
                 "/var/tmp"  # which each node has for itself, as machines have; they share /tmp

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -208,6 +210,36 @@ def test_resubmitted_while_it_runs(site: Site) -> None:
         assert told.code == 1 and "TS952" in told.err and "two jobs would write into one folder" in told.err
         assert run.over("done")["submission"] == 1
         assert run.steps() == list(range(1, 31))
+
+
+@fault()
+def test_credentials_that_do_not_hold(site: Site) -> None:
+    """No munge on the login node, and one with another cluster's key: nothing can be asked, and nothing is sent."""
+    conf = site.folder / "slurm.conf"
+    text = site.lab.slurm_conf.read_text("utf-8")
+    own = re.search(r"^AuthInfo=socket=([^,\s]+)", text, re.MULTILINE)
+    assert own is not None
+    folder = site.folder / "munge"
+    folder.mkdir(mode=0o755)
+    conf.write_text(text.replace(own[1], str(folder / "socket")), "utf-8")
+    env = site.environment(SLURM_CONF=str(conf))
+
+    def told() -> None:
+        said = site.refused(site.spec([]), env=env)
+        assert "TS931" in said and "munge" in said.lower(), said
+
+    told()
+    key = folder / "key"
+    key.touch(0o600)
+    key.write_bytes(b"another cluster's".ljust(1024, b"."))
+    parts = [f"--{each}={folder / each}" for each in ("socket", "pid-file", "log-file", "seed-file")]
+    munged = subprocess.Popen(["munged", "--foreground", "--force", f"--key-file={key}", *parts])
+    try:
+        site.until((folder / "socket").exists, "munged")
+        told()
+    finally:
+        munged.terminate()
+        munged.wait(10)
 
 
 def test_slurmctld_restarts_while_a_run_is_submitted(site: Site) -> None:
