@@ -128,8 +128,8 @@ class Checkpoint(Section):
     every: Positive | Literal["never"] = Field(default=50, description="Steps between checkpoints.")
     keep: Positive | Literal["all"] = Field(
         default="all",
-        description="Newest checkpoints that stay on disk. 2 needs as much room as 1, and while the next is written one "
-        "is always whole.",
+        description="Newest checkpoints that stay on disk. 2 needs as much room as 1, and while the next is written "
+        "one is always whole.",
     )
     resume: Text = Field(
         default="auto",

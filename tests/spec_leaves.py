@@ -67,6 +67,7 @@ TEXT = st.text(
     min_size=1,
     max_size=12,
 ) | st.sampled_from(("${HOME}", "a: b", "#1", "no", "1e-6", "~", "'\"", "two\nlines", "-", "\\${x}", "ü 数"))
+LINE = TEXT.filter(lambda text: "\n" not in text)
 SCALAR = TEXT | st.integers(-(2**40), 2**40) | st.floats(-1e6, 1e6) | st.booleans()
 VALUE = SCALAR | st.none() | st.lists(SCALAR, max_size=2) | st.dictionaries(TEXT, SCALAR, max_size=2)
 FREE = st.dictionaries(st.from_regex(r"[a-z_]{1,8}", fullmatch=True), VALUE, max_size=2)
@@ -346,12 +347,12 @@ LEAVES: dict[str, dict[str, Strategy]] = {
     },
     "cluster": {"nodes": word(1, 1, 2), "gpus": word(1, 2, 8), "gpu": word("h100-80gb", "a100-40gb")},
     "cluster.slurm": {
-        "partition": TEXT,
-        "account": TEXT,
-        "qos": TEXT,
+        "partition": LINE,
+        "account": LINE,
+        "qos": LINE,
         "time": DURATION,
-        "constraint": TEXT,
-        "exclude": TEXT,
+        "constraint": LINE,
+        "exclude": LINE,
         "mail": st.just("someone@example.org"),
         "cpus": st.integers(1, 128),
         "memory": word("all", "500GB", "1.5TB"),

@@ -7,7 +7,6 @@ is in the job's comment.
 from __future__ import annotations
 
 import os
-import re
 import signal
 import socket
 import time
@@ -23,6 +22,7 @@ from toolspec.backends.launch.events import write_event
 from toolspec.backends.launch.process import user
 from toolspec.backends.launch.slurm.ask import by_comment
 from toolspec.backends.launch.slurm.script import mark, run_script
+from toolspec.backends.launch.slurm.words import fix_of
 from toolspec.specs.problem import Problem, ProblemError
 
 VALIDATE_ONLY = ("trainer.val_only=true", "trainer.val_before_train=true")
@@ -174,26 +174,12 @@ def reserve(file: Path, value: Mapping[str, Any], durable: bool = True) -> None:
         draft.unlink(missing_ok=True)
 
 
-_REFUSALS = (
-    (
-        "xpired|redential|uthentication|[Mm]unge",
-        "the credentials have run out or the clocks differ: log in anew (kinit, munge), and try again",
-    ),
-    (
-        "node configuration is not available",
-        "less of a node, cluster.slurm.cpus and memory: it may keep a part for itself (CoreSpecCount, MemSpecLimit)",
-    ),
-    ("nable to contact slurm controller", "try again, or ask who runs the cluster"),
-)
-
-
 def refused(said: str, run: Path, silent: bool) -> Problem:
     """Slurm's own refusal, in its words."""
     if silent:
         fix = f"toolspec status {run.name} looks whether it was taken all the same"
         return Problem("TS931", "slurm-down", f"Slurm did not say whether it took the job: {said}", fix=fix)
-    fix = next((fix for words, fix in _REFUSALS if re.search(words, said)), "")
-    return Problem("TS941", "refused-by-slurm", f"Slurm refused the job: {said}", fix=fix)
+    return Problem("TS941", "refused-by-slurm", f"Slurm refused the job: {said}", fix=fix_of(said))
 
 
 def adopted(name: str, nonce: str) -> str | None:

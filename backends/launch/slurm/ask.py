@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from toolspec.backends.launch.bounded import bounded
+from toolspec.backends.launch.slurm.words import telling
 
 LIMIT_SECONDS = 10.0
 MOST_IDS = 8000
@@ -150,9 +151,9 @@ def call(command: Sequence[str], limit: float) -> str:
 
 
 def _said(errors: bytes) -> str:
-    """The last line of what a command said, without its own name in front."""
-    lines = [line.strip() for line in errors[-4096:].decode("utf-8", "replace").splitlines() if line.strip()]
-    return re.sub(r"^\w+: (?:(?:error|fatal): )?", "", lines[-1])[:200] if lines else ""
+    """The line that tells of what a command said, without its own name in front."""
+    line = telling(errors[-4096:].decode("utf-8", "replace"))
+    return re.sub(r"^\w+: (?:(?:error|fatal): )?", "", line)[:200]
 
 
 def read_sacct(text: str) -> dict[str, Job]:

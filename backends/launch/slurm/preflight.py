@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from toolspec.backends.launch.slurm.asked import SECTION, Asked, Place, listed, time_text
 from toolspec.backends.launch.slurm.charge import charged
 from toolspec.backends.launch.slurm.cluster import Cluster, Node, Partition
+from toolspec.backends.launch.slurm.words import fix_of
 from toolspec.specs.nearest import nearest
 from toolspec.specs.problem import Problem
 
@@ -22,8 +23,11 @@ def preflight(asked: Asked, cluster: Cluster, place: Place) -> tuple[Problem, ..
     Of several partitions one that takes the job is enough.
     """
     if "controller" in cluster.silent:
-        message = f"Slurm's controller does not answer: {cluster.silent['controller']}"
-        return (Problem("TS931", "slurm-down", message, fix="try again, or ask who runs the cluster"),)
+        # `scontrol ping` says DOWN of a controller that refuses it, and no more.
+        words = (cluster.silent["controller"], *cluster.silent.values())
+        why = next((each for each in words if fix_of(each)), "; ".join(dict.fromkeys(words)))
+        fix = fix_of(why) or "try again, or ask who runs the cluster"
+        return (Problem("TS931", "slurm-down", f"Slurm's controller does not answer: {why}", fix=fix),)
     notes = tuple(
         Problem("TS939", "not-asked", f"{what} could not be asked: {why}", severity="note")
         for what, why in cluster.silent.items()

@@ -56,8 +56,8 @@ def checkpoints(needs: Needs, seen: Snapshot) -> Iterator[Line]:
 def estimate(needs: Needs) -> tuple[int | None, str]:
     """Bytes of the checkpoints that lie there at once, and the arithmetic; of one, where all are kept.
 
-    With keep 1 the old one goes only after the new one is complete (checkpoint_manager.py, register_checkpoint): as much
-    room as with 2, and an actor's old one goes before the critic's new one is there.
+    With keep 1 the old one goes only after the new one is complete (checkpoint_manager.py, register_checkpoint): as
+    much room as with 2, and an actor's old one goes before the critic's new one is there.
     A critic is taken to be of the policy's size. Of LoRA the base is saved too, its optimizer hardly weighs.
     """
     if needs.parameters is None:
