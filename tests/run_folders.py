@@ -18,7 +18,7 @@ class Folder:
     def __init__(self, place: Path, id_: str, **fields: Any) -> None:
         self.path = place / id_
         self.path.mkdir(parents=True)
-        self.now = BORN
+        self.now, self.nonce = BORN, NONCE
         said = {
             "version": 1,
             "id": id_,
@@ -50,7 +50,7 @@ class Folder:
         said: Mapping[str, Any] = {
             "version": 1,
             "number": number,
-            "nonce": f"{int(NONCE, 16) + number - 1:08x}",
+            "nonce": f"{int(self.nonce, 16) + number - 1:08x}",
             "kind": "slurm",
             "submitted": at,
             "host": "login",
@@ -86,7 +86,7 @@ class Folder:
             "time": self.now,
             "host": host,
             "submission": number,
-            "nonce": f"{int(NONCE, 16) + number - 1:08x}",
+            "nonce": f"{int(self.nonce, 16) + number - 1:08x}",
             "job": None,
             "restart": restart,
         }

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -298,9 +299,11 @@ class Trained:
             f"subprocess.Popen([sys.executable, '-c', {child!r}], start_new_session=True)\n"
             "time.sleep(300)"
         )
-        nonce = "0badcafe"
+        folder.nonce = uuid.uuid4().hex[:8]  # processes are known by it, and tests run side by side
         self.process = subprocess.Popen(
-            [sys.executable, "-c", lead], env={**os.environ, "TOOLSPEC_NONCE": nonce}, start_new_session=True
+            [sys.executable, "-c", lead],
+            env={**os.environ, "TOOLSPEC_NONCE": folder.nonce},
+            start_new_session=True,
         )
         self.pid = self.process.pid
         self.child = 0
