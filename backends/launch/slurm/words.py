@@ -19,6 +19,11 @@ _FIXES = (
         "node configuration is not available",
         "less of a node, cluster.slurm.cpus and memory: it may keep a part for itself (CoreSpecCount, MemSpecLimit)",
     ),
+    (
+        "establish a configuration source",
+        "no slurm.conf is found here (SLURM_CONF, /etc/slurm): submit from a login node of the cluster, or run it "
+        "here: --local",
+    ),
     ("nable to contact slurm controller", "try again, or ask who runs the cluster"),
 )
 _OF_MUNGE = re.compile(r"Munge (?:en|de)code failed")
