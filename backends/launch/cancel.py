@@ -80,9 +80,8 @@ def cancel(looked: Sequence[Looked], grace: float = GRACE_SECONDS) -> list[Outco
         elif jobs:
             targets += [_Target(run, newest, job) for job in jobs]
         else:
-            done[run.id] = Outcome(
-                run.id, "cancelled", "had no job yet"
-            )  # its submitter ends it: `withdrawn`
+            # Its submitter ends it: `withdrawn`.
+            done[run.id] = Outcome(run.id, "cancelled", "had no job yet")
     if targets:
         done |= _end_jobs(targets)
     found = [done[each.run.id] for each in looked]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,20 +86,8 @@ def look(folders: Iterable[Path], asker: Callable[[Iterable[str]], Words] = ask)
     }
     words = asker(ids)
     me = user()
-    living = _Living()
+    living = cache(lambda: values(NONCE))  # of all processes of this machine: once, and only if somebody asks
     return [_looked(run, words, now, me, living) for run in runs]
-
-
-class _Living:
-    """The nonces of all processes of this machine, which are read once, and only if somebody asks."""
-
-    def __init__(self) -> None:
-        self._nonces: set[str] | None = None
-
-    def __contains__(self, nonce: str) -> bool:
-        if self._nonces is None:
-            self._nonces = values(NONCE)
-        return nonce in self._nonces
 
 
 def _without_job(run: Run) -> bool:
@@ -114,7 +103,7 @@ def _settled(run: Run, now: float) -> bool:
     return last is not None and now - last.time > SETTLED_SECONDS and settled(run)
 
 
-def _looked(run: Run, words: Words, now: float, me: str, living: _Living) -> Looked:
+def _looked(run: Run, words: Words, now: float, me: str, living: Callable[[], set[str]]) -> Looked:
     listed = logs(run.folder)
     touched = listed[-1].modified if listed else None
     return Looked(
@@ -125,13 +114,14 @@ def _looked(run: Run, words: Words, now: float, me: str, living: _Living) -> Loo
     )
 
 
-def _life(run: Run, living: _Living) -> Life | None:
+def _life(run: Run, living: Callable[[], set[str]]) -> Life | None:
+    """living: the nonces of the processes that live here."""
     newest = run.newest
     if newest is None or newest.kind != "local" or newest.pid is None:
         return None
     told = life(newest.pid, newest.pid_started, newest.boot, newest.host, socket.gethostname())
     # A supervisor that was killed leaves verl behind, which trains on and writes checkpoints.
-    if told == "gone" and newest.nonce and not settled(run) and newest.nonce in living:
+    if told == "gone" and newest.nonce and not settled(run) and newest.nonce in living():
         return "left"
     return told
 

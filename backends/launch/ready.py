@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,6 +92,11 @@ def ready_for_slurm(
     most = most_cores(asked, cluster)
     found += cores(plan, said.get("cpus-per-task"), place, most)
     return Ready(dict(sorted(said.items())), tuple(found), cluster, _summary(asked, cluster))
+
+
+def largest_array(found: Iterable[Ready]) -> int | None:
+    """Tasks of the cluster's largest array; None where no cluster was looked at, or it did not say."""
+    return next((each.cluster.array_size for each in found if each.cluster is not None), None)
 
 
 def asked_of(plan: Plan) -> Asked:

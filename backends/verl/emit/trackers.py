@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from toolspec.compiler.plan.decision import Plan
 
-RUN = '"${%s:-$TOOLSPEC_RUN_DIR/%s}"'
 FILES = {
     # verl/utils/tracking.py of each release; ValidationGenerationsLogger reads it too.
-    "tensorboard": ("TENSORBOARD_DIR", RUN % ("TENSORBOARD_DIR", "tensorboard")),
+    "tensorboard": ("TENSORBOARD_DIR", '"${TENSORBOARD_DIR:-$TOOLSPEC_RUN_DIR/tensorboard}"'),
     # wandb's own: it makes a folder `wandb` there.
     "wandb": ("WANDB_DIR", '"${WANDB_DIR:-$TOOLSPEC_RUN_DIR}"'),
     # verl's default is sqlite:////tmp/mlruns.db, which a node loses.

@@ -114,8 +114,9 @@ def _run(
     what = f"job {done.job}" if kind == "slurm" else f"process {done.job}"
     start = f"step {step}" if step is not None else "its newest whole checkpoint"
     if done.cancelled:
-        print(f"{paint('cancelled', '2')}  {paint(run.id, '1')}  by another command, while it was submitted")
-        return 1
+        from toolspec.cli.submit import cancelled_meanwhile
+
+        return cancelled_meanwhile(run.id)
     print(f"{paint('submitted', '32')}  {paint(run.id, '1')}  {what}, submission {number}, from {start}")
     print(f"  next      toolspec status {run.id}")
     return 0
@@ -149,6 +150,7 @@ def _sweep(word: str, forced: tuple[Forced, ...], dry_run: bool, form: str) -> i
     from toolspec.backends.launch import resubmit as again
     from toolspec.backends.launch.found import of_sweep
     from toolspec.backends.launch.look import look
+    from toolspec.backends.launch.ready import largest_array
     from toolspec.backends.launch.runs import root
     from toolspec.backends.launch.sweep import arrays, open_sweep, send
     from toolspec.cli.submit_sweep import array_submission
@@ -174,9 +176,8 @@ def _sweep(word: str, forced: tuple[Forced, ...], dry_run: bool, form: str) -> i
     runs = [member.run.name for group in groups.values() for member in group.members]
     sent = []
     if not dry_run:
-        sizes = [each.cluster.array_size for each in ready.values() if each.cluster is not None]
         members = {key: group.members for key, group in groups.items()}
-        for part in arrays(members, sweep.parallel, next(iter(sizes), None)):
+        for part in arrays(members, sweep.parallel, largest_array(ready.values())):
             submission = again.as_changed(array_submission(ready[part.key]), groups[part.key].change)
             sent.append(send(sweep, part.members, submission, part.at_once))
     if form == "json":

@@ -132,10 +132,7 @@ def submit(
         print_json({"version": 1, **told, "findings": to_json(found.shown)})
         return 0
     if done.cancelled:
-        print(
-            f"{paint('cancelled', '2')}  {paint(run.name, '1')}  by another command, while it was submitted"
-        )
-        return 1
+        return cancelled_meanwhile(run.name)
     _print(run, done.job, kind, source.plan, ready)
     return 0
 
@@ -264,6 +261,12 @@ def _show_dry(run: Path, submission: Submission, ready: Ready, told: Sequence[Pr
         )
         return
     print(script, end="")
+
+
+def cancelled_meanwhile(name: str) -> int:
+    """Says so of a run, also one that was submitted again; the exit code."""
+    print(f"{paint('cancelled', '2')}  {paint(name, '1')}  by another command, while it was submitted")
+    return 1
 
 
 def _print(run: Path, job: str, kind: str, plan: Plan, ready: Ready) -> None:

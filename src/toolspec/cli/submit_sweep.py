@@ -92,7 +92,7 @@ def _check_name(sweep: SweepFolder, name: str) -> None:
 
 
 def _submit(call: Call, sweep: SweepFolder, made: list[Member]) -> int:
-    from toolspec.backends.launch.ready import ready_for_slurm
+    from toolspec.backends.launch.ready import largest_array, ready_for_slurm
     from toolspec.backends.launch.sweep import arrays, send, write_sweep
 
     groups: dict[str, Group] = {}
@@ -110,8 +110,8 @@ def _submit(call: Call, sweep: SweepFolder, made: list[Member]) -> int:
         raise ProblemError(seen.shown)
     show(seen.shown)
     parallel = call.parallel or found.parallel
-    sizes = [each.cluster.array_size for each in ready.values() if each.cluster is not None]
-    parts = arrays({key: group.members for key, group in groups.items()}, parallel, next(iter(sizes), None))
+    members = {key: group.members for key, group in groups.items()}
+    parts = arrays(members, parallel, largest_array(ready.values()))
     if call.dry_run:
         return _dry(call, sweep, parts, ready, seen)
     spec = {"name": found.name, "spec": str(Path(call.spec).resolve()), "set": list(call.sets)}
